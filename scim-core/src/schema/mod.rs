@@ -1,0 +1,12 @@
+//! Schemas and resource types: loaded from the RFC's own JSON, compiled once, immutable (RFC 7643 sections 2, 6 and 7).
+//!
+//! `attribute` one definition · `builtin` the RFC's schemas, embedded · `load` JSON to [`Schema`] · `resource_type` a
+//! compiled type · `registry` all of a tenant · `check` does stored data still fit?
+
+pub mod attribute;
+pub mod registry;
+pub mod resource_type;
+
+pub use attribute::{AttributeDef, Mutability, Place, Returned, Type, Uniqueness};
+pub use registry::Registry;
+pub use resource_type::{Extension, Kind, LinkType, ResourceType, ReverseType, Schema};
