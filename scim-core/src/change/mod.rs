@@ -82,7 +82,7 @@ impl fmt::Debug for SecretEdit {
 #[derive(Debug, Clone)]
 pub enum Change {
     /// With a document only beside `Expect::Version`: it was worked out from that version.
-    Known(ChangeSet),
+    Known(Box<ChangeSet>),
     /// Resolved where the record cannot move.
     Of(Arc<dyn Resolve>),
 }

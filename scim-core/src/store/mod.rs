@@ -7,6 +7,7 @@ pub mod capability;
 pub mod control;
 pub mod error;
 pub mod evaluate;
+pub mod memory;
 
 use std::fmt;
 use std::pin::Pin;
