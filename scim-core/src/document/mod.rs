@@ -3,6 +3,8 @@
 //! `json` bytes to values, refusing what two readers could read differently · `value` one value against its definition ·
 //! `check` a whole resource into a [`check::Draft`] · `project` what is shown.
 
+pub mod json;
+
 use std::fmt;
 use std::sync::Arc;
 

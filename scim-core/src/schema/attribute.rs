@@ -115,18 +115,28 @@ impl AttributeDef {
     }
 }
 
-impl Type {
-    /// The name in a schema (RFC 7643 section 7).
-    pub const fn name(self) -> &'static str {
-        match self {
-            Type::String => "string",
-            Type::Boolean => "boolean",
-            Type::Decimal => "decimal",
-            Type::Integer => "integer",
-            Type::DateTime => "dateTime",
-            Type::Binary => "binary",
-            Type::Reference => "reference",
-            Type::Complex => "complex",
+macro_rules! named {
+    ($($ty:ident { $($variant:ident = $name:literal),* $(,)? })*) => { $(
+        impl $ty {
+            /// Every one of them.
+            pub const ALL: &'static [$ty] = &[$($ty::$variant),*];
+
+            /// The name in a schema (RFC 7643 section 7).
+            pub const fn name(self) -> &'static str {
+                match self { $($ty::$variant => $name,)* }
+            }
         }
+    )* };
+}
+
+named! {
+    Type {
+        String = "string", Boolean = "boolean", Decimal = "decimal", Integer = "integer", DateTime = "dateTime",
+        Binary = "binary", Reference = "reference", Complex = "complex",
     }
+    Mutability {
+        ReadOnly = "readOnly", ReadWrite = "readWrite", Immutable = "immutable", WriteOnly = "writeOnly",
+    }
+    Returned { Always = "always", Never = "never", Default = "default", Request = "request" }
+    Uniqueness { None = "none", Server = "server", Global = "global" }
 }
