@@ -1,8 +1,19 @@
 //! Filters (RFC 7644 section 3.4.2.2): text → [`ast`] → [`BoundFilter`] → yes or no.
 //!
 //! `lex` and `parse` the grammar · `bind` names to definitions and literals to typed operands · `eval` on a record ·
-//! `print` back to text. Depth is bounded while parsing, so nothing that walks a filter can exhaust the stack.
+//! `print` back to text · `literal` text that stands for instants and bytes. Depth is bounded while parsing, so nothing
+//! that walks a filter can exhaust the stack.
 
+pub mod ast;
+pub mod bind;
 pub mod bound;
+pub mod eval;
+pub(crate) mod lex;
+mod literal;
+pub mod parse;
+mod print;
 
+pub use ast::{Filter, Literal};
 pub use bound::{BoundFilter, Compare, Leaf, Number, Operand};
+pub use literal::{decode_base64, instant};
+pub use parse::parse;

@@ -1,12 +1,19 @@
 //! Attribute paths: the notation of RFC 7644 section 3.10 and the PATH of section 3.5.2.
 //!
-//! `parse` text to [`Path`] · `resolve` names to definitions, [`AttrPath`].
+//! `parse` text to [`Path`] · `resolve` names to definitions, [`AttrPath`] and [`Target`].
+
+pub mod parse;
+pub mod resolve;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::schema::{AttributeDef, Place};
+
+pub use parse::Path;
+pub(crate) use resolve::qualified;
+pub use resolve::{Named, Target, attribute, equalities, named, resolve};
 
 /// An attribute or sub-attribute of a resource type, resolved. Prints back as its notation.
 #[derive(Clone)]
