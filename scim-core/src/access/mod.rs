@@ -1,5 +1,6 @@
 //! Who asks, for which tenant, and what they may do.
 
+pub mod password;
 pub mod principal;
 pub mod profile;
 pub mod tenant;

@@ -31,9 +31,12 @@ pub struct SchemaFile {
 type Compiled = (Vec<Arc<ResourceType>>, Vec<Arc<Schema>>);
 
 pub(super) fn compile(files: &[SchemaFile], options: &Options) -> Result<Compiled, SchemaError> {
-    let mut catalog = Catalog::built_in(options)?;
+    let mut catalog = Catalog::built_in()?;
     for file in files {
         catalog.add(file)?;
+    }
+    if options.unique_group_names {
+        catalog.unique_group_names();
     }
     catalog.attach_loose_schemas()?;
     let common = place::common(load::common(builtin::SOURCE, &object(builtin::SOURCE, builtin::COMMON)?)?);
@@ -80,13 +83,10 @@ struct Catalog {
 }
 
 impl Catalog {
-    fn built_in(options: &Options) -> Result<Self, SchemaError> {
+    fn built_in() -> Result<Self, SchemaError> {
         let mut schemas = Vec::new();
         for text in builtin::RESOURCES {
-            let mut schema = load::schema(builtin::SOURCE, &object(builtin::SOURCE, text)?, Nesting::ONE)?;
-            if options.unique_group_names && &*schema.id == builtin::GROUP {
-                unique_names(&mut schema);
-            }
+            let schema = load::schema(builtin::SOURCE, &object(builtin::SOURCE, text)?, Nesting::ONE)?;
             schemas.push(Entry { source: builtin::SOURCE.into(), schema, extends: None });
         }
         Ok(Catalog { schemas, types: builtin::types() })
@@ -102,21 +102,36 @@ impl Catalog {
         Ok(())
     }
 
+    /// A schema with the URN of a built-in one takes its place.
     fn add_schema(&mut self, file: &SchemaFile, schema: Schema) -> Result<(), SchemaError> {
-        let wrong = |problem: String| SchemaError::new(&file.source, &*schema.id, problem);
+        let wrong = |problem: String| Err(SchemaError::new(&file.source, &*schema.id, problem));
         let service = [builtin::SCHEMA, builtin::RESOURCE_TYPE, builtin::SERVICE_PROVIDER_CONFIG];
         if service.iter().any(|urn| same(urn, &schema.id)) {
-            return Err(wrong("describes the service itself and cannot be replaced; leave it out".into()));
+            return wrong("describes the service itself and cannot be replaced; leave it out".into());
         }
-        if let Some(other) = self.schemas.iter().find(|other| same(&other.schema.id, &schema.id)) {
-            return Err(wrong(if other.source == builtin::SOURCE {
-                "is the RFC's and built in; add attributes in an extension with a URN of its own".into()
-            } else {
-                format!("is defined in {} already; leave one out", other.source)
-            }));
+        match self.schemas.iter_mut().find(|other| same(&other.schema.id, &schema.id)) {
+            None => {
+                self.schemas.push(Entry { source: file.source.clone(), schema, extends: file.extends.clone() });
+            }
+            Some(other) if other.source != builtin::SOURCE => {
+                return wrong(format!("is defined in {} already; leave one out", other.source));
+            }
+            Some(other) => {
+                place::replaces(&file.source, &schema, &other.schema)?;
+                let schema = Schema { id: other.schema.id.clone(), ..schema };
+                *other = Entry { source: file.source.clone(), schema, extends: file.extends.clone() };
+            }
         }
-        self.schemas.push(Entry { source: file.source.clone(), schema, extends: file.extends.clone() });
         Ok(())
+    }
+
+    fn unique_group_names(&mut self) {
+        let group = self.schemas.iter_mut().filter(|entry| &*entry.schema.id == builtin::GROUP);
+        for attribute in group.flat_map(|entry| entry.schema.attributes.iter_mut()) {
+            if attribute.name == "displayName" && attribute.uniqueness == Uniqueness::None {
+                Arc::make_mut(attribute).uniqueness = Uniqueness::Server;
+            }
+        }
     }
 
     /// A type named like a built-in one takes its place.
@@ -255,12 +270,6 @@ impl Catalog {
             shown.push(Arc::new(schema));
         }
         Ok(shown)
-    }
-}
-
-fn unique_names(group: &mut Schema) {
-    for attribute in group.attributes.iter_mut().filter(|attribute| attribute.name == "displayName") {
-        Arc::make_mut(attribute).uniqueness = Uniqueness::Server;
     }
 }
 

@@ -1,17 +1,20 @@
 //! Schemas and resource types: loaded from the RFC's own JSON, compiled once, immutable (RFC 7643 sections 2, 6 and 7).
 //!
-//! `attribute` one definition · `builtin` the RFC's schemas, embedded · `load` JSON to [`Schema`] · `place` where values
+//! `attribute` one definition · `builtin` the RFC's schemas, embedded · `load` JSON to [`Schema`] (`site` key by key) · `place` where values
 //! live · `compile` definitions put together · `resource_type` a compiled type · `registry` all of a tenant ·
 //! `describe` what discovery shows · `check` does stored data still fit?
 
 pub mod attribute;
 pub mod builtin;
+pub mod check;
 mod compile;
+pub mod describe;
 mod error;
 mod load;
 mod place;
 pub mod registry;
 pub mod resource_type;
+mod site;
 
 pub use attribute::{AttributeDef, Mutability, Place, Returned, Type, Uniqueness};
 pub use compile::SchemaFile;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::name::{TextRule, same};
 use crate::path::AttrPath;
 
 use super::error::SchemaError;
@@ -64,7 +65,46 @@ pub(super) fn targets(attribute: &AttributeDef) -> Option<&[String]> {
 }
 
 fn at(attribute: &AttributeDef, place: Place) -> Arc<AttributeDef> {
-    Arc::new(AttributeDef { place, ..attribute.clone() })
+    let mut attribute = AttributeDef { place, ..attribute.clone() };
+    if matches!(place, Place::Link | Place::Reverse) {
+        // Its `value` is an id, and ids are case exact whatever the file says (RFC 7643 section 3.1).
+        for sub in attribute.sub_attributes.iter_mut().filter(|sub| same(&sub.name, "value")) {
+            *sub = Arc::new(AttributeDef { case_exact: true, text: TextRule::Exact, ..sub.as_ref().clone() });
+        }
+    }
+    Arc::new(attribute)
+}
+
+/// May `schema`, of a file, stand in for the built-in one of its URN? It may add attributes, leave some out and change
+/// characteristics, but what the server itself relies on must stay: types, places, and the name of a resource.
+pub(super) fn replaces(source: &str, schema: &Schema, built_in: &Schema) -> Result<(), SchemaError> {
+    let wrong = |name: &str, problem: String| SchemaError::new(source, format!("{}:{name}", built_in.id), problem);
+    let placed = self::schema(source, schema.clone())?;
+    for old in &self::schema(source, built_in.clone())?.attributes {
+        let Some(new) = placed.attribute(&old.name) else {
+            if old.required {
+                return Err(wrong(&old.name, "is left out, and the server cannot do without it; take it over".into()));
+            }
+            continue;
+        };
+        if new.name != old.name || new.ty != old.ty || new.multi_valued != old.multi_valued || new.place != old.place {
+            let many = if old.multi_valued { "multi-valued " } else { "" };
+            let problem = format!("must stay a {many}{} with this name and purpose, as the RFC has it", old.ty.name());
+            return Err(wrong(&old.name, problem));
+        }
+        if old.required && (!new.required || (old.uniqueness != Uniqueness::None && new.uniqueness == Uniqueness::None))
+        {
+            return Err(wrong(&old.name, "must stay required, and unique where the RFC has it so".into()));
+        }
+        let strange = |sub: &&Arc<AttributeDef>| {
+            new.sub(&sub.name).is_some_and(|own| own.ty != sub.ty || own.multi_valued != sub.multi_valued)
+        };
+        if let Some(sub) = old.sub_attributes.iter().find(strange) {
+            let problem = format!("must stay a {}, as the RFC has it", sub.ty.name());
+            return Err(wrong(&format!("{}.{}", old.name, sub.name), problem));
+        }
+    }
+    Ok(())
 }
 
 /// The link attributes of a schema that `kind` uses; `extension` is its URN where it is one.
