@@ -1,14 +1,25 @@
 //! Resources as JSON: read strictly, checked against their type, kept in one canonical form.
 //!
-//! `json` bytes to values, refusing what two readers could read differently · `value` one value against its definition ·
-//! `check` a whole resource into a [`check::Draft`] · `project` what is shown.
+//! `json` bytes to values, refusing what two readers could read differently · `value` one value against its definition,
+//! `format` the look of text, `link` one link, `urns` the `schemas` member · `check` a whole resource into a
+//! [`check::Draft`], and back into a document · `values` what stands in one · `project` what is shown.
 
+pub mod check;
+mod format;
 pub mod json;
+pub mod link;
+pub(crate) mod urns;
+pub mod value;
+pub mod values;
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+
+pub use check::Draft;
+pub use link::LinkValue;
+pub use values::claims;
 
 /// The bounded attributes of a resource as canonical JSON text: `schemas` first (base URN first), then `externalId`,
 /// then the attributes of the base schema in its order and spelling, then one object for each extension. No `id`, no
