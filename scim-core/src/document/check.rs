@@ -181,11 +181,15 @@ pub fn complete(
         urns.push(Value::from(&**urn));
         let mut object = Map::new();
         place(Some(urn), extension.schema.attributes.iter(), &mut own, linked, &mut object)?;
+        object.extend(own);
         if !object.is_empty() {
             finished.insert(urn.to_string(), Value::Object(object));
         }
     }
     finished.insert("schemas".into(), Value::Array(urns));
+    // What a schema no longer names stays stored, unseen, until one names it again.
+    attributes.remove("schemas");
+    finished.extend(attributes);
     Ok(Document::from_canonical(&finished))
 }
 
@@ -223,7 +227,9 @@ fn place<'a>(
 fn require(at: &AttrPath, value: &Value) -> Result<(), ScimError> {
     match value {
         Value::Object(object) => value::require_parts(at, object),
-        Value::Array(items) => items.iter().filter_map(Value::as_object).try_for_each(|object| value::require_parts(at, object)),
+        Value::Array(items) => {
+            items.iter().filter_map(Value::as_object).try_for_each(|object| value::require_parts(at, object))
+        }
         _ => Ok(()),
     }
 }

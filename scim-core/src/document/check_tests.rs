@@ -159,7 +159,8 @@ fn a_manager_is_a_link_and_counts_for_schemas() {
 
 #[test]
 fn secrets_never_reach_the_document() {
-    let body = |password: Value| json!({"schemas": [USER], "userName": "a", "password": password, TEST: {"secret": "s"}});
+    let body =
+        |password: Value| json!({"schemas": [USER], "userName": "a", "password": password, TEST: {"secret": "s"}});
     let draft = read(Profile::Strict, "Users", &body(json!("pw"))).unwrap();
     let named = draft.secrets.iter().map(|(at, value)| (at.to_string(), value.as_ref().unwrap().expose_secret()));
     assert_eq!(named.collect::<Vec<_>>(), [("password".to_owned(), "pw"), (format!("{TEST}:secret"), "s")]);

@@ -70,7 +70,10 @@ fn user_name(at: &AttrPath, text: &str, rules: &Rules) -> Result<(), ScimError> 
             _ => {}
         }
         if !rules.wide_user_names && !in_identifier_class(c) {
-            return bad(&format!("the strict profile takes no character such as U+{:04X} in a user name", u32::from(c)));
+            return bad(&format!(
+                "the strict profile takes no character such as U+{:04X} in a user name",
+                u32::from(c)
+            ));
         }
     }
     Ok(())

@@ -16,12 +16,7 @@ const DIALECTS: [&str; 2] = ["urn:scim:schemas:", "http://schemas.microsoft.com/
 /// # Errors
 /// `invalidSyntax` where it is no array of strings, lacks `base`, or (strict) names others than `base` and those that
 /// `known` accepts. Leniently it may be absent or name only URNs of known dialects; others beside `base` are ignored.
-pub fn check(
-    given: Option<&Value>,
-    base: &str,
-    known: impl Fn(&str) -> bool,
-    rules: &Rules,
-) -> Result<(), ScimError> {
+pub fn check(given: Option<&Value>, base: &str, known: impl Fn(&str) -> bool, rules: &Rules) -> Result<(), ScimError> {
     let Some(given) = given.filter(|value| !unassigned(value)) else {
         return if rules.lenient_schemas { Ok(()) } else { Err(missing(base)) };
     };
@@ -40,8 +35,11 @@ pub fn check(
         }
         dialect &= DIALECTS.iter().any(|start| urn.get(..start.len()).is_some_and(|begin| same(begin, start)));
     }
+    let tolerated = rules.lenient_schemas && dialect;
+    if !found && !tolerated {
+        return Err(missing(base));
+    }
     match foreign {
-        _ if !found && !(rules.lenient_schemas && dialect) => Err(missing(base)),
         Some(urn) if !rules.lenient_schemas => Err(ScimError::invalid_syntax(format!(
             "schemas names {}, which does not belong here; leave it out",
             excerpt(urn)

@@ -43,24 +43,24 @@ fn refuses(profiles: &[Profile], at: &str, given: Value, kind: ErrorKind) {
 #[test]
 fn values_of_each_type_are_kept_as_sent() {
     for (at, value) in [
-        ("title", json!("🦀 e\u{301}")),                 // 7643-2.3.1-01
-        ("active", json!(true)),                         // 7643-2.3.2-01
-        ("dec", json!(1.5)),                             // 7643-2.3.3-01
-        ("dec", json!(12_345_678_901.25)),               // 7643-2.3.3-02
-        ("num", json!(9_007_199_254_740_993_i64)),       // 7643-2.3.4-02
+        ("title", json!("🦀 e\u{301}")),           // 7643-2.3.1-01
+        ("active", json!(true)),                   // 7643-2.3.2-01
+        ("dec", json!(1.5)),                       // 7643-2.3.3-01
+        ("dec", json!(12_345_678_901.25)),         // 7643-2.3.3-02
+        ("num", json!(9_007_199_254_740_993_i64)), // 7643-2.3.4-02
         ("num", json!(i64::MIN)),
-        ("when", json!("2011-05-13T04:42:34Z")),         // 7643-2.3.5-01
-        ("when", json!("2011-05-13T04:42:34.123+02:00")), // 7643-2.3.5-03
-        ("when", json!("2011-05-13T04:42:34")),          // 7643-2.3.5-04
-        ("blob", json!("AQID")),                         // 7643-2.3.6-01
-        ("blob", json!("AQI")),                          // 7643-2.3.6-03
+        ("when", json!("2011-05-13T04:42:34Z")),                // 7643-2.3.5-01
+        ("when", json!("2011-05-13T04:42:34.123+02:00")),       // 7643-2.3.5-03
+        ("when", json!("2011-05-13T04:42:34")),                 // 7643-2.3.5-04
+        ("blob", json!("AQID")),                                // 7643-2.3.6-01
+        ("blob", json!("AQI")),                                 // 7643-2.3.6-03
         ("profileUrl", json!("https://example.com/a?b=%20#c")), // 7643-2.3.7-01
         ("profileUrl", json!("../Users/1")),
-        ("profileUrl", json!("HTTP://Example.COM/a")),   // 7643-4.1.1-05
-        ("locale", json!("en_US")),                      // 7643-4.1.1-08
+        ("profileUrl", json!("HTTP://Example.COM/a")), // 7643-4.1.1-05
+        ("locale", json!("en_US")),                    // 7643-4.1.1-08
         ("tags", json!(["a", "b"])),
         ("emails", json!([{"value": "a@b", "type": "private"}])), // 7643-2.3.1-03
-        ("addresses", json!([{"formatted": "a\nb"}])),   // 7643-4.1.2-07
+        ("addresses", json!([{"formatted": "a\nb"}])),            // 7643-4.1.2-07
         ("addresses", json!([{"country": "US"}])),
         ("userName", json!("JÖRG@x.org")),
     ] {
@@ -85,7 +85,7 @@ fn values_of_the_wrong_type_are_refused() {
         ("when", json!("2011-05-13")), // 7643-2.3.5-02
         ("when", json!("04:42:34Z")),
         ("when", json!("13 May 2011")),
-        ("blob", json!("%%%")), // 7643-2.3.6-02
+        ("blob", json!("%%%")),                         // 7643-2.3.6-02
         ("profileUrl", json!("not a uri with spaces")), // 7643-2.3.7-01
         ("profileUrl", json!("a%2")),
         ("photos", json!([{"value": "abc def"}])), // 7643-4.1.2-05

@@ -20,9 +20,7 @@ pub fn of<'a>(attributes: &'a Map<String, Value>, at: &AttrPath) -> Vec<&'a Valu
     let Some(whole) = whole(attributes, at) else { return Vec::new() };
     match at.sub() {
         None => spread(whole).iter().collect(),
-        Some(sub) => {
-            spread(whole).iter().filter_map(|value| value.get(&sub.name)).flat_map(|value| spread(value)).collect()
-        }
+        Some(sub) => spread(whole).iter().filter_map(|value| value.get(&sub.name)).flat_map(spread).collect(),
     }
 }
 
@@ -49,17 +47,6 @@ pub(crate) fn put(attributes: &mut Map<String, Value>, at: &AttrPath, value: Val
             attributes.insert(urn.to_string(), Value::Object(Map::from_iter([(name, value)])));
         }
     }
-}
-
-/// Removes the value of the attribute at a path, and the object of its extension when that becomes empty.
-pub(crate) fn take(attributes: &mut Map<String, Value>, at: &AttrPath) -> Option<Value> {
-    let Some(urn) = at.extension() else { return attributes.remove(&at.attr().name) };
-    let own = attributes.get_mut(&**urn)?.as_object_mut()?;
-    let value = own.remove(&at.attr().name);
-    if own.is_empty() {
-        attributes.remove(&**urn);
-    }
-    value
 }
 
 /// An array as its elements, anything else as itself.
