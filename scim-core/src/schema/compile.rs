@@ -11,22 +11,11 @@ use crate::name::same;
 use crate::path::AttrPath;
 
 use super::error::SchemaError;
-use super::load::{self, Definition, Extending, Nesting, TypeFile};
+use super::load::{self, Definition, Extending, Nesting, SchemaFile, TypeFile};
 use super::registry::Options;
 use super::{
     AttributeDef, Extension, Kind, LinkType, Place, ResourceType, Returned, Schema, Uniqueness, builtin, place,
 };
-
-/// A file with schemas and resource types in the RFC's own JSON.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SchemaFile {
-    /// Its path, for messages.
-    pub source: String,
-    /// What stands in it: one Schema or ResourceType object, an array of them, or a ListResponse of them.
-    pub text: String,
-    /// The resource type that its schemas extend, where the file itself names none.
-    pub extends: Option<String>,
-}
 
 type Compiled = (Vec<Arc<ResourceType>>, Vec<Arc<Schema>>);
 

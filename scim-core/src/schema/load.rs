@@ -33,6 +33,17 @@ const CHARACTERISTICS: [&str; 14] = [
     "urlSafe",
 ];
 
+/// A file with schemas and resource types in the RFC's own JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaFile {
+    /// Its path, for messages.
+    pub source: String,
+    /// What stands in it: one Schema or ResourceType object, an array of them, or a ListResponse of them.
+    pub text: String,
+    /// The resource type that its schemas extend, where the file itself names none.
+    pub extends: Option<String>,
+}
+
 /// A resource type as a file gives it.
 #[derive(Debug, Clone)]
 pub(super) struct TypeFile {
@@ -124,8 +135,8 @@ impl Nesting {
 pub(super) fn schema(source: &str, object: &Map<String, Value>, nesting: Nesting) -> Result<Schema, SchemaError> {
     let at = Site { source, path: String::new() };
     let id = at.required_text(object, "id")?;
-    let at = Site { source, path: id.clone() };
     urn(&at, &id)?;
+    let at = Site { source, path: id.clone() };
     at.known(object, &["schemas", "id", "externalId", "meta", "name", "description", "attributes"])?;
     let attributes = match get(object, "attributes") {
         Some(Value::Array(items)) if !items.is_empty() => items,
@@ -153,10 +164,11 @@ fn urn(at: &Site<'_>, id: &str) -> Result<(), SchemaError> {
     let plain = id.chars().all(|c| c.is_ascii_graphic() && !"\"\\[](){}".contains(c));
     let urn = id.get(..4).is_some_and(|start| same(start, "urn:")) && id.split(':').all(|part| !part.is_empty());
     if !plain || !urn || id.split(':').count() < 3 {
-        return Err(at.wrong("is no URN; use one like urn:example:params:scim:schemas:mine:1.0:User"));
+        let shown = excerpt(id);
+        return Err(at.wrong(format!("{shown} is no URN; use one like urn:example:params:scim:schemas:mine:1.0:User")));
     }
     if id.to_ascii_lowercase().starts_with("urn:ietf:params:scim:api:") {
-        return Err(at.wrong("names a message of the protocol; use a URN of your own for a schema"));
+        return Err(at.wrong(format!("{id} names a message of the protocol; use a URN of your own for a schema")));
     }
     Ok(())
 }

@@ -10,14 +10,14 @@ pub mod check;
 mod compile;
 pub mod describe;
 mod error;
-mod load;
+pub mod load;
 mod place;
 pub mod registry;
 pub mod resource_type;
 mod site;
 
 pub use attribute::{AttributeDef, Mutability, Place, Returned, Type, Uniqueness};
-pub use compile::SchemaFile;
 pub use error::SchemaError;
+pub use load::SchemaFile;
 pub use registry::{Options, Registry};
 pub use resource_type::{Extension, Kind, LinkType, ResourceType, ReverseType, Schema};

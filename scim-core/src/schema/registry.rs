@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::name::same;
 
-use super::compile::{self, SchemaFile};
+use super::compile;
 use super::error::SchemaError;
+use super::load::SchemaFile;
 use super::{Kind, ResourceType, Schema};
 
 /// What a tenant decides about its schemas.

@@ -21,7 +21,7 @@ pub(super) struct Site<'a> {
 
 impl Site<'_> {
     pub fn wrong(&self, problem: impl Into<String>) -> SchemaError {
-        SchemaError::new(self.source, self.path.as_str(), problem)
+        SchemaError::new(self.source, self.path.trim_end_matches(':'), problem)
     }
 
     pub fn inside(&self, name: &str) -> Self {
