@@ -108,7 +108,12 @@ impl Binder<'_> {
     }
 
     fn each(&self, parts: &[Filter]) -> Result<Vec<BoundFilter>, ScimError> {
-        parts.iter().map(|part| self.filter(part)).collect()
+        // A plain loop: the frames of iterators would count at every step of the nesting.
+        let mut bound = Vec::with_capacity(parts.len());
+        for part in parts {
+            bound.push(self.filter(part)?);
+        }
+        Ok(bound)
     }
 
     fn present(&self, name: &str) -> Bound {
@@ -199,7 +204,7 @@ impl Binder<'_> {
     /// the id.
     fn reference(&self, at: &AttrPath, op: Compare, literal: &Literal) -> Result<Option<BoundFilter>, ScimError> {
         let location = at.place() == Place::Meta && at.leaf().ty == Type::Reference;
-        let link = matches!(at.place(), Place::Link | Place::Reverse) && at.leaf().name == "$ref";
+        let link = matches!(at.place(), Place::Link | Place::Reverse) && same(&at.leaf().name, "$ref");
         let id = match self.names {
             Names::Of(kind) if location => path::attribute("id", kind, false),
             _ if link => at.attr().sub("value").map(|value| at.with_sub(value.clone())),

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
 
-use crate::name::TextRule;
+use crate::name::{TextRule, same};
 use crate::path::AttrPath;
 use crate::schema::{AttributeDef, Place, Type};
 use crate::store::{Link, Record};
@@ -152,12 +152,13 @@ fn any_in_element(
 }
 
 fn any_of_link(link: &Link, place: Place, sub: Option<&AttributeDef>, test: &mut dyn FnMut(Item<'_>) -> bool) -> bool {
-    test(Item::Text(match sub.map(|sub| sub.name.as_str()) {
-        None | Some("value" | "$ref") => link.target.id.as_str(),
-        Some("type") if place == Place::Link => link.target.kind.as_str(),
-        Some("type") if link.indirect => "indirect",
-        Some("type") => "direct",
-        Some(_) => return link.display.as_deref().is_some_and(|display| test(Item::Text(display))),
+    let named = |name| sub.is_none_or(|sub| same(&sub.name, name));
+    test(Item::Text(match () {
+        () if named("value") || named("$ref") => link.target.id.as_str(),
+        () if named("type") && place == Place::Link => link.target.kind.as_str(),
+        () if named("type") && link.indirect => "indirect",
+        () if named("type") => "direct",
+        () => return link.display.as_deref().is_some_and(|display| test(Item::Text(display))),
     }))
 }
 

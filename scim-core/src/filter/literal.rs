@@ -3,8 +3,9 @@
 use base64::Engine;
 use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use jiff::civil;
-use jiff::tz::Offset;
+use jiff::{SignedDuration, civil};
+
+const EPOCH: civil::DateTime = civil::datetime(1970, 1, 1, 0, 0, 0, 0);
 
 /// The instant an xsd:dateTime names, in nanoseconds since the Unix epoch (RFC 7643 section 2.3.5).
 ///
@@ -31,7 +32,7 @@ pub fn instant(text: &str) -> Option<i128> {
         fraction,
     )
     .ok()?;
-    let utc = Offset::UTC.to_timestamp(at).ok()?.as_nanosecond();
+    let utc = at.duration_since(EPOCH).as_nanos();
     Some(utc + i128::from(i64::from(end_of_day) * 86_400 - offset) * 1_000_000_000)
 }
 
@@ -75,7 +76,9 @@ fn numbers<const N: usize>(text: &str, separator: char, digits: [usize; N]) -> O
 
 /// An instant as an xsd:dateTime in UTC.
 pub(super) fn instant_text(nanoseconds: i128) -> String {
-    jiff::Timestamp::from_nanosecond(nanoseconds).unwrap_or_default().to_string()
+    let seconds = i64::try_from(nanoseconds.div_euclid(1_000_000_000)).unwrap_or(i64::MAX);
+    let rest = i32::try_from(nanoseconds.rem_euclid(1_000_000_000)).unwrap_or(0);
+    format!("{}Z", EPOCH.saturating_add(SignedDuration::new(seconds, rest)))
 }
 
 /// The bytes that base64 text stands for (RFC 4648 section 4; with `url_safe` that of section 5 too). Padding may be
@@ -117,7 +120,10 @@ mod tests {
         assert_eq!(instant("2012-02-29T24:00:00Z"), instant("2012-03-01T00:00:00Z"));
         assert_eq!(instant("2016-12-31T23:59:60Z"), instant("2016-12-31T23:59:59Z"));
         assert_eq!(instant("2011-05-13T04:42:34.5Z"), same.map(|ns| ns + 500_000_000));
-        assert!(instant("0001-01-01T00:00:00Z") < instant("9999-12-31T00:00:00Z"));
+        assert!(instant("0001-01-01T00:00:00Z") < instant("9999-12-31T23:59:59Z"));
+        for text in ["2011-05-13T04:42:34Z", "1969-12-31T23:59:59.999999999Z", "9999-12-31T23:59:59Z"] {
+            assert_eq!(instant(text).map(instant_text).as_deref(), Some(text));
+        }
     }
 
     #[test]

@@ -17,3 +17,8 @@ pub use ast::{Filter, Literal};
 pub use bound::{BoundFilter, Compare, Leaf, Number, Operand};
 pub use literal::{decode_base64, instant};
 pub use parse::parse;
+
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+pub(crate) mod testing;

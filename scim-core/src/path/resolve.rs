@@ -166,3 +166,190 @@ pub fn equalities(filter: &BoundFilter) -> Option<Vec<(AttrPath, Value)>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::access::Profile;
+    use crate::filter::testing::{kind, registry};
+
+    use super::*;
+
+    fn shown(target: Result<Target, ScimError>) -> String {
+        match target {
+            Ok(Target::Attribute(at)) => at.to_string(),
+            Ok(Target::Extension(urn)) => format!("all of {urn}"),
+            Ok(Target::Element { at, filter, sub: None }) => format!("{at} where {filter}"),
+            Ok(Target::Element { at, filter, sub: Some(sub) }) => format!("{} of {at} where {filter}", sub.name),
+            Err(error) => error.kind.to_string(),
+        }
+    }
+
+    #[track_caller]
+    fn check(name: &str, path: &str, expected: &str) {
+        let got = shown(resolve(path, kind(name), &Profile::Compatible.rules(), &Limits::default()));
+        assert_eq!(got, expected, "{path}");
+    }
+
+    const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+    /// 7644-3.5.2-07 to -12, patch-011 to patch-028.
+    #[test]
+    fn paths_point_to_attributes_elements_and_extensions() {
+        for (path, expected) in [
+            ("TITLE", "title"),
+            ("name.familyName", "name.familyName"),
+            ("URN:IETF:PARAMS:SCIM:SCHEMAS:CORE:2.0:USER:NAME.GIVENNAME", "name.givenName"),
+            ("urn:ietf:params:scim:schemas:core:2.0:User:externalId", "externalId"),
+            ("addresses[type eq \"work\"]", "addresses where addresses.type eq \"work\""),
+            (
+                "addresses[type eq \"work\"].STREETADDRESS",
+                "streetAddress of addresses where addresses.type eq \"work\"",
+            ),
+            ("emails[value eq\"a]b\"]", "emails where emails.value eq \"a]b\""),
+            ("emails[not (type eq \"work\")].value", "value of emails where not (emails.type eq \"work\")"),
+            ("emails[primary eq \"True\"]", "emails where emails.primary eq true"),
+            ("schemas[value eq \"urn:x\"]", "schemas where schemas eq \"urn:x\""),
+            ("groups[$ref eq \"https://h/Groups/g1\"]", "groups where groups.value eq \"g1\""),
+            ("password", "password"),
+            ("id", "id"),
+        ] {
+            check("User", path, expected);
+        }
+        check("User", ENTERPRISE, &format!("all of {ENTERPRISE}"));
+        check("User", &ENTERPRISE.to_ascii_uppercase(), &format!("all of {ENTERPRISE}"));
+        check("User", &format!("{ENTERPRISE}:manager.value"), &format!("{ENTERPRISE}:manager.value"));
+        check("User", "manager", &format!("{ENTERPRISE}:manager"));
+    }
+
+    #[test]
+    fn what_is_wrong_outside_brackets_is_the_path_and_inside_the_filter() {
+        for path in [
+            "",
+            " ",
+            "title ",
+            "name..givenName",
+            "name.",
+            ".name",
+            "/title",
+            "/emails/0",
+            "emails[type eq \"work\"",
+            "emails[type eq \"work]",
+            "emails[",
+            "emails]",
+            "emails[type pr]x",
+            "emails[type pr].",
+            "emails[type pr].foo",
+            "emails[type pr].value.x",
+            "emails[type pr][type pr]",
+            "foo",
+            "name.foo",
+            "title.foo",
+            "title.value",
+            "schemas.value",
+            "name[givenName eq \"B\"]",
+            "emails.value[value eq \"B\"]",
+            "foo[value eq \"B\"]",
+            "urn:x:y:z",
+            "urn:example:unknown:1.0:User:x",
+            "urn:ietf:params:scim:schemas:core:2.0:User",
+            "urn:ietf:params:scim:schemas:core:2.0:User:",
+            "urn:ietf:params:scim:schemas:core:2.0:UserName",
+            "urn:ietf:params:scim:schemas:core:2.0:Group:displayName",
+            "name.givenName.x",
+            "[type pr]",
+        ] {
+            check("User", path, "400 invalidPath");
+        }
+        check("User", &"a".repeat(1025), "400 invalidPath");
+        check("Group", "members[value eq \"x\"].displayName", "400 invalidPath");
+        for path in [
+            "emails[0]",
+            "emails[0].value",
+            "emails[]",
+            "emails[type zz \"work\"].value",
+            "emails[foo eq \"work\"].value",
+            "emails[emails.type eq \"work\"]",
+            "emails[emails[type pr]]",
+            "emails[type eq 1]",
+            "emails[type]",
+            "schemas[type pr]",
+        ] {
+            check("User", path, "400 invalidFilter");
+        }
+        let error = parse::parse("emails[type zz 1]", &Limits::default()).unwrap_err();
+        assert!(error.detail.starts_with("at 13: unknown operator"), "{error}");
+    }
+
+    #[test]
+    fn deep_paths_are_refused_on_a_small_stack() {
+        let work = || {
+            let wide = Limits { path: usize::MAX, ..Limits::default() };
+            for path in [
+                format!("emails[{}type pr]", "(".repeat(100_000)),
+                format!("emails[{}type pr]", "not (".repeat(100_000)),
+                format!("emails[type pr{}]", " and type pr".repeat(100_000)),
+                format!("emails{}", "[".repeat(100_000)),
+            ] {
+                assert!(parse::parse(&path, &wide).is_err() && parse::parse(&path, &Limits::default()).is_err());
+            }
+        };
+        std::thread::Builder::new().stack_size(256 << 10).spawn(work).unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn paths_print_as_they_parse() {
+        for path in ["name.givenName", "emails[type eq \"work\"]", "emails[type eq \"a\" or not (value pr)].value"] {
+            assert_eq!(parse::parse(path, &Limits::default()).unwrap().to_string(), path);
+        }
+    }
+
+    /// 7644-3.10-03: the strict profile wants the URN, and the error says which.
+    #[test]
+    fn short_names_of_extensions_are_for_the_compatible_profile() {
+        let user = kind("User");
+        assert_eq!(attribute("department", user, true).unwrap().to_string(), format!("{ENTERPRISE}:department"));
+        assert_eq!(attribute("manager.value", user, true).unwrap().to_string(), format!("{ENTERPRISE}:manager.value"));
+        assert_eq!(attribute("department", user, false), None);
+        let error = resolve("department", user, &Profile::Strict.rules(), &Limits::default()).unwrap_err();
+        assert_eq!(error.detail, format!("User has no attribute \"department\"; write {ENTERPRISE}:department"));
+        assert_eq!(named(ENTERPRISE, user, false), Some(Named::Extension(ENTERPRISE.into())));
+        assert_eq!(named("foo", user, true), None);
+    }
+
+    /// 7644-3.10-04: one URN may be a prefix of another.
+    #[test]
+    fn the_longest_registered_urn_wins() {
+        let mut user = kind("User").as_ref().clone();
+        let mut longer = registry().schema(ENTERPRISE).unwrap().as_ref().clone();
+        longer.id = format!("{ENTERPRISE}:1.0:Sub").into();
+        user.extensions.push(crate::schema::Extension { schema: Arc::new(longer), required: false });
+        for urn in [ENTERPRISE.to_owned(), format!("{ENTERPRISE}:1.0:Sub")] {
+            let text = format!("{urn}:department");
+            assert_eq!(attribute(&text, &user, false).unwrap().to_string(), text);
+            assert_eq!(named(&urn, &user, false), Some(Named::Extension(urn.as_str().into())));
+        }
+        assert_eq!(attribute("department", &user, true), None, "two schemas have it");
+    }
+
+    #[test]
+    fn a_conjunction_of_equalities_says_what_a_new_element_is_like() {
+        for (path, expected) in [
+            (
+                "emails[type eq \"Work\" and (primary eq true and display eq \"x\")]",
+                "type=\"Work\" primary=true display=\"x\"",
+            ),
+            ("x509Certificates[value eq \"AQ\"]", "value=\"AQ==\""),
+            ("emails[type ne \"work\"]", "none"),
+            ("emails[type eq \"work\" or primary eq true]", "none"),
+            ("emails[not (type eq \"work\")]", "none"),
+            ("emails[type pr]", "none"),
+        ] {
+            let target = resolve(path, kind("User"), &Profile::Strict.rules(), &Limits::default()).unwrap();
+            let Target::Element { filter, .. } = target else { panic!("{path}") };
+            let got = equalities(&filter).map_or("none".to_owned(), |all| {
+                all.iter().map(|(at, value)| format!("{}={value}", at.leaf().name)).collect::<Vec<_>>().join(" ")
+            });
+            assert_eq!(got, expected, "{path}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ pub mod control;
 pub mod error;
 pub mod evaluate;
 pub mod memory;
+pub mod pushdown;
 
 use std::fmt;
 use std::pin::Pin;
@@ -29,6 +30,7 @@ use crate::schema::{Kind, LinkType, ResourceType};
 
 pub use capability::{Capabilities, Held, IdsFrom, Lock, Secrets, Shortfall, Unique, Versions, Writes};
 pub use error::{Result, Retry, StoreError, StoreErrorKind};
+pub use pushdown::Fit;
 
 /// A stream that borrows.
 pub type BoxStream<'a, T> = Pin<Box<dyn Stream<Item = T> + Send + 'a>>;
