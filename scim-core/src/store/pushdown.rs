@@ -59,7 +59,7 @@ fn above(filter: &BoundFilter, fit: Fits<'_>) -> Option<Part> {
             // Whatever the element must be, there must be one.
             None => {
                 let some = Leaf::Present(at.clone());
-                (fit(&some) != Fit::No).then(|| Part { filter: BoundFilter::Leaf(some), exact: false })
+                (fit(&some) != Fit::No).then_some(Part { filter: BoundFilter::Leaf(some), exact: false })
             }
         },
         BoundFilter::And(parts) => some_of(parts, |part| above(part, fit), BoundFilter::all),
