@@ -48,6 +48,8 @@ pub struct Limits {
     pub cursor_time: u64,
     /// Paging walks remembered, so that their next page needs no offset.
     pub walks: usize,
+    /// Seconds for which a walk is remembered.
+    pub walk_time: u64,
     /// Bytes of a password.
     pub password: usize,
     /// Open connections.
@@ -86,6 +88,7 @@ impl Default for Limits {
             retry_max: 10,
             cursor_time: 3_600,
             walks: 10_000,
+            walk_time: 600,
             password: 1_024,
             connections: 10_000,
             in_work: 64,

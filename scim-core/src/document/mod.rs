@@ -2,12 +2,15 @@
 //!
 //! `json` bytes to values, refusing what two readers could read differently · `value` one value against its definition,
 //! `format` the look of text, `link` one link, `urns` the `schemas` member · `check` a whole resource into a
-//! [`check::Draft`], and back into a document · `values` what stands in one · `project` what is shown.
+//! [`check::Draft`], and back into a document · `values` what stands in one · `project` what is shown ·
+//! `render` a record as it is sent.
 
 pub mod check;
 mod format;
 pub mod json;
 pub mod link;
+pub mod project;
+pub mod render;
 pub(crate) mod urns;
 pub mod value;
 pub mod values;

@@ -1,4 +1,12 @@
 //! What is asked of a store: which resources, in which order, which part of the list, how much of each.
+//!
+//! `sort` the key of a record · `walk` lists that a store does not answer · `cursor` pages by cursor · `memo` where walks
+//! by index are.
+
+pub mod cursor;
+pub mod memo;
+pub mod sort;
+pub mod walk;
 
 use std::cmp::Ordering;
 use std::sync::Arc;

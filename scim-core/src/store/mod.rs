@@ -7,8 +7,10 @@ pub mod capability;
 pub mod control;
 pub mod error;
 pub mod evaluate;
+pub mod ext;
 pub mod memory;
 pub mod pushdown;
+pub mod reverse;
 
 use std::fmt;
 use std::pin::Pin;
@@ -30,6 +32,7 @@ use crate::schema::{Kind, LinkType, ResourceType};
 
 pub use capability::{Capabilities, Held, IdsFrom, Lock, Secrets, Shortfall, Unique, Versions, Writes};
 pub use error::{Result, Retry, StoreError, StoreErrorKind};
+pub use ext::StoreExt;
 pub use pushdown::Fit;
 
 /// A stream that borrows.

@@ -1,0 +1,314 @@
+//! A record as the JSON that is sent: the stored text with `id`, `meta`, links and computed values spliced around it.
+
+use std::hash::Hasher;
+
+use serde_json::Value;
+use siphasher::sip::SipHasher13;
+
+use crate::query::Select;
+use crate::schema::{AttributeDef, Kind, Registry, ResourceType};
+use crate::store::{Link, Links, Record, Version};
+
+use super::project::{Projection, Shown};
+
+/// Renders the resources of one type, for one base URL and one view.
+#[derive(Debug)]
+pub struct Renderer<'a> {
+    rt: &'a ResourceType,
+    registry: &'a Registry,
+    /// The SCIM base URL, without trailing slash.
+    base: &'a str,
+    projection: &'a Projection,
+    meta: Shown,
+    /// Links may change without the version moving, so they go into the digest.
+    loose_versions: bool,
+}
+
+impl<'a> Renderer<'a> {
+    /// A renderer. `loose_versions` says that the store's versions may miss changes of links.
+    pub fn new(
+        rt: &'a ResourceType,
+        registry: &'a Registry,
+        base: &'a str,
+        projection: &'a Projection,
+        loose_versions: bool,
+    ) -> Self {
+        let meta = rt.common.iter().find(|def| def.name == "meta");
+        let meta = meta.map_or(Shown::No, |def| projection.shown(None, def));
+        Renderer { rt, registry, base, projection, meta, loose_versions }
+    }
+
+    /// What the store and the core must have filled in.
+    pub fn select(&self) -> Select {
+        self.projection.select()
+    }
+
+    /// The URI of the resource.
+    pub fn location(&self, record: &Record) -> String {
+        location(self.base, &self.rt.endpoint, record.key.id.as_str())
+    }
+
+    /// The ETag: the version, and behind it a digest of the computed values that are shown, where some are.
+    pub fn etag(&self, record: &Record) -> String {
+        match self.digest(record) {
+            Some(digest) => format!("W/\"{}-{digest:08x}\"", record.version),
+            None => etag(&record.version),
+        }
+    }
+
+    /// Appends the representation.
+    pub fn write(&self, record: &Record, out: &mut Vec<u8>) {
+        let text = record.document.as_str();
+        if self.projection.takes_verbatim(self.rt, text) {
+            self.splice(record, text, out);
+        } else {
+            let shown = self.projection.document(self.rt, &record.document.parse());
+            self.splice(record, &Value::Object(shown).to_string(), out);
+        }
+    }
+
+    fn splice(&self, record: &Record, document: &str, out: &mut Vec<u8>) {
+        let inner = document.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+        out.extend_from_slice(b"{\"id\":");
+        text(out, record.key.id.as_str());
+        self.write_with_extension_links(record, inner, out);
+        for links in &record.links {
+            if links.at.extension().is_none() {
+                self.write_links(links, out);
+            }
+        }
+        self.write_meta(record, out);
+        out.push(b'}');
+    }
+
+    /// The document, with single links (`manager`) put into the objects of their extensions.
+    fn write_with_extension_links(&self, record: &Record, inner: &str, out: &mut Vec<u8>) {
+        let mut rest = inner;
+        let mut homeless = Vec::new();
+        if !inner.is_empty() {
+            out.push(b',');
+        }
+        // Extension objects stand in registration order, so one pass over the text meets them all.
+        for extension in &self.rt.extensions {
+            let urn = &extension.schema.id;
+            let mut fragment = Vec::new();
+            for links in record.links.iter().filter(|links| links.at.extension() == Some(urn)) {
+                self.write_links(links, &mut fragment);
+            }
+            let Some(fragment) = fragment.strip_prefix(b",") else { continue };
+            // In JSON text an unescaped quote ends a string, so this can only be the key and its object.
+            let key = format!("\"{urn}\":{{");
+            match rest.split_once(&key) {
+                Some((before, after)) => {
+                    out.extend_from_slice(before.as_bytes());
+                    out.extend_from_slice(key.as_bytes());
+                    out.extend_from_slice(fragment);
+                    if !after.starts_with('}') {
+                        out.push(b',');
+                    }
+                    rest = after;
+                }
+                None => homeless.push((urn, fragment.to_vec())),
+            }
+        }
+        out.extend_from_slice(rest.as_bytes());
+        for (urn, fragment) in homeless {
+            out.extend_from_slice(b",\"");
+            out.extend_from_slice(urn.as_bytes());
+            out.extend_from_slice(b"\":{");
+            out.extend_from_slice(&fragment);
+            out.push(b'}');
+        }
+    }
+
+    /// `,"members":[…]`, or nothing where no part of it is shown.
+    fn write_links(&self, links: &Links, out: &mut Vec<u8>) {
+        let def = links.at.attr();
+        let shown = self.projection.shown(links.at.extension(), def);
+        if shown == Shown::No || links.links.is_empty() {
+            return;
+        }
+        let parts = LinkParts::new(self, links, &shown);
+        let start = out.len();
+        out.push(b',');
+        text(out, &def.name);
+        out.push(b':');
+        if def.multi_valued {
+            out.push(b'[');
+        }
+        let before_elements = out.len();
+        for link in &links.links {
+            let start = out.len();
+            if start > before_elements {
+                out.push(b',');
+            }
+            if !parts.write(link, out) {
+                out.truncate(start);
+            }
+        }
+        if out.len() == before_elements {
+            out.truncate(start);
+        } else if def.multi_valued {
+            out.push(b']');
+        }
+    }
+
+    fn write_meta(&self, record: &Record, out: &mut Vec<u8>) {
+        let wanted = |name: &str| match &self.meta {
+            Shown::No => false,
+            Shown::Whole => true,
+            Shown::Subs(subs) => subs.iter().any(|sub| sub.name == name),
+        };
+        let mut lead: &[u8] = b",\"meta\":{";
+        let mut part = |name: &str, value: &dyn Fn() -> String, out: &mut Vec<u8>| {
+            if wanted(name) {
+                out.extend_from_slice(lead);
+                lead = b",";
+                text(out, name);
+                out.push(b':');
+                text(out, &value());
+            }
+        };
+        part("resourceType", &|| self.rt.kind.to_string(), out);
+        part("created", &|| record.created.to_string(), out);
+        part("lastModified", &|| record.modified.to_string(), out);
+        part("location", &|| self.location(record), out);
+        part("version", &|| self.etag(record), out);
+        if lead == b"," {
+            out.push(b'}');
+        }
+    }
+
+    /// A short digest over what is shown but not part of the version.
+    fn digest(&self, record: &Record) -> Option<u32> {
+        let mut hasher = SipHasher13::new();
+        let mut any = false;
+        for links in &record.links {
+            let reverse = self.rt.reverse(&links.at).is_some();
+            let shown = self.projection.shown(links.at.extension(), links.at.attr());
+            if shown == Shown::No {
+                continue;
+            }
+            let whole = reverse || self.loose_versions;
+            for link in &links.links {
+                if whole {
+                    any = true;
+                    hasher.write(link.target.id.as_str().as_bytes());
+                    hasher.write_u8(u8::from(link.indirect));
+                }
+                if let Some(display) = &link.display {
+                    any = true;
+                    hasher.write(display.as_bytes());
+                }
+                hasher.write_u8(0xff);
+            }
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "a digest may be short")]
+        any.then(|| hasher.finish() as u32)
+    }
+}
+
+/// Which sub-attributes of a link are written, and from what.
+struct LinkParts<'a> {
+    value: bool,
+    reference: bool,
+    kind: Option<KindText>,
+    display: Option<&'a AttributeDef>,
+    endpoints: Vec<(&'a Kind, String)>,
+}
+
+enum KindText {
+    /// `type` says the kind of the target.
+    Target,
+    /// `type` says direct or indirect.
+    Path,
+}
+
+impl<'a> LinkParts<'a> {
+    fn new(renderer: &Renderer<'a>, links: &'a Links, shown: &Shown) -> Self {
+        let def = links.at.attr();
+        let wanted = |name: &str| match shown {
+            Shown::No => false,
+            Shown::Whole => def.sub(name).is_some(),
+            Shown::Subs(subs) => subs.iter().any(|sub| sub.name == name),
+        };
+        let reverse = renderer.rt.reverse(&links.at).is_some();
+        let display = ["display", "displayName"].into_iter().find(|name| wanted(name));
+        LinkParts {
+            value: wanted("value"),
+            reference: wanted("$ref"),
+            kind: wanted("type").then_some(if reverse { KindText::Path } else { KindText::Target }),
+            display: display.and_then(|name| def.sub(name)).map(|def| &**def),
+            endpoints: renderer
+                .registry
+                .types()
+                .iter()
+                .map(|rt| (&rt.kind, format!("{}{}/", renderer.base, rt.endpoint)))
+                .collect(),
+        }
+    }
+
+    /// Writes one element; false where it would be empty.
+    fn write(&self, link: &Link, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        let part = |name: &str, value: &[&str], out: &mut Vec<u8>| {
+            out.push(if out.len() == start { b'{' } else { b',' });
+            text(out, name);
+            out.extend_from_slice(b":\"");
+            for piece in value {
+                escape(out, piece);
+            }
+            out.push(b'"');
+        };
+        if self.value {
+            part("value", &[link.target.id.as_str()], out);
+        }
+        if self.reference
+            && let Some((_, endpoint)) = self.endpoints.iter().find(|(kind, _)| **kind == link.target.kind)
+        {
+            part("$ref", &[endpoint, link.target.id.as_str()], out);
+        }
+        match &self.kind {
+            Some(KindText::Target) => part("type", &[link.target.kind.as_str()], out),
+            Some(KindText::Path) => part("type", &[if link.indirect { "indirect" } else { "direct" }], out),
+            None => {}
+        }
+        if let (Some(def), Some(display)) = (self.display, &link.display) {
+            part(&def.name, &[display], out);
+        }
+        if out.len() == start {
+            return false;
+        }
+        out.push(b'}');
+        true
+    }
+}
+
+/// The URI of a resource.
+pub fn location(base: &str, endpoint: &str, id: &str) -> String {
+    format!("{base}{endpoint}/{id}")
+}
+
+/// The ETag of a representation without computed values.
+pub fn etag(version: &Version) -> String {
+    format!("W/\"{version}\"")
+}
+
+/// A JSON string.
+fn text(out: &mut Vec<u8>, value: &str) {
+    out.push(b'"');
+    escape(out, value);
+    out.push(b'"');
+}
+
+/// The inside of a JSON string.
+fn escape(out: &mut Vec<u8>, value: &str) {
+    if value.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+        out.extend_from_slice(value.as_bytes());
+        return;
+    }
+    let quoted = Value::String(value.to_owned()).to_string();
+    out.extend_from_slice(
+        quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().as_bytes(),
+    );
+}

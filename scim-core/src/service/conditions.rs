@@ -1,0 +1,93 @@
+//! `If-Match` and `If-None-Match` (RFC 7644 section 3.14, RFC 9110 section 13.1). Weak tags compare by their text in both.
+
+use crate::change::Expect;
+use crate::error::{ErrorKind, ScimError};
+use crate::store::Version;
+use crate::store::control::TenantSettings;
+
+/// The raw conditional headers of a request.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Conditions {
+    /// `If-Match`.
+    pub if_match: Option<String>,
+    /// `If-None-Match`.
+    pub if_none_match: Option<String>,
+}
+
+/// The tags of a header: any, or these, without `W/` and quotes.
+enum Tags<'a> {
+    Any,
+    These(Vec<&'a str>),
+}
+
+impl Conditions {
+    /// What a write expects of the resource. `If-None-Match: *` on an existing resource never holds.
+    pub(super) fn expect(&self, settings: &TenantSettings) -> Result<Expect, ScimError> {
+        if self.if_none_match.as_deref().is_some_and(|header| matches!(tags(header), Tags::Any)) {
+            return Err(ScimError::stale("If-None-Match: * holds only where the resource does not exist"));
+        }
+        match self.if_match.as_deref() {
+            None if settings.require_if_match == Some(true) => Err(ScimError::new(
+                ErrorKind::PreconditionRequired,
+                "this tenant wants If-Match on every change; read the resource and send its ETag",
+            )),
+            None => Ok(Expect::Exists),
+            Some(header) => Ok(expect_version(header)),
+        }
+    }
+
+    /// Does the client hold this very representation already?
+    pub(super) fn is_current(&self, etag: &str) -> bool {
+        match self.if_none_match.as_deref().map(tags) {
+            None => false,
+            Some(Tags::Any) => true,
+            Some(Tags::These(tags)) => tags.contains(&opaque(etag)),
+        }
+    }
+}
+
+/// What these tags (of `If-Match`, or the `version` of a bulk operation) expect.
+pub(super) fn expect_version(header: &str) -> Expect {
+    match tags(header) {
+        Tags::Any => Expect::Exists,
+        Tags::These(tags) => Expect::Version(tags.into_iter().flat_map(versions).collect()),
+    }
+}
+
+/// The versions a tag may mean: itself, and itself without the digest of computed values.
+fn versions(tag: &str) -> Vec<Version> {
+    let mut versions = vec![Version::new(tag)];
+    if let Some((version, digest)) = tag.rsplit_once('-')
+        && digest.len() == 8
+        && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+    {
+        versions.push(Version::new(version));
+    }
+    versions
+}
+
+fn tags(header: &str) -> Tags<'_> {
+    let tags: Vec<&str> = header.split(',').map(opaque).filter(|tag| !tag.is_empty()).collect();
+    if tags.contains(&"*") { Tags::Any } else { Tags::These(tags) }
+}
+
+fn opaque(tag: &str) -> &str {
+    let tag = tag.trim();
+    tag.strip_prefix("W/").or_else(|| tag.strip_prefix("w/")).unwrap_or(tag).trim_matches('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_with_a_digest_matches_its_version_in_if_match_and_itself_in_if_none_match() {
+        assert!(expect_version("W/\"7-0a1b2c3d\"").holds(&Version::new("7")));
+        assert!(expect_version("W/\"6\", \"7\"").holds(&Version::new("7")));
+        assert!(expect_version("*").holds(&Version::new("7")));
+        assert!(!expect_version("W/\"6\"").holds(&Version::new("7")));
+        let held = Conditions { if_none_match: Some("W/\"7\", W/\"8\"".into()), ..Conditions::default() };
+        assert!(held.is_current("W/\"7\""));
+        assert!(!held.is_current("W/\"7-0a1b2c3d\""));
+    }
+}

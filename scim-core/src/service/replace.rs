@@ -1,0 +1,51 @@
+//! PUT of a resource (RFC 7644 section 3.5.1).
+
+use std::sync::Arc;
+
+use crate::change::{Action, Mutation, Verb};
+use crate::document::json;
+use crate::document::project::{Projection, View};
+use crate::error::{Done, ScimError};
+use crate::patch;
+use crate::schema::ResourceType;
+use crate::store::ResourceId;
+
+use super::create::on_request;
+use super::{Caller, Conditions, Prefer, Reply, Service};
+
+impl Service {
+    /// Replaces a resource by a body. 200 with the whole of it; nothing moves where nothing changes. Never creates.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one request")]
+    pub async fn replace(
+        &self,
+        caller: &Caller,
+        rt: &Arc<ResourceType>,
+        id: &str,
+        body: &[u8],
+        view: &View,
+        conditions: &Conditions,
+        prefer: &Prefer,
+    ) -> Result<Reply, ScimError> {
+        self.allow(caller, rt, true)?;
+        let expect = conditions.expect(&caller.tenant.settings)?;
+        let projection = Projection::new(view, rt, caller.rules().short_names)?;
+        let mut draft = self.draft(caller, rt, &json::parse(body, &self.env.limits)?)?;
+        let projection = projection.also(on_request(rt, &draft));
+        let scope = self.scope(caller);
+        let secrets = self.secrets(caller, std::mem::take(&mut draft.secrets)).await?;
+        let making = self.making(caller, &scope, Verb::Replace, secrets);
+        let rules = caller.rules();
+        let outcome = self
+            .commit(caller, &scope, making, |making| {
+                let change = caller.guarded(patch::replace(draft.clone(), rt, &rules, making));
+                let action = Action::Modify { id: ResourceId::new(id), change, expect: expect.clone() };
+                Ok(Mutation { kind: rt.kind.clone(), action, reply: Some(projection.select()) })
+            })
+            .await?;
+        if prefer.representation == Some(false) && view.is_default() {
+            return Ok(self.no_content(caller, rt, &outcome));
+        }
+        let record = outcome.record.ok_or_else(|| ScimError::internal("the store did not show what it wrote"))?;
+        self.show(caller, &scope, rt, &projection, *record, Done::Ok).await
+    }
+}
