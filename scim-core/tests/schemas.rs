@@ -1,4 +1,5 @@
 //! Custom schemas and resource types: what is taken, what it becomes, and what is refused with which mend.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, helpers included")]
 
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! Tests of `check`: whole resources against their type.
+
 use secrecy::ExposeSecret;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Tests of `value`: one attribute against its definition.
+
 use serde_json::json;
 
 use super::*;
