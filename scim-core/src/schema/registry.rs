@@ -1,5 +1,6 @@
 //! All schemas and resource types of a tenant, compiled and immutable.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::name::same;
@@ -37,6 +38,32 @@ impl Registry {
     pub fn compile(files: &[SchemaFile], options: &Options) -> Result<Self, SchemaError> {
         let (types, schemas) = compile::compile(files, options)?;
         Ok(Registry { types, schemas })
+    }
+
+    /// Every name that documents of these types may hold as a key: attributes, sub-attributes, URNs of extensions.
+    pub fn names(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for one in &self.types {
+            names.extend(one.extensions.iter().map(|extension| extension.schema.id.to_string()));
+            let extended = one.extensions.iter().map(|extension| &extension.schema);
+            for attribute in std::iter::once(&one.schema).chain(extended).flat_map(|schema| &schema.attributes) {
+                names.insert(attribute.name.clone());
+                names.extend(attribute.sub_attributes.iter().map(|sub| sub.name.clone()));
+            }
+        }
+        names
+    }
+
+    /// The same types, knowing that stored documents may still hold names that no schema has any more: what was removed
+    /// from a schema stays stored and is not shown.
+    pub fn with_retired(&self, names: &BTreeSet<String>) -> Self {
+        let known = self.names();
+        let retired: Vec<String> = names.difference(&known).cloned().collect();
+        let hide = |one: &Arc<ResourceType>| {
+            let hidden = one.hidden.iter().chain(&retired).cloned().collect();
+            Arc::new(ResourceType { hidden, ..(**one).clone() })
+        };
+        Registry { types: self.types.iter().map(hide).collect(), schemas: self.schemas.clone() }
     }
 
     /// The resource types, in the order of their registration.
