@@ -186,6 +186,8 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::error::ErrorKind;
 
@@ -289,6 +291,42 @@ mod tests {
             let entries = (0..others).map(|i| format!("\"k{i}\":0,")).collect::<String>();
             check(format!("{{\"Twice\":1,{entries}\"tWICE\":2}}").as_bytes(), Err(ErrorKind::InvalidSyntax));
             check(format!("{{{entries}\"Twice\":1,\"tWICE\":2}}").as_bytes(), Err(ErrorKind::InvalidSyntax));
+        }
+    }
+
+    /// JSON without names that differ in case only.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_filter("JSON has no infinity", |n| n.is_finite()).prop_map(Value::from),
+            "[^\\x00]{0,12}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(6, 64, 24, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::btree_map("[a-z$:.é]{0,6}", inner, 0..24)
+                    .prop_map(|entries| Value::Object(entries.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_reads_back_as_it_was(value in any_json()) {
+            for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
+                prop_assert_eq!(&parse(text.as_bytes(), &Limits::default()).unwrap(), &value);
+            }
+        }
+
+        #[test]
+        fn no_bytes_whatever_upset_the_reader(bytes in any::<Vec<u8>>(), text in "[\\[\\]{}\",:0-9eE.a\\\\-]{0,60}") {
+            for bytes in [bytes.as_slice(), text.as_bytes()] {
+                if let Ok(value) = parse(bytes, &Limits::default()) {
+                    prop_assert_eq!(value, serde_json::from_slice::<Value>(bytes).unwrap());
+                }
+            }
         }
     }
 }
