@@ -13,6 +13,7 @@ pub mod error;
 pub mod filter;
 pub mod limits;
 pub mod name;
+pub mod patch;
 pub mod path;
 pub mod query;
 pub mod schema;

@@ -154,10 +154,19 @@ pub(crate) fn secret(at: &AttrPath, given: &Value) -> Result<Option<SecretString
 /// # Errors
 /// `invalidValue` where a required attribute, sub-attribute or extension has no value.
 pub fn complete(
-    mut attributes: Map<String, Value>,
+    attributes: Map<String, Value>,
     resource_type: &ResourceType,
     linked: &[Arc<LinkType>],
 ) -> Result<Document, ScimError> {
+    canonical(attributes, resource_type, linked).map(|attributes| Document::from_canonical(&attributes))
+}
+
+/// The attributes of the document that [`complete`] makes.
+pub(crate) fn canonical(
+    mut attributes: Map<String, Value>,
+    resource_type: &ResourceType,
+    linked: &[Arc<LinkType>],
+) -> Result<Map<String, Value>, ScimError> {
     let mut urns = vec![Value::from(&*resource_type.schema.id)];
     let mut finished = Map::new();
     finished.insert("schemas".into(), Value::Null);
@@ -190,7 +199,7 @@ pub fn complete(
     // What a schema no longer names stays stored, unseen, until one names it again.
     attributes.remove("schemas");
     finished.extend(attributes);
-    Ok(Document::from_canonical(&finished))
+    Ok(finished)
 }
 
 /// Moves the values of one schema over in its order, asking for what is required.

@@ -49,6 +49,17 @@ pub(crate) fn put(attributes: &mut Map<String, Value>, at: &AttrPath, value: Val
     }
 }
 
+/// Removes the value of the attribute at a path, and the object of its extension when that becomes empty.
+pub(crate) fn take(attributes: &mut Map<String, Value>, at: &AttrPath) -> Option<Value> {
+    let Some(urn) = at.extension() else { return attributes.remove(&at.attr().name) };
+    let own = attributes.get_mut(&**urn)?.as_object_mut()?;
+    let value = own.remove(&at.attr().name);
+    if own.is_empty() {
+        attributes.remove(&**urn);
+    }
+    value
+}
+
 /// An array as its elements, anything else as itself.
 fn spread(value: &Value) -> &[Value] {
     match value {

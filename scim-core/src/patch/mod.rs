@@ -1,0 +1,29 @@
+//! Changes that clients ask for (RFC 7644 sections 3.3, 3.5.1 and 3.5.2), made into change sets.
+//!
+//! `request` what a PATCH says · `plan` what it means for a type: every error that needs no record is raised there, in
+//! `compile` (paths), `bounded` (attributes in the document) and `linked` (link attributes) · `step` one thing to do to a
+//! document, `links` what is done to a link attribute · `resolve` the plan on a record, `apply` a step on its document,
+//! `elements` what becomes of complex values · `create` and `replace` POST and PUT · `finish` two documents into a change
+//! set.
+
+mod apply;
+mod bounded;
+mod compile;
+mod create;
+mod elements;
+mod finish;
+mod linked;
+mod links;
+mod plan;
+mod replace;
+mod request;
+mod resolve;
+mod step;
+
+pub use create::create;
+pub use plan::Plan;
+pub use replace::replace;
+pub use request::{Op, Operation, PatchRequest};
+
+#[cfg(test)]
+mod tests;
