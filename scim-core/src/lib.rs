@@ -17,6 +17,7 @@ pub mod patch;
 pub mod path;
 pub mod query;
 pub mod schema;
+pub mod service;
 pub mod store;
 
 pub use error::{Done, ErrorKind, ScimError};

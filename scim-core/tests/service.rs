@@ -1,5 +1,7 @@
 //! The use cases over the reference store: what needs neither HTTP nor a database to be seen.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -113,8 +115,8 @@ impl Desk {
 
     fn patch(&self, endpoint: &str, id: &str, operations: Value) -> Result<Reply, ScimError> {
         let rt = self.kind(endpoint);
-        let body =
-            json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations }).to_string();
+        let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations })
+            .to_string();
         let (view, conditions, prefer) = (View::default(), Conditions::default(), Prefer::default());
         let patch = self.service.patch(&self.caller, &rt, id, body.as_bytes(), &view, &conditions, &prefer);
         patch.now_or_never().unwrap()

@@ -200,7 +200,9 @@ impl<'a> Working<'a> {
                 "resourcetype" => text == now.key.kind.as_str(),
                 "created" => at(now.created.millis()),
                 "lastmodified" => at(now.modified.millis()),
-                "version" => text.trim_start_matches("W/").trim_matches('"').split('-').next() == Some(now.version.as_str()),
+                "version" => {
+                    text.trim_start_matches("W/").trim_matches('"').split('-').next() == Some(now.version.as_str())
+                }
                 "location" => text.ends_with(&format!("{}/{}", self.resource_type.endpoint, now.key.id)),
                 _ => false,
             }

@@ -15,12 +15,7 @@ use crate::schema::{AttributeDef, Mutability};
 ///
 /// # Errors
 /// `mutability` where an immutable part that has a value would get another or none.
-pub(super) fn merge(
-    at: &AttrPath,
-    object: &mut Map<String, Value>,
-    parts: &Parts,
-    add: bool,
-) -> Result<(), ScimError> {
+pub(super) fn merge(at: &AttrPath, object: &mut Map<String, Value>, parts: &Parts, add: bool) -> Result<(), ScimError> {
     for (sub, value) in parts {
         let stored = object.get(&sub.name);
         if sub.mutability == Mutability::Immutable
@@ -43,11 +38,7 @@ pub(super) fn merge(
 }
 
 /// Takes one part away. `mutability` where it is there and required or immutable (7644-3.5.2.2-08).
-pub(super) fn remove_part(
-    at: &AttrPath,
-    object: &mut Map<String, Value>,
-    sub: &AttributeDef,
-) -> Result<(), ScimError> {
+pub(super) fn remove_part(at: &AttrPath, object: &mut Map<String, Value>, sub: &AttributeDef) -> Result<(), ScimError> {
     if !object.contains_key(&sub.name) {
         return Ok(());
     }

@@ -28,7 +28,9 @@ impl Budget {
         let cost = (elements as u64).saturating_mul(comparisons.max(1));
         let left = self.0.checked_sub(cost);
         self.0 = left.ok_or_else(|| {
-            ScimError::too_many("the filters in these operations look at too many values; send fewer operations at once")
+            ScimError::too_many(
+                "the filters in these operations look at too many values; send fewer operations at once",
+            )
         })?;
         Ok(())
     }

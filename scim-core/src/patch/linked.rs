@@ -149,7 +149,8 @@ impl Compiler<'_> {
         {
             return Ok(None);
         }
-        let together = Given { target: seeded.target.or(own.target), kinds: own.kinds.or(seeded.kinds), unassigned: false };
+        let together =
+            Given { target: seeded.target.or(own.target), kinds: own.kinds.or(seeded.kinds), unassigned: false };
         Ok(together.link(link))
     }
 

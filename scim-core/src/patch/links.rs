@@ -153,7 +153,11 @@ impl LinkPlan {
             }
         }
         let Working { targets, .. } = working;
-        let gone = now.iter().filter(|link| !targets.contains_key(&link.target.id)).map(|link| link.target.id.clone()).collect::<Vec<_>>();
+        let gone = now
+            .iter()
+            .filter(|link| !targets.contains_key(&link.target.id))
+            .map(|link| link.target.id.clone())
+            .collect::<Vec<_>>();
         let mut new = targets
             .iter()
             .filter_map(|(target, (order, state))| match state {
@@ -279,17 +283,11 @@ impl<'a> Working<'a> {
         }
     }
 
-    fn filtered(
-        &mut self,
-        op: &Filtered,
-        without: &HashSet<ResourceId>,
-        budget: &mut Budget,
-    ) -> Result<(), ScimError> {
+    fn filtered(&mut self, op: &Filtered, without: &HashSet<ResourceId>, budget: &mut Budget) -> Result<(), ScimError> {
         budget.spend(self.targets.len(), &op.filter)?;
         let at = &self.link.at;
-        let satisfies = |target: &ResourceId, state: &State<'_>| {
-            eval::element(&op.filter, at, &shape(self.link, target, state))
-        };
+        let satisfies =
+            |target: &ResourceId, state: &State<'_>| eval::element(&op.filter, at, &shape(self.link, target, state));
         let matching = self.targets.iter().filter(|(target, (_, state))| satisfies(target, state));
         let matching = matching.map(|(target, _)| target.clone()).collect::<Vec<_>>();
         if matching.is_empty() {

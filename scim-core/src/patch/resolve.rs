@@ -50,7 +50,8 @@ impl Resolve for Resolving {
             let nothing = edits.is_empty() && making.secrets.is_empty();
             return Ok((!nothing).then(|| finish::bare(edits, making)));
         }
-        let untouched = plan.resource_type.links.iter().filter(|link| !plan.links.iter().any(|own| own.link.at == link.at));
+        let untouched =
+            plan.resource_type.links.iter().filter(|link| !plan.links.iter().any(|own| own.link.at == link.at));
         linked.extend(untouched.filter(|link| !now.links(&link.at).is_empty()).cloned());
 
         let before = now.document.parse();

@@ -49,7 +49,7 @@ struct Prepared {
 enum Work {
     Create(Draft),
     Replace(Draft, Expect),
-    Patch(Plan, Expect),
+    Patch(Arc<Plan>, Expect),
     Delete(Expect),
 }
 

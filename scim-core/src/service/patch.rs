@@ -71,10 +71,10 @@ impl Service {
         rt: &Arc<ResourceType>,
         id: &ResourceId,
         body: &serde_json::Value,
-    ) -> Result<Plan, ScimError> {
+    ) -> Result<Arc<Plan>, ScimError> {
         let (rules, limits) = (caller.rules(), &self.env.limits);
         let request = PatchRequest::parse(body, &rules, limits)?;
-        Plan::compile(&request, rt, id, &rules, limits)
+        Plan::compile(&request, rt, id, &rules, limits).map(Arc::new)
     }
 
     /// Works the change out against a read, and writes it only onto that version; again where it lost a race.
