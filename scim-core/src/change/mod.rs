@@ -25,7 +25,8 @@ pub struct ChangeSet {
     pub document: Option<Document>,
     /// What links to the resource show (`members.display`), when that changes.
     pub label: Option<String>,
-    /// Unbounded reference attributes, in order. At most one `Replace` or a `Remove` and an `Add` for each attribute.
+    /// Unbounded reference attributes, in order. For each attribute at most one `Replace`, or one `Remove` and then an
+    /// `Add` for each choice of kinds; no target is named twice.
     pub links: Vec<LinkEdit>,
     /// Unique values to take.
     pub claim: Vec<Claim>,

@@ -18,7 +18,7 @@ const BOTH: [Profile; 2] = [Profile::Strict, Profile::Compatible];
 fn kind(endpoint: &str) -> Arc<ResourceType> {
     let file = SchemaFile {
         source: "TestUser.json".into(),
-        text: include_str!("../../tests/data/TestUser.json").into(),
+        text: include_str!("../../../conformance-tests/data/TestUser.json").into(),
         extends: Some("User".into()),
     };
     let registry = Registry::compile(&[file], &Options::default()).unwrap();

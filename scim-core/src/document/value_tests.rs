@@ -10,7 +10,7 @@ use crate::schema::{Options, Registry, SchemaFile};
 fn path(text: &str) -> AttrPath {
     let file = SchemaFile {
         source: "TestUser.json".into(),
-        text: include_str!("../../tests/data/TestUser.json").into(),
+        text: include_str!("../../../conformance-tests/data/TestUser.json").into(),
         extends: Some("User".into()),
     };
     let registry = Registry::compile(&[file], &Options::default()).unwrap();

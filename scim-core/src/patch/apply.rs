@@ -10,10 +10,10 @@ use crate::document::values;
 use crate::error::ScimError;
 use crate::filter::{BoundFilter, eval, instant};
 use crate::path::AttrPath;
-use crate::schema::{Mutability, ResourceType};
+use crate::schema::{AttributeDef, Mutability, ResourceType};
 use crate::store::Record;
 
-use super::elements::{demote, makes_primary, merge, remove_part, succeed, succeed_element};
+use super::elements::{demote, drop_repeats, makes_primary, merge, remove_part, succeed, succeed_element};
 use super::finish::Budget;
 use super::step::{Edit, On, Step, Unmatched};
 
@@ -91,11 +91,14 @@ impl<'a> Working<'a> {
                 continue;
             }
             if is_primary(element) {
-                for old in elements.iter_mut().filter(|old| is_primary(old)) {
+                for old in elements.iter().filter(|old| is_primary(old)) {
                     keys.remove(&values::key(def, old));
-                    demote(std::slice::from_mut(old), |_| false);
+                }
+                let demoted = demote(&mut elements, |_| false);
+                for old in demoted.iter().filter_map(|n| elements.get(*n)) {
                     keys.insert(values::key(def, old));
                 }
+                drop_repeats(&mut elements, &demoted);
             }
             elements.push(element.clone());
         }
@@ -117,7 +120,7 @@ impl<'a> Working<'a> {
         unmatched: &Unmatched,
         edit: &Edit,
     ) -> Result<Option<Value>, ScimError> {
-        let mut elements = match current {
+        let elements = match current {
             Some(Value::Array(elements)) => elements,
             _ => Vec::new(),
         };
@@ -132,10 +135,12 @@ impl<'a> Working<'a> {
                 Unmatched::Fine => {}
                 Unmatched::NoTarget => return Err(no_target(at, filter)),
                 Unmatched::Create(element) => {
-                    if is_primary(element) {
-                        demote(&mut elements, |_| false);
+                    if let Some(value) = some_array(elements) {
+                        values::put(&mut self.attributes, at, value);
                     }
-                    elements.push(element.clone());
+                    self.append(at, std::slice::from_ref(element))?;
+                    self.keys.remove(at);
+                    return Ok(values::take(&mut self.attributes, at));
                 }
             }
             return Ok(some_array(elements));
@@ -157,13 +162,11 @@ impl<'a> Working<'a> {
             }
         }
         let (places, mut elements): (Vec<usize>, Vec<Value>) = kept.into_iter().unzip();
+        let mut changed = (0..).zip(&places).filter(|(_, place)| is_match(**place)).map(|(n, _)| n).collect::<Vec<_>>();
         if primary {
-            demote(&mut elements, |n| places.get(n).is_some_and(|place| is_match(*place)));
+            changed.extend(demote(&mut elements, |n| places.get(n).is_some_and(|place| is_match(*place))));
         }
-        if found > 1 && matches!(edit, Edit::Merge { .. } | Edit::Set(_)) {
-            let mut seen = HashSet::new();
-            elements.retain(|element| seen.insert(element.to_string()));
-        }
+        drop_repeats(&mut elements, &changed);
         Ok(some_array(elements))
     }
 
@@ -179,9 +182,7 @@ impl<'a> Working<'a> {
         let Some(Value::Object(own)) = self.attributes.get(&**urn) else { return Ok(()) };
         let schema = self.resource_type.extension(urn).map(|extension| &extension.schema);
         let mut attributes = schema.into_iter().flat_map(|schema| &schema.attributes);
-        let kept = |attr: &&Arc<crate::schema::AttributeDef>| {
-            attr.mutability == Mutability::Immutable && own.contains_key(&attr.name)
-        };
+        let kept = |attr: &&Arc<AttributeDef>| attr.mutability == Mutability::Immutable && own.contains_key(&attr.name);
         if let Some(attr) = attributes.find(kept) {
             return Err(immutable(&AttrPath::new(Some(urn.clone()), attr.clone(), None)));
         }

@@ -14,7 +14,7 @@ use crate::filter::{BoundFilter, eval};
 use crate::limits::Limits;
 use crate::name::same;
 use crate::path::{self, AttrPath, Named, Target};
-use crate::schema::{Mutability, Place, ResourceType};
+use crate::schema::{AttributeDef, Mutability, Place, ResourceType};
 use crate::store::ResourceId;
 
 use super::apply::{read_only, required};
@@ -32,7 +32,8 @@ pub(super) struct Compiler<'a> {
     pub links: Vec<LinkPlan>,
     pub secrets: Vec<(AttrPath, Option<SecretString>)>,
     pub requested: Vec<AttrPath>,
-    pub only_links: bool,
+    /// Something else than link attributes was addressed.
+    pub bounded: bool,
     /// How many links the request has named so far.
     pub named_links: usize,
     id: &'a ResourceId,
@@ -60,7 +61,7 @@ impl<'a> Compiler<'a> {
             links: Vec::new(),
             secrets: Vec::new(),
             requested: Vec::new(),
-            only_links: true,
+            bounded: false,
             named_links: 0,
             id,
         }
@@ -74,9 +75,6 @@ impl<'a> Compiler<'a> {
                 self.target(operation.op, target, value)
             }
             (None, Some(Value::Object(members))) => {
-                if members.is_empty() {
-                    self.only_links = false;
-                }
                 members.iter().try_for_each(|(key, value)| self.member(operation.op, key, value))
             }
             (None, other) => Err(ScimError::invalid_value(format!(
@@ -91,7 +89,7 @@ impl<'a> Compiler<'a> {
             Target::Extension(urn) => self.extension(op, &urn, value),
             Target::Attribute(at) => {
                 self.requested.push(at.clone());
-                self.only_links &= at.place() == Place::Link;
+                self.bounded |= at.place() != Place::Link;
                 if is_schemas(&at) {
                     return self.schemas(op, value, false);
                 }
@@ -104,7 +102,7 @@ impl<'a> Compiler<'a> {
             }
             Target::Element { at, filter, sub } => {
                 self.requested.push(sub.as_ref().map_or_else(|| at.clone(), |sub| at.with_sub(sub.clone())));
-                self.only_links &= at.place() == Place::Link;
+                self.bounded |= at.place() != Place::Link;
                 if is_schemas(&at) {
                     return self.schemas_matching(op, &at, &filter);
                 }
@@ -138,13 +136,13 @@ impl<'a> Compiler<'a> {
             }
             None => return unknown(key, self.rules),
         };
-        let is_read_only = |attr: &crate::schema::AttributeDef| attr.mutability == Mutability::ReadOnly;
+        let is_read_only = |attr: &AttributeDef| attr.mutability == Mutability::ReadOnly;
         if is_schemas(&at) {
-            self.only_links = false;
+            self.bounded = true;
             return self.schemas(Op::Add, Some(value), true);
         }
         if is_read_only(at.attr()) {
-            self.only_links = false;
+            self.bounded = true;
             return self.read_only(at, value);
         }
         if at.sub().is_some_and(|sub| is_read_only(sub)) {
@@ -175,7 +173,7 @@ impl<'a> Compiler<'a> {
 
     /// The object of an extension, as a path or as a key (7644-3.5.2-12, 7644-3.5.2.2-11, 7644-3.5.2.3-11).
     fn extension(&mut self, op: Op, urn: &Arc<str>, value: Option<&Value>) -> Result<(), ScimError> {
-        self.only_links = false;
+        self.bounded = true;
         match (op, value) {
             (Op::Remove, _) => self.drop_extension(urn),
             (_, Some(Value::Object(members))) => {

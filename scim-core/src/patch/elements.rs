@@ -1,6 +1,6 @@
 //! What becomes of complex values: parts set and taken away, immutable parts kept, one primary.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -118,12 +118,18 @@ pub(super) fn succeed(at: &AttrPath, old: &Value, new: Value) -> Result<Value, S
             let Some(id) = def.sub("value") else { return Ok(Value::Array(items)) };
             let key = |element: &Value| element.get(&id.name).map(|value| values::key(id, value));
             let stored = old.as_array().map(Vec::as_slice).unwrap_or_default();
+            let texts = stored.iter().map(Value::to_string).collect::<HashSet<_>>();
             let stored = stored.iter().filter_map(|one| Some((key(one)?, one))).collect::<HashMap<_, _>>();
-            for item in &mut items {
-                if let Some(old) = key(item).and_then(|key| stored.get(&key)) {
+            let mut changed = Vec::new();
+            for (n, item) in items.iter_mut().enumerate() {
+                if !texts.contains(&item.to_string())
+                    && let Some(old) = key(item).and_then(|key| stored.get(&key))
+                {
                     *item = succeed_element(at, old, item)?;
+                    changed.push(n);
                 }
             }
+            drop_repeats(&mut items, &changed);
             Ok(Value::Array(items))
         }
         other => Ok(other),
@@ -142,6 +148,28 @@ pub(super) fn demote(elements: &mut [Value], keep: impl Fn(usize) -> bool) -> Ve
         }
     }
     demoted
+}
+
+/// Drops what became an exact duplicate of another element (7643-2.4-09); `changed` are the places that were written.
+pub(super) fn drop_repeats(elements: &mut Vec<Value>, changed: &[usize]) {
+    /// Up to so many, comparing them with each element is quicker than a set.
+    const FEW: usize = 4;
+    let repeats = if changed.len() <= FEW {
+        let twins = |n: usize| {
+            let element = elements.get(n);
+            let twin = elements.iter().enumerate().find(|(other, value)| *other != n && Some(*value) == element);
+            twin.map(|(other, _)| other.max(n))
+        };
+        changed.iter().filter_map(|n| twins(*n)).collect::<HashSet<_>>()
+    } else {
+        let mut seen = HashSet::with_capacity(elements.len());
+        let texts = elements.iter().enumerate();
+        texts.filter(|(_, value)| !seen.insert(value.to_string())).map(|(n, _)| n).collect()
+    };
+    if !repeats.is_empty() {
+        let mut place = 0..;
+        elements.retain(|_| place.next().is_none_or(|n: usize| !repeats.contains(&n)));
+    }
 }
 
 /// Do these parts make a value primary?

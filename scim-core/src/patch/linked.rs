@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::document::LinkValue;
 use crate::document::check::too_many_links;
 use crate::document::link::{self, Given};
 use crate::document::value::unassigned;
@@ -134,7 +135,7 @@ impl Compiler<'_> {
         link: &LinkType,
         seed: Vec<(AttrPath, Value)>,
         value: &Value,
-    ) -> Result<Option<crate::document::LinkValue>, ScimError> {
+    ) -> Result<Option<LinkValue>, ScimError> {
         let mut members = Map::new();
         for (path, value) in seed {
             let Some(sub) = path.sub() else { return Ok(None) };

@@ -35,8 +35,12 @@ enum LinkOp {
 struct Net {
     cleared: bool,
     order: usize,
-    targets: HashMap<ResourceId, (usize, Option<Arc<[Kind]>>)>,
+    /// With the place in the request.
+    targets: HashMap<ResourceId, (usize, Fate)>,
 }
+
+/// What becomes of a target: a link to one of these kinds, or none.
+type Fate = Option<Arc<[Kind]>>;
 
 /// An operation on the links that satisfy a filter.
 #[derive(Debug)]
@@ -183,7 +187,7 @@ impl Net {
         self.targets.clear();
     }
 
-    fn set(&mut self, target: ResourceId, state: Option<Arc<[Kind]>>) {
+    fn set(&mut self, target: ResourceId, state: Fate) {
         if self.cleared && state.is_none() {
             self.targets.remove(&target);
         } else {

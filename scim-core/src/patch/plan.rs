@@ -49,7 +49,8 @@ impl Plan {
         for operation in request.operations() {
             compiler.operation(operation)?;
         }
-        let Compiler { steps, links, secrets, requested, only_links, .. } = compiler;
+        let Compiler { steps, links, secrets, requested, bounded, .. } = compiler;
+        let only_links = !bounded && !links.is_empty();
         let reads = reads(resource_type, &links, only_links);
         let budget = limits.scan_max;
         Ok(Plan { resource_type: resource_type.clone(), steps, links, reads, only_links, budget, secrets, requested })

@@ -11,7 +11,7 @@ use crate::error::ScimError;
 use crate::path::AttrPath;
 use crate::query::{LinkSelect, Select};
 use crate::schema::{Kind, LinkType, Mutability, ResourceType};
-use crate::store::{Record, ResourceId};
+use crate::store::{Link, Record, ResourceId};
 
 use super::{create, elements, finish};
 
@@ -91,7 +91,7 @@ impl Resolve for Replace {
         for (link, wanted) in &self.links {
             let there = now.links.iter().find(|links| links.at.same_attribute(&link.at));
             let (stored, whole) = there.map_or((&[][..], true), |links| (links.links.as_slice(), links.whole));
-            let fits = |(one, value): (&crate::store::Link, &LinkValue)| {
+            let fits = |(one, value): (&Link, &LinkValue)| {
                 one.target.id == value.target && value.kinds.contains(&one.target.kind)
             };
             let same = whole && stored.len() == wanted.len() && stored.iter().zip(wanted).all(fits);
