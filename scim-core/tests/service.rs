@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
+#[path = "service/custom_types.rs"]
+mod custom_types;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -63,6 +66,10 @@ struct Desk {
 
 impl Desk {
     fn new(settings: TenantSettings) -> Self {
+        Desk::with(Registry::standard(), settings)
+    }
+
+    fn with(registry: Registry, settings: TenantSettings) -> Self {
         let env = Env {
             clock: Arc::new(Ticks(AtomicU64::new(0))),
             entropy: Arc::new(Counter(Mutex::new(0))),
@@ -71,7 +78,7 @@ impl Desk {
             cursor_key: [7; 32],
             discovery: Arc::new(Discovery::default()),
         };
-        let tenant = Tenant { id: TenantId::new("acme"), registry: Arc::new(Registry::standard()), settings };
+        let tenant = Tenant { id: TenantId::new("acme"), registry: Arc::new(registry), settings };
         let principal = Principal {
             name: "test".into(),
             rights: vec!["write".parse().unwrap()],
