@@ -1,0 +1,313 @@
+//! The floor of the store: the same statements as the server's SQLite store, through rusqlite in this process, with the
+//! same durability, on a copy of the very database.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::Value;
+
+use crate::seed;
+
+const TENANT: &str = "default";
+/// Pages in the write-ahead log between two checkpoints, as in the server.
+const CHECKPOINT: i64 = 4_000;
+/// Operations between two looks at the length of the log.
+const LOOK: u64 = 64;
+
+/// An indexed attribute, as the database describes it.
+struct Indexed {
+    attr: String,
+    claimed: bool,
+    path: Vec<String>,
+    exact: bool,
+}
+
+/// A user that is there.
+pub struct Person {
+    pub id: String,
+    /// In [`seed`].
+    pub number: u64,
+}
+
+/// A copy of the database.
+pub struct Raw {
+    db: Connection,
+    indexed: Vec<Indexed>,
+    /// The table and the attributes of the substring index.
+    search: Option<(String, Vec<String>)>,
+    /// A line of the change log as the server writes them.
+    line: String,
+    written: u64,
+}
+
+/// A resource and its index rows, ready to be written.
+pub struct Prepared {
+    id: String,
+    label: Option<String>,
+    document: String,
+    /// Attribute, token, and whether it must be unique.
+    tokens: Vec<(String, String, bool)>,
+}
+
+impl Raw {
+    pub fn open(path: &Path) -> Result<Raw> {
+        let db = Connection::open(path)?;
+        db.set_prepared_statement_cache_capacity(256);
+        db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        db.execute_batch(
+            "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -16384;
+             PRAGMA temp_store = MEMORY;",
+        )?;
+        db.query_row("PRAGMA mmap_size = 134217728", [], |_| Ok(()))?;
+        let mut statement =
+            db.prepare("SELECT attr, via, path, rule FROM indexed WHERE tenant = ?1 AND kind = 'User'")?;
+        let rows = statement.query_map([TENANT], |row| {
+            let (via, path, rule): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            let path = serde_json::from_str(&path).unwrap_or_default();
+            Ok(Indexed { attr: row.get(0)?, claimed: via != "term", path, exact: rule == "exact" })
+        })?;
+        let indexed = rows.collect::<Result<Vec<_>, _>>()?;
+        drop(statement);
+        ensure!(!indexed.is_empty(), "{} has no indexes", path.display());
+        let search = db
+            .query_row("SELECT number, attrs FROM search WHERE tenant = ?1 AND kind = 'User'", [TENANT], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+            })
+            .optional()?
+            .map(|(number, attrs)| (format!("gram_{number}"), serde_json::from_str(&attrs).unwrap_or_default()));
+        let line = db.query_row("SELECT record FROM change ORDER BY id DESC LIMIT 1", [], |row| row.get(0));
+        Ok(Raw { db, indexed, search, line: line.optional()?.unwrap_or_default(), written: 0 })
+    }
+
+    /// Takes all resources out, and leaves the indexes.
+    pub fn empty(&self) -> Result<()> {
+        self.db.execute_batch(
+            "DELETE FROM resource; DELETE FROM link; DELETE FROM claim; DELETE FROM term; DELETE FROM change;
+             UPDATE extent SET n = 0; UPDATE indexed SET n = 0;",
+        )?;
+        if let Some((table, _)) = &self.search {
+            self.db.execute(&format!("INSERT INTO {table} ({table}) VALUES ('delete-all')"), [])?;
+        }
+        self.db.execute_batch("VACUUM")?;
+        Ok(())
+    }
+
+    /// All users of the start, in order of their ids.
+    pub fn users(&self) -> Result<Vec<Person>> {
+        let mut statement = self.db.prepare(
+            "SELECT id, document ->> 'userName' FROM resource WHERE tenant = ?1 AND kind = 'User' ORDER BY id",
+        )?;
+        let rows = statement.query_map([TENANT], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+        rows.map(|row| {
+            let (id, name) = row?;
+            Ok(Person { id, number: seed::number(&name).with_context(|| format!("{name} is nobody of the start"))? })
+        })
+        .collect()
+    }
+
+    /// The id of the group of this name.
+    pub fn group(&self, name: &str) -> Result<Option<String>> {
+        let mut statement = self.db.prepare(
+            "SELECT id FROM resource WHERE tenant = ?1 AND kind = 'Group' AND document ->> 'displayName' = ?2",
+        )?;
+        Ok(statement.query_row([TENANT, name], |row| row.get(0)).optional()?)
+    }
+
+    /// What a resource puts into the tables. Not part of what is measured.
+    pub fn prepare(&self, id: String, user: &Value) -> Prepared {
+        let mut tokens = Vec::new();
+        for indexed in &self.indexed {
+            let mut found = Vec::new();
+            collect(user, &indexed.path, &mut found);
+            for text in found {
+                let token = if indexed.exact { text.to_owned() } else { text.to_lowercase() };
+                tokens.push((indexed.attr.clone(), token, indexed.claimed));
+            }
+        }
+        let label = user.get("displayName").and_then(Value::as_str).map(str::to_owned);
+        Prepared { id, label, document: user.to_string(), tokens }
+    }
+
+    /// Creates these users in one durable transaction.
+    pub fn create(&mut self, users: &[Prepared]) -> Result<()> {
+        self.run("BEGIN IMMEDIATE", [])?;
+        for user in users {
+            self.run(
+                "INSERT INTO resource (tenant, kind, id, version, created, modified, label, document)
+                 VALUES (?1, 'User', ?2, 1, ?3, ?3, ?4, ?5)",
+                params![TENANT, user.id, 1_700_000_000_000i64, user.label, user.document],
+            )?;
+            let seq = self.db.last_insert_rowid();
+            for (attr, token, claimed) in &user.tokens {
+                let sql = if *claimed {
+                    "INSERT INTO claim (tenant, kind, attr, token, owner, holder) VALUES (?1, 'User', ?2, ?3, ?1, ?4)"
+                } else {
+                    "INSERT OR IGNORE INTO term (tenant, kind, attr, token, holder) VALUES (?1, 'User', ?2, ?3, ?4)"
+                };
+                self.run(sql, params![TENANT, attr, token, user.id])?;
+            }
+            self.index(seq, user)?;
+            self.log()?;
+        }
+        let by = i64::try_from(users.len())?;
+        self.run("UPDATE extent SET n = n + ?2 WHERE tenant = ?1 AND kind = 'User'", params![TENANT, by])?;
+        for indexed in &self.indexed {
+            self.run(
+                "UPDATE indexed SET n = n + ?3 WHERE tenant = ?1 AND kind = 'User' AND attr = ?2",
+                params![TENANT, indexed.attr, by],
+            )?;
+        }
+        self.commit()
+    }
+
+    fn index(&self, seq: i64, user: &Prepared) -> Result<()> {
+        let Some((table, attrs)) = &self.search else { return Ok(()) };
+        let names: String = (0..attrs.len()).map(|number| format!(", c{number}")).collect();
+        let marks: String = (0..attrs.len()).map(|number| format!(", ?{}", number + 2)).collect();
+        let mut statement =
+            self.db.prepare_cached(&format!("INSERT INTO {table} (rowid{names}) VALUES (?1{marks})"))?;
+        statement.raw_bind_parameter(1, seq)?;
+        for (number, attr) in attrs.iter().enumerate() {
+            let own = user.tokens.iter().filter(|(of, ..)| of == attr).map(|(_, token, _)| token.as_str());
+            statement.raw_bind_parameter(number + 2, own.collect::<Vec<_>>().join("\n"))?;
+        }
+        statement.raw_execute()?;
+        Ok(())
+    }
+
+    /// Gives these users another document, in one durable transaction: each is read first, as PUT and PATCH must.
+    pub fn update(&mut self, users: &[(&str, &str)]) -> Result<()> {
+        self.run("BEGIN IMMEDIATE", [])?;
+        for (id, document) in users {
+            let (seq, version) = self.standing("User", id)?;
+            let before: String = self
+                .db
+                .prepare_cached("SELECT document FROM resource WHERE seq = ?1")?
+                .query_row([seq], |row| row.get(0))?;
+            ensure!(!before.is_empty(), "no document");
+            self.run(
+                "UPDATE resource SET version = ?2, modified = ?3, document = ?4 WHERE seq = ?1",
+                params![seq, version + 1, 1_700_000_000_000i64, document],
+            )?;
+            self.log()?;
+        }
+        self.commit()
+    }
+
+    /// Adds a member to a group, durably.
+    pub fn add_member(&mut self, group: &str, user: &str) -> Result<()> {
+        self.run("BEGIN IMMEDIATE", [])?;
+        let (seq, version) = self.standing("Group", group)?;
+        let label: Option<String> = self
+            .db
+            .prepare_cached("SELECT label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3")?
+            .query_row([TENANT, "User", user], |row| row.get(0))?;
+        self.run(
+            "INSERT INTO link (tenant, holder, attr, target, holder_kind, target_kind, display)
+             VALUES (?1, ?2, 'members', ?3, 'Group', 'User', ?4) ON CONFLICT DO NOTHING",
+            params![TENANT, group, user, label],
+        )?;
+        self.run(
+            "UPDATE resource SET version = ?2, modified = ?3 WHERE seq = ?1",
+            params![seq, version + 1, 1_700_000_000_000i64],
+        )?;
+        self.log()?;
+        self.commit()
+    }
+
+    /// Takes a member out again, so that it can be added once more: durable with [`Raw::settle`]. Not measured.
+    pub fn forget_member(&mut self, group: &str, user: &str) -> Result<()> {
+        if self.db.is_autocommit() {
+            self.run("BEGIN IMMEDIATE", [])?;
+        }
+        self.run(
+            "DELETE FROM link WHERE tenant = ?1 AND holder = ?2 AND attr = 'members' AND target = ?3",
+            params![TENANT, group, user],
+        )
+    }
+
+    /// Ends what [`Raw::forget_member`] began.
+    pub fn settle(&mut self) -> Result<()> {
+        if self.db.is_autocommit() { Ok(()) } else { self.commit() }
+    }
+
+    /// A page by offset over the index of ids, with its documents. Gives their bytes.
+    pub fn page(&self, skip: u64, count: u64) -> Result<usize> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT r.id, r.version, r.created, r.modified, r.document
+             FROM (SELECT id FROM resource WHERE tenant = ?1 AND kind = 'User' ORDER BY id LIMIT ?3 OFFSET ?2) p
+             CROSS JOIN resource r ON r.tenant = ?1 AND r.kind = 'User' AND r.id = p.id",
+        )?;
+        let mut rows = statement.query(params![TENANT, i64::try_from(skip)?, i64::try_from(count)?])?;
+        let mut bytes = 0;
+        while let Some(row) = rows.next()? {
+            bytes += row.get_ref(4)?.as_str()?.len();
+        }
+        Ok(bytes)
+    }
+
+    /// All display names that hold a fragment, found by looking at every one: how many, and the bytes of the first
+    /// hundred documents.
+    pub fn scan(&self, fragment: &str) -> Result<(usize, usize)> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT holder FROM term WHERE tenant = ?1 AND kind = 'User' AND attr = 'displayName'
+             AND instr(token, ?2) > 0",
+        )?;
+        let rows = statement.query_map([TENANT, fragment], |row| row.get::<_, String>(0))?;
+        let mut ids = rows.collect::<Result<Vec<_>, _>>()?;
+        ids.sort_unstable();
+        let mut statement =
+            self.db.prepare_cached("SELECT document FROM resource WHERE tenant = ?1 AND kind = 'User' AND id = ?2")?;
+        let mut bytes = 0;
+        for id in ids.iter().take(100) {
+            bytes += statement.query_row([TENANT, id], |row| Ok(row.get_ref(0)?.as_str()?.len()))?;
+        }
+        Ok((ids.len(), bytes))
+    }
+
+    fn standing(&self, kind: &str, id: &str) -> Result<(i64, i64)> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT seq, version, created, modified, label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3",
+        )?;
+        let found = statement.query_row([TENANT, kind, id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        found.with_context(|| format!("the copy has no {kind} {id}"))
+    }
+
+    fn log(&self) -> Result<()> {
+        self.run("INSERT INTO change (tenant, record) VALUES (?1, ?2)", params![TENANT, self.line])
+    }
+
+    fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<()> {
+        self.db.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        self.run("COMMIT", [])?;
+        self.written += 1;
+        if self.written.is_multiple_of(LOOK) {
+            // Copied back in portions of the same size as the server does.
+            let (pages, copied): (i64, i64) =
+                self.db.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| Ok((row.get(1)?, row.get(2)?)))?;
+            if pages - copied >= CHECKPOINT {
+                self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The texts at the end of a path, through arrays.
+fn collect<'a>(value: &'a Value, path: &[String], found: &mut Vec<&'a str>) {
+    match (value, path.split_first()) {
+        (Value::Array(elements), _) => elements.iter().for_each(|element| collect(element, path, found)),
+        (Value::Object(members), Some((name, rest))) => {
+            if let Some(value) = members.get(name) {
+                collect(value, rest, found);
+            }
+        }
+        (Value::String(text), None) => found.push(text),
+        _ => {}
+    }
+}
