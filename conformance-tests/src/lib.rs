@@ -1,1 +1,27 @@
-//! x
+//! What every store and every SCIM server must do, as tests that can be run against any of them.
+//!
+//! [`store_contract`] takes any [`Store`](scim_core::store::Store); [`protocol_contract`] takes any base URL; the
+//! three data sets (PATCH cases, filter cases, recorded client requests) run over HTTP through a [`Harness`]. The
+//! suite knows no backend by name: what differs between them it reads from their `Capabilities`.
+//!
+//! `contract` the store, topic by topic · `model` random histories against the reference store · `faults` races and
+//! interruption · `protocol` HTTP, a file for each section of RFC 7644 · `datasets` cases that are data · `coverage`
+//! which requirement is held by which test.
+
+#![expect(clippy::indexing_slicing, reason = "a case that looks where nothing is has failed; the runner catches it")]
+
+pub mod answer;
+pub mod compare;
+pub mod contract;
+pub mod data;
+pub mod datasets;
+pub mod faults;
+pub mod harness;
+pub mod http;
+pub mod model;
+pub mod protocol;
+pub mod session;
+
+pub use contract::store_contract;
+pub use harness::{Ability, Foreign, Harness, Site};
+pub use protocol::protocol_contract;

@@ -1,0 +1,171 @@
+//! What every store must do, topic by topic. A case names the requirements it holds and the capabilities it needs;
+//! where one is absent, the suite checks that the operation is refused rather than half done.
+
+mod batch;
+pub mod bench;
+mod capabilities;
+mod changes;
+mod create;
+mod holders;
+mod links;
+mod lock;
+mod query;
+mod read;
+mod secrets;
+mod tenant;
+mod unique;
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use futures_util::future::BoxFuture;
+use libtest_mimic::{Arguments, Failed, Trial};
+use scim_core::store::{Capabilities, IdsFrom, Lock, Secrets, Store, Unique, Versions, Writes};
+use tokio::runtime::Runtime;
+
+use bench::Bench;
+
+/// What a case needs of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Resources can be made, changed and deleted.
+    Writes,
+    /// The core gives ids out.
+    OwnIds,
+    /// An expected version is compared in the write.
+    Lock,
+    /// Versions move exactly when something changes.
+    Versions,
+    /// Unique values are kept unique also among writers at the same time.
+    Unique,
+    /// Hashes of secrets are kept.
+    Secrets,
+    /// There is an outbox.
+    Log,
+}
+
+impl Need {
+    fn met(self, store: &dyn Store) -> bool {
+        let can: &Capabilities = store.capabilities();
+        match self {
+            Need::Writes => can.writes == Writes::Full,
+            Need::OwnIds => can.ids == IdsFrom::Core,
+            Need::Lock => can.lock == Lock::CompareAndSet,
+            Need::Versions => can.versions == Versions::Exact,
+            Need::Unique => can.unique == Unique::Enforced,
+            Need::Secrets => can.secrets == Secrets::Hashed,
+            Need::Log => store.change_log().is_some(),
+        }
+    }
+
+    /// What must be so where the capability is absent.
+    async fn absent(self, bench: &Bench) -> Result<()> {
+        match self {
+            Need::Writes => bench.refuses_to_write().await,
+            Need::Lock => bench.refuses_versions().await,
+            Need::Secrets => bench.refuses_secrets().await,
+            Need::OwnIds | Need::Versions | Need::Unique | Need::Log => Ok(()),
+        }
+    }
+}
+
+type Run = fn(Bench) -> BoxFuture<'static, Result<()>>;
+
+/// One thing a store must do.
+pub struct Case {
+    /// What it does, as a sentence.
+    pub name: &'static str,
+    /// The ids of the requirements that hold when it does, divided by blanks.
+    pub covers: &'static str,
+    needs: &'static [Need],
+    run: Run,
+}
+
+/// A case for stores that can write.
+pub(crate) const fn case(name: &'static str, covers: &'static str, run: Run) -> Case {
+    Case { name, covers, needs: &[Need::Writes], run }
+}
+
+impl Case {
+    /// For stores that can do all of this.
+    pub(crate) const fn needs(mut self, needs: &'static [Need]) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    async fn check(&self, bench: Bench) -> Result<()> {
+        for need in self.needs {
+            if !need.met(&*bench.store) {
+                return need.absent(&bench).await.with_context(|| format!("the store lacks {need:?}"));
+            }
+        }
+        (self.run)(bench).await
+    }
+}
+
+/// All cases, by topic.
+pub fn topics() -> Vec<(&'static str, Vec<Case>)> {
+    vec![
+        ("capabilities", capabilities::cases()),
+        ("create", create::cases()),
+        ("read", read::cases()),
+        ("query", query::cases()),
+        ("links", links::cases()),
+        ("holders", holders::cases()),
+        ("lock", lock::cases()),
+        ("batch", batch::cases()),
+        ("tenant", tenant::cases()),
+        ("unique", unique::cases()),
+        ("changes", changes::cases()),
+        ("secrets", secrets::cases()),
+        ("faults", crate::faults::cases()),
+        ("model", crate::model::cases()),
+    ]
+}
+
+/// Runs the contract against the stores that `make` gives, a fresh and empty one for each case, as the command line says
+/// (filters, `--list`, `--test-threads`). The whole of a backend's `tests/contract.rs`, with `harness = false`:
+///
+/// ```no_run
+/// use scim_core::store::memory::MemoryStore;
+///
+/// fn main() -> std::process::ExitCode {
+///     conformance_tests::store_contract(|| async { MemoryStore::new() })
+/// }
+/// ```
+pub fn store_contract<S, F>(make: impl Fn() -> F + Send + Sync + 'static) -> ExitCode
+where
+    S: Store,
+    F: Future<Output = S>,
+{
+    libtest_mimic::run(&Arguments::from_args(), trials(make)).exit_code()
+}
+
+/// The contract as trials, to be run together with others.
+pub fn trials<S, F>(make: impl Fn() -> F + Send + Sync + 'static) -> Vec<Trial>
+where
+    S: Store,
+    F: Future<Output = S>,
+{
+    let runtime = Arc::new(Runtime::new());
+    let make = Arc::new(make);
+    let mut trials = Vec::new();
+    for (topic, cases) in topics() {
+        for case in cases {
+            let (runtime, make) = (runtime.clone(), make.clone());
+            let name = format!("{topic}::{}", case.name);
+            let run = move || {
+                let runtime = runtime.as_ref().as_ref().map_err(|error| Failed::from(error.to_string()))?;
+                let checked = runtime.block_on(async {
+                    let bench = Bench::new(Arc::new(make().await)).await?;
+                    case.check(bench).await
+                });
+                checked.map_err(|error| Failed::from(format!("{error:#}")))
+            };
+            trials.push(Trial::test(name, run));
+        }
+    }
+    trials
+}

@@ -1,0 +1,128 @@
+//! What the suite needs from whoever runs the server under test.
+
+use anyhow::Result;
+use scim_core::access::{Profile, Right};
+use scim_core::store::control::TenantSettings;
+
+use crate::datasets::seed::Seed;
+
+/// Something a harness may or may not be able to do. A case that needs what is missing is not run, and says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ability {
+    /// Fresh tenants, each for itself.
+    Tenants,
+    /// Further credentials of a tenant: fewer rights, a subject.
+    Credentials,
+    /// Changing a tenant's settings.
+    Settings,
+    /// Writing resources past HTTP, with chosen ids and times.
+    Seed,
+    /// The extension schema TestUser on users.
+    TestSchema,
+    /// A server with tight limits.
+    Tight,
+    /// The choices that our own catalogue makes where the RFC leaves them open.
+    Ours,
+}
+
+/// One tenant of the server under test, with a credential that may do everything in it.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// The SCIM base URL, without trailing slash.
+    pub base: String,
+    /// The bearer token.
+    pub token: String,
+    /// The tenant's name, where tenants have names.
+    pub tenant: String,
+}
+
+impl Site {
+    /// `http://host:port`.
+    pub fn origin(&self) -> &str {
+        let from = self.base.find("://").map_or(0, |at| at + 3);
+        let end = self.base.get(from..).and_then(|rest| rest.find('/')).map_or(self.base.len(), |at| from + at);
+        self.base.get(..end).unwrap_or_default()
+    }
+
+    /// The base URL that names the tenant.
+    pub fn named(&self) -> String {
+        format!("{}/t/{}/scim/v2", self.origin(), self.tenant)
+    }
+}
+
+/// A further credential.
+#[derive(Debug, Clone, Default)]
+pub struct Grant {
+    /// What it may do.
+    pub rights: Vec<Right>,
+    /// The user that `/Me` means.
+    pub subject: Option<String>,
+    /// How it speaks, where not as its tenant.
+    pub profile: Option<Profile>,
+}
+
+/// Whoever runs the server under test. Blocking: cases run on threads of their own.
+pub trait Harness: Send + Sync + 'static {
+    /// What else it can do.
+    fn abilities(&self) -> &[Ability];
+    /// The profiles to run the cases in.
+    fn profiles(&self) -> &[Profile];
+    /// An empty tenant that speaks this profile.
+    fn fresh_tenant(&self, profile: Profile) -> Result<Site>;
+    /// An empty tenant of a server whose limits are tight: see [`crate::protocol::limits`]. Needs [`Ability::Tight`].
+    fn tight_tenant(&self) -> Result<Site> {
+        anyhow::bail!("no server with tight limits")
+    }
+    /// The token of a further credential. Needs [`Ability::Credentials`].
+    fn credential(&self, _site: &Site, _grant: &Grant) -> Result<String> {
+        anyhow::bail!("no further credentials")
+    }
+    /// Ends every credential of the tenant whose token this is. Needs [`Ability::Credentials`].
+    fn revoke(&self, _site: &Site, _token: &str) -> Result<()> {
+        anyhow::bail!("no further credentials")
+    }
+    /// Changes the settings of the tenant. Needs [`Ability::Settings`].
+    fn settings(&self, _site: &Site, _settings: TenantSettings) -> Result<()> {
+        anyhow::bail!("no settings")
+    }
+    /// Writes resources directly. Needs [`Ability::Seed`].
+    fn seed(&self, _site: &Site, _seeds: Vec<Seed>) -> Result<()> {
+        anyhow::bail!("no seeding")
+    }
+    /// Are tenants shared between cases, so that each has to clear away what it made?
+    fn shared(&self) -> bool {
+        false
+    }
+}
+
+/// Any SCIM server: one base URL and one token.
+#[derive(Debug, Clone)]
+pub struct Foreign {
+    site: Site,
+}
+
+impl Foreign {
+    /// The server at this base URL, with this bearer token.
+    pub fn new(base_url: &str, token: &str) -> Self {
+        let base = base_url.trim_end_matches('/').to_owned();
+        Foreign { site: Site { base, token: token.to_owned(), tenant: String::new() } }
+    }
+}
+
+impl Harness for Foreign {
+    fn abilities(&self) -> &[Ability] {
+        &[]
+    }
+
+    fn profiles(&self) -> &[Profile] {
+        &[Profile::Compatible]
+    }
+
+    fn fresh_tenant(&self, _profile: Profile) -> Result<Site> {
+        Ok(self.site.clone())
+    }
+
+    fn shared(&self) -> bool {
+        true
+    }
+}
