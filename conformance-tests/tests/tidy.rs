@@ -90,15 +90,9 @@ fn members(manifest: &str) -> Vec<String> {
 
 /// What is compiled into the product: no tests, no benches, no modules that are there for tests only.
 fn product(all: &[Source]) -> Vec<(&str, String)> {
-    let tests = all.iter().flat_map(|source| test_modules(&source.path, &source.text)).collect::<Vec<_>>();
-    let of_tests = |path: &str| {
-        let below = |module: &String| {
-            path.strip_prefix(module.as_str()).is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
-        };
-        tests.iter().any(below)
-    };
+    let of_tests = all.iter().flat_map(|source| test_modules(&source.path, &source.text)).collect::<BTreeSet<_>>();
     all.iter()
-        .filter(|source| source.path.contains("/src/") && !of_tests(&source.path))
+        .filter(|source| source.path.contains("/src/") && !of_tests.contains(&source.path))
         .map(|source| (source.path.as_str(), without_tests(&without_comments(&source.text))))
         .collect()
 }

@@ -1,6 +1,6 @@
 //! Just enough of Rust's grammar to tell code from comments, and the product from its tests.
 
-/// The modules that `#[cfg(test)] mod name;` in this file brings in: their paths without `.rs` or `/mod.rs`.
+/// The files that `#[cfg(test)] mod name;` in this file brings in.
 pub fn test_modules(path: &str, text: &str) -> Vec<String> {
     let (folder, file) = path.rsplit_once('/').unwrap();
     let stem = file.trim_end_matches(".rs");
@@ -18,8 +18,8 @@ pub fn test_modules(path: &str, text: &str) -> Vec<String> {
             } else if !line.starts_with("#[") {
                 let name = line.strip_prefix("mod ").or_else(|| line.strip_prefix("pub(crate) mod "));
                 if let Some(name) = name.and_then(|name| name.strip_suffix(';')) {
-                    let given = given.map(|path| format!("{folder}/{}", path.trim_end_matches(".rs")));
-                    found.push(given.unwrap_or_else(|| format!("{below}/{name}")));
+                    found.push(given.map_or_else(|| format!("{below}/{name}.rs"), |path| format!("{folder}/{path}")));
+                    found.push(format!("{below}/{name}/mod.rs"));
                 }
                 break;
             }
@@ -127,5 +127,5 @@ fn tests_are_left_out_wherever_they_stand() {
     assert_eq!(kept("#[cfg(test)]\n#[path = \"x.rs\"]\nmod b;\nc\n"), "c");
     let text = "#[cfg(test)]\nmod b;\n#[cfg(test)]\n#[path = \"d.rs\"]\nmod e;\nmod f;\n";
     let found = test_modules("c/src/a.rs", text);
-    assert_eq!(found, ["c/src/a/b", "c/src/d"]);
+    assert_eq!(found, ["c/src/a/b.rs", "c/src/a/b/mod.rs", "c/src/d.rs", "c/src/a/e/mod.rs"]);
 }

@@ -1,0 +1,393 @@
+//! One mutation, made true. Order inside: is it there → `expect` → resolve → claims given back → claims taken → links →
+//! document → secrets → version → change record (the store trait's contract).
+
+use rusqlite::{OptionalExtension, params};
+use scim_core::change::{
+    Action, Change, ChangeRecord, ChangeSet, Claim, Effect, Expect, Mutation, Outcome, resolve_guarded,
+};
+use scim_core::clock::Timestamp;
+use scim_core::document::Document;
+use scim_core::query::Select;
+use scim_core::schema::Kind;
+use scim_core::store::{Key, Record, ResourceId, Result, StoreError, StoreErrorKind, TenantId, Version};
+use secrecy::ExposeSecret;
+
+use crate::changelog;
+use crate::error::Inner;
+use crate::links;
+use crate::read;
+use crate::writer::{Task, lost};
+use crate::writing::{Row, Writing};
+
+/// A batch on its way through the writer.
+pub(crate) struct Commit {
+    pub tenant: TenantId,
+    pub now: Timestamp,
+    /// Taken when the task runs.
+    pub batch: Vec<Mutation>,
+    pub expected: usize,
+    pub outcomes: Vec<Result<Outcome>>,
+    pub answer: futures_channel::oneshot::Sender<Vec<Result<Outcome>>>,
+}
+
+impl Task for Commit {
+    fn run(&mut self, writing: &mut Writing<'_>) {
+        for mutation in std::mem::take(&mut self.batch) {
+            let place = Place { tenant: self.tenant.as_str(), now: self.now };
+            let outcome = writing.whole(|writing| place.apply(writing, mutation));
+            self.outcomes.push(outcome.map_err(|fault| fault.during("commit")));
+            if writing.db.is_autocommit() {
+                return;
+            }
+        }
+    }
+
+    fn finish(self: Box<Self>, settled: std::result::Result<(), &str>) {
+        let answer = match settled {
+            Ok(()) => self.outcomes,
+            // Nothing of the transaction stands: not what succeeded in it, and what failed may not fail again.
+            Err(why) => (0..self.expected).map(|_| Err(lost("commit", why))).collect(),
+        };
+        // Nobody waits any more: it is done all the same.
+        let _gone = self.answer.send(answer);
+    }
+
+    fn weight(&self) -> usize {
+        self.expected
+    }
+}
+
+/// Whose resources, and when.
+pub(crate) struct Place<'a> {
+    pub tenant: &'a str,
+    pub now: Timestamp,
+}
+
+/// A resource as it stands, without its document.
+struct Standing {
+    seq: i64,
+    version: i64,
+    created: i64,
+    modified: i64,
+    label: Option<String>,
+}
+
+impl Place<'_> {
+    fn apply(&self, writing: &mut Writing<'_>, Mutation { kind, action, reply }: Mutation) -> Inner<Outcome> {
+        match action {
+            Action::Create { id, change } => {
+                let id = id.ok_or(StoreErrorKind::Unsupported("giving out ids"))?;
+                self.create(writing, &kind, id, change, reply)
+            }
+            Action::Modify { id, change, expect } => self.modify(writing, &kind, id, change, &expect, reply),
+            Action::Delete { id, expect, record } => self.delete(writing, kind, id, &expect, &record),
+        }
+    }
+
+    fn create(
+        &self,
+        writing: &mut Writing<'_>,
+        kind: &Kind,
+        id: ResourceId,
+        change: ChangeSet,
+        reply: Option<Select>,
+    ) -> Inner<Outcome> {
+        let ChangeSet { document, label, links, claim, release: _, secrets, record } = change;
+        let document = document.unwrap_or_default();
+        let now = self.now.millis();
+        let inserted = writing.run(
+            // An id may stand once among all types of a tenant.
+            "INSERT INTO resource (tenant, kind, id, version, created, modified, label, document)
+             SELECT ?1, ?2, ?3, 1, ?4, ?4, ?5, ?6
+             WHERE NOT EXISTS (SELECT 1 FROM resource r WHERE r.tenant = ?1 AND r.kind = ?2 AND r.id = ?3)
+               AND NOT EXISTS (SELECT 1 FROM extent e CROSS JOIN resource r
+                               ON r.tenant = e.tenant AND r.kind = e.kind AND r.id = ?3 WHERE e.tenant = ?1)",
+            params![self.tenant, kind.as_str(), id.as_str(), now, label, document.as_str()],
+        )?;
+        if inserted == 0 {
+            return Err(StoreError::new(StoreErrorKind::Corrupt).because("an id was given out twice").into());
+        }
+        let seq = writing.db.last_insert_rowid();
+        if writing.count(self.tenant, kind.as_str())? == 0 {
+            // Known from the first resource on, so that the other types look here for ids.
+            writing.run(
+                "INSERT OR IGNORE INTO extent (tenant, kind, n, generation) VALUES (?1, ?2, 0, 0)",
+                params![self.tenant, kind.as_str()],
+            )?;
+        }
+        writing.add(self.tenant, kind.as_str(), 1)?;
+        self.claim(writing, kind, &id, &claim)?;
+        for edit in links {
+            links::edit(writing, self.tenant, kind, &id, edit)?;
+        }
+        let row = Row { tenant: self.tenant, kind: kind.as_str(), id: id.as_str(), seq };
+        writing.reindex_row(&row, None, Some(document.as_str()))?;
+        self.keep_secrets(writing, &id, &secrets)?;
+        let version = Version::new("1");
+        let key = Key { kind: kind.clone(), id };
+        changelog::append(writing, self.tenant, &record.logged(&key, &version))?;
+        let standing = Standing { seq, version: 1, created: now, modified: now, label: None };
+        self.outcome(writing, key, &standing, Effect::Created, Some(document), reply)
+    }
+
+    fn modify(
+        &self,
+        writing: &mut Writing<'_>,
+        kind: &Kind,
+        id: ResourceId,
+        change: Change,
+        expect: &Expect,
+        reply: Option<Select>,
+    ) -> Inner<Outcome> {
+        let mut standing = self.standing(writing, kind, &id)?;
+        if !expect.holds(&version(standing.version)) {
+            return Err(StoreErrorKind::Stale.into());
+        }
+        let key = Key { kind: kind.clone(), id };
+        let mut before = None;
+        let change = match change {
+            Change::Known(change) => Some(*change),
+            Change::Of(resolve) => {
+                let reads = resolve.reads();
+                if reads.document {
+                    before = Some(self.document(writing, standing.seq)?);
+                }
+                let document = before.clone().unwrap_or_default();
+                let now = self.record(writing, &key, &standing, document, reads)?;
+                resolve_guarded(&*resolve, &now)?
+            }
+        };
+        let Some(ChangeSet { document, label, links, claim, release, secrets, record }) = change else {
+            return self.outcome(writing, key, &standing, Effect::Unchanged, before, reply);
+        };
+        self.release(writing, kind, &key.id, &release)?;
+        self.claim(writing, kind, &key.id, &claim)?;
+        let mut changed = !secrets.is_empty();
+        for edit in links {
+            changed |= links::edit(writing, self.tenant, kind, &key.id, edit)?;
+        }
+        if document.is_some() && before.is_none() {
+            before = Some(self.document(writing, standing.seq)?);
+        }
+        let document = document.filter(|document| before.as_ref() != Some(document));
+        changed |= document.is_some();
+        if let Some(document) = &document {
+            let row = Row { tenant: self.tenant, kind: kind.as_str(), id: key.id.as_str(), seq: standing.seq };
+            writing.reindex_row(&row, before.as_ref().map(Document::as_str), Some(document.as_str()))?;
+        }
+        if let Some(label) = label.filter(|label| standing.label.as_ref() != Some(label)) {
+            writing.run("UPDATE resource SET label = ?2 WHERE seq = ?1", params![standing.seq, label])?;
+            writing.run(
+                "UPDATE link SET display = ?3 WHERE tenant = ?1 AND target = ?2",
+                params![self.tenant, key.id.as_str(), label],
+            )?;
+        }
+        self.keep_secrets(writing, &key.id, &secrets)?;
+        if !changed {
+            return self.outcome(writing, key, &standing, Effect::Unchanged, before, reply);
+        }
+        standing.version += 1;
+        standing.modified = self.now.millis().max(standing.modified.saturating_add(1));
+        match &document {
+            Some(document) => writing.run(
+                "UPDATE resource SET version = ?2, modified = ?3, document = ?4 WHERE seq = ?1",
+                params![standing.seq, standing.version, standing.modified, document.as_str()],
+            )?,
+            None => writing.run(
+                "UPDATE resource SET version = ?2, modified = ?3 WHERE seq = ?1",
+                params![standing.seq, standing.version, standing.modified],
+            )?,
+        };
+        changelog::append(writing, self.tenant, &record.logged(&key, &version(standing.version)))?;
+        self.outcome(writing, key, &standing, Effect::Changed, document.or(before), reply)
+    }
+
+    fn delete(
+        &self,
+        writing: &mut Writing<'_>,
+        kind: Kind,
+        id: ResourceId,
+        expect: &Expect,
+        record: &ChangeRecord,
+    ) -> Inner<Outcome> {
+        let standing = self.standing(writing, &kind, &id)?;
+        let last = version(standing.version);
+        if !expect.holds(&last) {
+            return Err(StoreErrorKind::Stale.into());
+        }
+        let document = self.document(writing, standing.seq)?;
+        let row = Row { tenant: self.tenant, kind: kind.as_str(), id: id.as_str(), seq: standing.seq };
+        writing.reindex_row(&row, Some(document.as_str()), None)?;
+        writing.run("DELETE FROM resource WHERE seq = ?1", [standing.seq])?;
+        writing.run("DELETE FROM claim WHERE owner = ?1 AND holder = ?2", params![self.tenant, id.as_str()])?;
+        writing.run("DELETE FROM secret WHERE tenant = ?1 AND holder = ?2", params![self.tenant, id.as_str()])?;
+        writing.add(self.tenant, kind.as_str(), -1)?;
+        let lost = links::release(writing, self.tenant, &id)?;
+        let key = Key { kind, id };
+        changelog::append(writing, self.tenant, &record.logged(&key, &last))?;
+        for (holder, attribute) in lost {
+            let moved: Option<i64> = writing
+                .db
+                .prepare_cached(
+                    "UPDATE resource SET version = version + 1, modified = max(?4, modified + 1)
+                     WHERE tenant = ?1 AND kind = ?2 AND id = ?3 RETURNING version",
+                )?
+                .query_row(params![self.tenant, holder.kind.as_str(), holder.id.as_str(), self.now.millis()], |row| {
+                    row.get(0)
+                })
+                .optional()?;
+            if let Some(moved) = moved {
+                let line = record.released(&holder, &attribute).logged(&holder, &version(moved));
+                changelog::append(writing, self.tenant, &line)?;
+            }
+        }
+        Ok(Outcome { id: key.id, version: last, effect: Effect::Deleted, record: None })
+    }
+
+    fn standing(&self, writing: &Writing<'_>, kind: &Kind, id: &ResourceId) -> Inner<Standing> {
+        writing
+            .db
+            .prepare_cached(
+                "SELECT seq, version, created, modified, label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3",
+            )?
+            .query_row(params![self.tenant, kind.as_str(), id.as_str()], |row| {
+                Ok(Standing {
+                    seq: row.get(0)?,
+                    version: row.get(1)?,
+                    created: row.get(2)?,
+                    modified: row.get(3)?,
+                    label: row.get(4)?,
+                })
+            })
+            .optional()?
+            .ok_or_else(|| StoreErrorKind::NotFound.into())
+    }
+
+    fn document(&self, writing: &Writing<'_>, seq: i64) -> Inner<Document> {
+        let text: std::sync::Arc<str> = writing
+            .db
+            .prepare_cached("SELECT document FROM resource WHERE seq = ?1")?
+            .query_row([seq], |row| row.get(0))?;
+        Ok(Document::from_stored(text))
+    }
+
+    fn record(
+        &self,
+        writing: &Writing<'_>,
+        key: &Key,
+        standing: &Standing,
+        document: Document,
+        select: &Select,
+    ) -> Inner<Record> {
+        Ok(Record {
+            links: read::links_of(writing.db, self.tenant, key, select, None)?.unwrap_or_default(),
+            key: key.clone(),
+            version: version(standing.version),
+            created: Timestamp::from_millis(standing.created),
+            modified: Timestamp::from_millis(standing.modified),
+            document: if select.document { document } else { Document::default() },
+        })
+    }
+
+    fn outcome(
+        &self,
+        writing: &Writing<'_>,
+        key: Key,
+        standing: &Standing,
+        effect: Effect,
+        document: Option<Document>,
+        reply: Option<Select>,
+    ) -> Inner<Outcome> {
+        let record = match reply {
+            None => None,
+            Some(select) => {
+                let document = match document {
+                    None if select.document => self.document(writing, standing.seq)?,
+                    document => document.unwrap_or_default(),
+                };
+                Some(Box::new(self.record(writing, &key, standing, document, &select)?))
+            }
+        };
+        Ok(Outcome { id: key.id, version: version(standing.version), effect, record })
+    }
+
+    fn release(&self, writing: &Writing<'_>, kind: &Kind, id: &ResourceId, claims: &[Claim]) -> Inner<()> {
+        for claim in claims {
+            let (tenant, of) = self.room(kind, claim);
+            writing.run(
+                "DELETE FROM claim WHERE tenant = ?1 AND kind = ?2 AND attr = ?3 AND token = ?4 AND owner = ?5 AND holder = ?6",
+                params![tenant, of, claim.at.to_string(), claim.token, self.tenant, id.as_str()],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn claim(&self, writing: &Writing<'_>, kind: &Kind, id: &ResourceId, claims: &[Claim]) -> Inner<()> {
+        for claim in claims {
+            let (tenant, of) = self.room(kind, claim);
+            let attr = claim.at.to_string();
+            if !take(writing, Room { tenant, kind: of, attr: &attr, token: &claim.token }, self.tenant, id.as_str())? {
+                return Err(StoreErrorKind::Taken { at: claim.at.clone() }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Among which resources a claim is unique.
+    fn room<'k>(&'k self, kind: &'k Kind, claim: &Claim) -> (&'k str, &'k str) {
+        if claim.global { ("", "") } else { (self.tenant, kind.as_str()) }
+    }
+
+    fn keep_secrets(
+        &self,
+        writing: &Writing<'_>,
+        id: &ResourceId,
+        secrets: &[scim_core::change::SecretEdit],
+    ) -> Inner<()> {
+        for edit in secrets {
+            let attr = edit.at.to_string();
+            match &edit.value {
+                Some(hash) => writing.run(
+                    "INSERT OR REPLACE INTO secret (tenant, holder, attr, hash) VALUES (?1, ?2, ?3, ?4)",
+                    params![self.tenant, id.as_str(), attr, hash.expose_secret()],
+                )?,
+                None => writing.run(
+                    "DELETE FROM secret WHERE tenant = ?1 AND holder = ?2 AND attr = ?3",
+                    params![self.tenant, id.as_str(), attr],
+                )?,
+            };
+        }
+        Ok(())
+    }
+}
+
+/// One unique value.
+pub(crate) struct Room<'a> {
+    pub tenant: &'a str,
+    pub kind: &'a str,
+    pub attr: &'a str,
+    pub token: &'a str,
+}
+
+/// Takes a unique value for a resource; false where another has it. Uniqueness is the table's primary key.
+pub(crate) fn take(writing: &Writing<'_>, room: Room<'_>, owner: &str, holder: &str) -> Inner<bool> {
+    let Room { tenant, kind, attr, token } = room;
+    let taken = writing.run(
+        "INSERT INTO claim (tenant, kind, attr, token, owner, holder) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+        params![tenant, kind, attr, token, owner, holder],
+    )?;
+    if taken > 0 {
+        return Ok(true);
+    }
+    let own = writing
+        .db
+        .prepare_cached(
+            "SELECT owner = ?5 AND holder = ?6 FROM claim WHERE tenant = ?1 AND kind = ?2 AND attr = ?3 AND token = ?4",
+        )?
+        .query_row(params![tenant, kind, attr, token, owner, holder], |row| row.get(0))?;
+    Ok(own)
+}
+
+fn version(number: i64) -> Version {
+    Version::new(&number.to_string())
+}

@@ -1,0 +1,111 @@
+//! One connection: how it is opened, what SQL can call on it, and when a statement on it is stopped.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::config::Options;
+use crate::functions::Slot;
+
+/// Virtual machine steps between two looks at the watch: some ten microseconds.
+const STEPS: i32 = 1_000;
+
+/// A connection that only reads.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub db: Connection,
+    /// What the functions in the statement under way refer to.
+    pub slot: Slot,
+    pub watch: Watch,
+}
+
+/// When a statement is stopped.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Watch(Arc<Mutex<Bounds>>);
+
+/// The bounds of the work under way.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bounds {
+    /// So many looks at the watch, where there is a number.
+    pub looks: Option<u32>,
+    /// Not beyond this moment.
+    pub deadline: Option<Instant>,
+    /// Not once nobody waits any more.
+    pub dropped: Option<Arc<AtomicBool>>,
+}
+
+impl Watch {
+    pub(crate) fn set(&self, bounds: Bounds) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = bounds;
+    }
+
+    fn stop(&self) -> bool {
+        let mut bounds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(looks) = &mut bounds.looks {
+            let Some(fewer) = looks.checked_sub(1) else { return true };
+            *looks = fewer;
+        }
+        bounds.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+            || bounds.dropped.as_ref().is_some_and(|dropped| dropped.load(Ordering::Relaxed))
+    }
+}
+
+impl Reader {
+    /// Opens a connection that only reads. The writer must be open: it makes the files that readers share.
+    pub(crate) fn open(options: &Options) -> rusqlite::Result<Reader> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut db = Connection::open_with_flags(&options.path, flags)?;
+        tune(&db, options, options.cache_kib)?;
+        let slot = Slot::default();
+        slot.register(&db)?;
+        let watch = Watch::default();
+        let own = watch.clone();
+        db.progress_handler(STEPS, Some(move || own.stop()))?;
+        Ok(Reader { db, slot, watch })
+    }
+}
+
+/// Opens the connection that writes, making the file if there is none.
+pub(crate) fn writer(options: &Options) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(&options.path, flags)?;
+    tune(&db, options, options.cache_kib.saturating_mul(4))?;
+    db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    // FULL: a commit that was answered survives a power cut. The writer makes checkpoints itself, behind its answers.
+    db.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;",
+    )?;
+    Ok(db)
+}
+
+/// A connection on any file, for looking at it and copying it.
+pub(crate) fn plain(path: &Path, write: bool) -> rusqlite::Result<Connection> {
+    let mode = if write {
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+    } else {
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+    };
+    Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+}
+
+fn tune(db: &Connection, options: &Options, cache_kib: u32) -> rusqlite::Result<()> {
+    db.busy_timeout(options.busy)?;
+    db.set_prepared_statement_cache_capacity(256);
+    db.execute_batch(&format!(
+        "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{cache_kib};"
+    ))?;
+    db.query_row(&format!("PRAGMA mmap_size = {}", options.mmap), [], |_| Ok(())).or_else(|error| match error {
+        // Builds without memory mapping answer nothing.
+        rusqlite::Error::QueryReturnedNoRows => Ok(()),
+        error => Err(error),
+    })?;
+    rusqlite::vtab::array::load_module(db)?;
+    // Filters are bounded long before; these bound what could slip through.
+    db.set_limit(Limit::SQLITE_LIMIT_EXPR_DEPTH, 500)?;
+    db.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! Opening a database: the file, its lock, its layout, the threads.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use scim_core::store::{Capabilities, IdsFrom, Lock, Secrets, Unique, Versions, Writes};
+
+use crate::config::Options;
+use crate::error::{BACKEND, OpenError};
+use crate::index::Catalogue;
+use crate::readers::Readers;
+use crate::writer::Writer;
+use crate::{SqliteStore, connection, migrate};
+
+impl SqliteStore {
+    /// Opens the database, making it if there is none, and brings it to today's layout. Blocks for milliseconds,
+    /// however large the database.
+    ///
+    /// # Errors
+    /// Why the file cannot be served, and what to do about it.
+    pub fn open(options: Options) -> Result<SqliteStore, OpenError> {
+        let path = options.path.clone();
+        directory(&path)?;
+        let lock = if options.exclusive { Some(lock(&path)?) } else { None };
+        create(&path)?;
+        let sql = |error| OpenError::sql(&path, error);
+        let mut db = connection::writer(&options).map_err(sql)?;
+        migrate::migrate(&mut db, &path)?;
+        let readers = Readers::open(&options).map_err(sql)?;
+        let catalogue = Arc::new(Catalogue::new(options.search_from));
+        let writer = Writer::start(db, catalogue.clone(), options.queue)?;
+        Ok(SqliteStore {
+            capabilities: Capabilities {
+                name: BACKEND,
+                writes: Writes::Full,
+                ids: IdsFrom::Core,
+                lock: Lock::CompareAndSet,
+                versions: Versions::Exact,
+                unique: Unique::Enforced,
+                secrets: Secrets::Hashed,
+            },
+            readers: Arc::new(readers),
+            writer,
+            catalogue,
+            types: Arc::default(),
+            options: Arc::new(options),
+            _lock: lock,
+        })
+    }
+}
+
+/// The directory must be there: making it would hide a mistyped path.
+pub(crate) fn directory(path: &Path) -> Result<(), OpenError> {
+    if path.is_dir() {
+        return Err(OpenError::Directory { path: path.to_owned() });
+    }
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => {
+            Err(OpenError::NoDirectory { path: path.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Who serves the file holds this lock; the system gives it back when the process ends, however it ends.
+pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-lock");
+    let beside = PathBuf::from(name);
+    let file = options().create(true).truncate(false).open(&beside).map_err(|error| OpenError::io(path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Served { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(OpenError::io(path, error)),
+    }
+}
+
+/// Makes an empty file that only its owner can read: SQLite would follow the umask. Its companions copy its mode.
+pub(crate) fn create(path: &Path) -> Result<(), OpenError> {
+    options().create(true).truncate(false).open(path).map(drop).map_err(|error| OpenError::io(path, error))
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}

@@ -1,0 +1,203 @@
+//! Values out of a stored document without reading all of it: only the wanted top-level members are built, the rest is
+//! skipped as text.
+
+use std::fmt;
+
+use scim_core::filter::{self, Number};
+use scim_core::name::TextRule;
+use scim_core::path::AttrPath;
+use scim_core::schema::Type;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// The members of a document with these names (attributes, or URNs of extensions).
+pub(crate) fn pick(document: &str, names: &[&str]) -> Map<String, Value> {
+    struct Picker<'a>(&'a [&'a str]);
+
+    impl<'de> Visitor<'de> for Picker<'_> {
+        type Value = Map<String, Value>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+            let mut picked = Map::new();
+            // Names are plain text, so they are borrowed; the few with escapes come as owned text.
+            while let Some(name) = members.next_key::<std::borrow::Cow<'de, str>>()? {
+                if self.0.contains(&&*name) {
+                    picked.insert(name.into_owned(), members.next_value()?);
+                } else {
+                    members.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(picked)
+        }
+    }
+
+    let mut source = serde_json::Deserializer::from_str(document);
+    source.deserialize_map(Picker(names)).unwrap_or_default()
+}
+
+/// The way to the values of an attribute in a document, and how their tokens are made.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Shape {
+    /// Keys from the top: `["emails","value"]`, `["urn:…:User","department"]`.
+    pub path: Vec<String>,
+    pub rule: Rule,
+}
+
+/// How the token of a value is made. Equal values have equal tokens, and unequal ones unequal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule {
+    Text(TextRule),
+    Boolean,
+    Integer,
+    /// Numbers that are equal as doubles have one token.
+    Decimal,
+    Instant,
+    /// Base64; with the URL-safe alphabet too.
+    Bytes {
+        url_safe: bool,
+    },
+}
+
+impl Rule {
+    const NAMES: &'static [(&'static str, Rule)] = &[
+        ("exact", Rule::Text(TextRule::Exact)),
+        ("folded", Rule::Text(TextRule::Folded)),
+        ("username", Rule::Text(TextRule::UserName)),
+        ("boolean", Rule::Boolean),
+        ("integer", Rule::Integer),
+        ("decimal", Rule::Decimal),
+        ("instant", Rule::Instant),
+        ("bytes", Rule::Bytes { url_safe: false }),
+        ("url_bytes", Rule::Bytes { url_safe: true }),
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, rule)| *rule == self).map_or("exact", |(name, _)| name)
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Rule> {
+        Self::NAMES.iter().find(|(own, _)| *own == name).map(|(_, rule)| *rule)
+    }
+
+    fn token(self, value: &Value) -> Option<String> {
+        match (self, value) {
+            (Rule::Text(rule), Value::String(text)) => Some(rule.key(text).into_owned()),
+            (Rule::Boolean, Value::Bool(value)) => Some(value.to_string()),
+            (Rule::Integer, Value::Number(value)) => match Number::from_json(value) {
+                Number::Integer(n) => Some(n.to_string()),
+                // As JSON, 5.0 is an integer too; it compares equal to 5.
+                Number::Decimal(n) => Some(n.to_string()),
+            },
+            (Rule::Decimal, Value::Number(value)) => Some(decimal(Number::from_json(value))),
+            (Rule::Instant, Value::String(text)) => filter::instant(text).map(|instant| instant.to_string()),
+            (Rule::Bytes { url_safe }, Value::String(text)) => {
+                filter::decode_base64(text, url_safe).map(|bytes| hexadecimal(&bytes))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The token of a decimal.
+pub(crate) fn decimal(number: Number) -> String {
+    number.as_f64().to_string()
+}
+
+/// The token of bytes.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ok = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl Shape {
+    /// Of this attribute; None where its values have no tokens.
+    pub(crate) fn of(at: &AttrPath) -> Option<Shape> {
+        let leaf = at.leaf();
+        let rule = match leaf.ty {
+            Type::String | Type::Reference => Rule::Text(leaf.text),
+            Type::Boolean => Rule::Boolean,
+            Type::Integer => Rule::Integer,
+            Type::Decimal => Rule::Decimal,
+            Type::DateTime => Rule::Instant,
+            Type::Binary => Rule::Bytes { url_safe: leaf.url_safe },
+            Type::Complex => return None,
+        };
+        let path = at.extension().map(|urn| urn.to_string()).into_iter();
+        let path = path.chain([at.attr().name.clone()]).chain(at.sub().map(|sub| sub.name.clone())).collect();
+        Some(Shape { path, rule })
+    }
+
+    /// The member of the document in which the values are.
+    pub(crate) fn top(&self) -> &str {
+        self.path.first().map_or("", String::as_str)
+    }
+
+    /// The tokens of the values, in order, each once.
+    pub(crate) fn tokens(&self, members: &Map<String, Value>) -> Vec<String> {
+        let mut tokens = Vec::new();
+        if let Some((top, rest)) = self.path.split_first()
+            && let Some(value) = members.get(top)
+        {
+            self.collect(value, rest, &mut tokens);
+        }
+        tokens
+    }
+
+    /// Documents nest as deep as paths are long, arrays aside; so does this.
+    fn collect(&self, value: &Value, path: &[String], tokens: &mut Vec<String>) {
+        match (value, path.split_first()) {
+            (Value::Array(elements), _) => {
+                for element in elements.iter().filter(|element| !element.is_array()) {
+                    self.collect(element, path, tokens);
+                }
+            }
+            (Value::Object(members), Some((name, rest))) => {
+                if let Some(value) = members.get(name) {
+                    self.collect(value, rest, tokens);
+                }
+            }
+            (value, None) => tokens.extend(self.rule.token(value).filter(|token| !tokens.contains(token))),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(document: &str, path: &[&str], rule: Rule, tokens: &[&str]) {
+        let shape = Shape { path: path.iter().map(|&name| name.into()).collect(), rule };
+        assert_eq!(shape.tokens(&pick(document, &[shape.top()])), tokens, "{document} {path:?}");
+    }
+
+    #[test]
+    fn tokens_are_found_in_documents() {
+        let folded = Rule::Text(TextRule::Folded);
+        check(r#"{"schemas":["a"],"externalId":"Xy"}"#, &["externalId"], Rule::Text(TextRule::Exact), &["Xy"]);
+        check(r#"{"displayName":"Ann \u0041"}"#, &["displayName"], folded, &["ann a"]);
+        check(r#"{"emails":[{"value":"A@x"},{"type":"w"},{"value":"a@x"}]}"#, &["emails", "value"], folded, &["a@x"]);
+        check(r#"{"urn:x:User":{"department":"QA"}}"#, &["urn:x:User", "department"], folded, &["qa"]);
+        check(r#"{"active":false}"#, &["active"], Rule::Boolean, &["false"]);
+        check(r#"{"n":[3,3,-4]}"#, &["n"], Rule::Integer, &["3", "-4"]);
+        check(r#"{"n":[5.0,0.5]}"#, &["n"], Rule::Integer, &["5", "0.5"]);
+        check(
+            r#"{"at":["2011-05-13T04:42:34Z","2011-05-13T06:42:34+02:00"]}"#,
+            &["at"],
+            Rule::Instant,
+            &["1305261754000000000"],
+        );
+        check(r#"{"key":"-_8"}"#, &["key"], Rule::Bytes { url_safe: true }, &["fbff"]);
+        check(r#"{"n":"3"}"#, &["n"], Rule::Integer, &[]);
+        check("not json", &["n"], Rule::Integer, &[]);
+        check("{}", &["n"], Rule::Integer, &[]);
+    }
+}

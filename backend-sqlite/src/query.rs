@@ -1,0 +1,321 @@
+//! Lists: filter, order, window, total and projection in the database.
+//!
+//! A list that an index gives in its own order is read from where the window begins, and no further than it ends. Any
+//! other is gone through once, counted, and cut by a [`Collector`].
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use scim_core::query::{Page, Position, Query, Select, Source, Total, Window, sort};
+use scim_core::schema::{Place, ResourceType};
+use scim_core::store::{Record, ResourceId, Result, Scope, TenantId};
+use serde_json::Map;
+
+use crate::binds::Binds;
+use crate::collect::{Collector, MOST};
+use crate::compile::Compiler;
+use crate::connection::Reader;
+use crate::drive::Drive;
+use crate::error::Inner;
+use crate::index::{Catalogue, Extent};
+use crate::pick::pick;
+use crate::read;
+use crate::sorted::Sorted;
+use crate::{FEW, FEW_LINKS, SqliteStore};
+
+/// Resources that are skipped where the call comes from.
+const SHORT_SKIP: u64 = 2_000;
+
+impl SqliteStore {
+    pub(crate) async fn page(&self, scope: &Scope, query: &Query) -> Result<Option<Page>> {
+        const DOING: &str = "query";
+        let ask = Ask {
+            tenant: scope.tenant.clone(),
+            query: query.clone(),
+            types: self.types_of(&scope.tenant),
+            catalogue: self.catalogue.clone(),
+        };
+        let skip = if let Window::Offset { skip, .. } = query.window { skip } else { 0 };
+        if skip <= SHORT_SKIP && query.window.count() as usize <= FEW {
+            match self.readers.briefly(|reader| ask.answer(reader, true)) {
+                Some(Ok(Answer::Page(page))) => return Ok(page),
+                Some(Err(fault)) => return Err(fault.during(DOING)),
+                Some(Ok(Answer::Long)) | None => {}
+            }
+        }
+        match self.readers.apart(DOING, scope.deadline, move |reader| ask.answer(reader, false)).await? {
+            Answer::Page(page) => Ok(page),
+            Answer::Long => Ok(None),
+        }
+    }
+
+    pub(crate) fn types_of(&self, tenant: &TenantId) -> Option<Arc<[Arc<ResourceType>]>> {
+        self.types.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(tenant).cloned()
+    }
+}
+
+/// A list that is asked for.
+struct Ask {
+    tenant: TenantId,
+    query: Query,
+    types: Option<Arc<[Arc<ResourceType>]>>,
+    catalogue: Arc<Catalogue>,
+}
+
+enum Answer {
+    /// None: some part of the filter or the order has no translation.
+    Page(Option<Page>),
+    /// It takes longer than a calling thread may be held.
+    Long,
+}
+
+/// How one source is gone through.
+pub(crate) struct Plan<'a> {
+    pub source: &'a Source,
+    pub extent: Extent,
+    pub binds: Binds,
+    /// The parameter that stands for the kind.
+    pub kind: String,
+    drive: Option<Drive>,
+    condition: Option<String>,
+}
+
+impl Ask {
+    fn answer(&self, reader: &mut Reader, brief: bool) -> Inner<Answer> {
+        // Every statement sees the same state.
+        let snapshot = reader.db.unchecked_transaction()?;
+        let mut plans = Vec::new();
+        for source in &self.query.from {
+            match self.plan(&snapshot, source)? {
+                Some(plan) => plans.push(plan),
+                None => return Ok(Answer::Page(None)),
+            }
+        }
+        let long_links = brief.then_some(FEW_LINKS);
+        let answer = if let [plan] = plans.as_mut_slice()
+            && let Some(found) = self.in_order(&snapshot, plan, long_links)?
+        {
+            found
+        } else if brief && !plans.iter().all(Plan::is_short) {
+            Answer::Long
+        } else {
+            self.collected(&snapshot, reader, &mut plans, long_links)?
+        };
+        snapshot.commit()?;
+        Ok(answer)
+    }
+
+    fn plan<'a>(&self, db: &Connection, source: &'a Source) -> Inner<Option<Plan<'a>>> {
+        let extent = self.catalogue.extent(db, self.tenant.as_str(), source.kind.as_str())?;
+        let extent = extent.unwrap_or_else(|| Extent { n: 0, indexes: Arc::default() });
+        if source.sort.as_ref().is_some_and(|at| matches!(at.place(), Place::Link | Place::Reverse)) {
+            return Ok(None);
+        }
+        let mut binds = Binds::new(self.tenant.as_str());
+        let kind = binds.bind(source.kind.as_str().to_owned());
+        let rt = self.types.as_ref().and_then(|types| types.iter().find(|rt| rt.kind == source.kind));
+        let compiler = Compiler { kind: &source.kind, kind_mark: &kind, rt: rt.map(AsRef::as_ref) };
+        let (mut drive, mut condition) = (None, None);
+        if let Some(filter) = &source.filter {
+            drive = compiler.drive(filter, &extent.indexes, &mut binds);
+            if !drive.as_ref().is_some_and(|drive| drive.exact) {
+                match compiler.condition(filter, &mut binds) {
+                    Some(found) => condition = Some(found),
+                    None => return Ok(None),
+                }
+            }
+        }
+        Ok(Some(Plan { source, extent, binds, kind, drive, condition }))
+    }
+
+    /// Lists that an index gives in order; None for others.
+    fn in_order(&self, db: &Connection, plan: &mut Plan<'_>, links: Option<u32>) -> Inner<Option<Answer>> {
+        let Some(sorted) = Sorted::of(db, plan, self.query.order)? else { return Ok(None) };
+        let Some(statement) = sorted.statement(plan, &self.query.window, read::columns(&self.query.select)) else {
+            return Ok(None);
+        };
+        let mut found = plan.binds.all(db, &statement, |row| {
+            let record = read::record(row, &plan.source.kind, &self.query.select)?;
+            let key = sorted.key(row, record_width(&self.query))?;
+            Ok((record, key))
+        })?;
+        let count = self.query.window.count() as usize;
+        let more = found.len() > count;
+        found.truncate(count);
+        let backwards = matches!(self.query.window, Window::Before { .. });
+        if backwards {
+            found.reverse();
+        }
+        let first_page = matches!(self.query.window, Window::Offset { skip: 0, .. });
+        let total = match (&plan.drive, self.query.total) {
+            (_, false) => Total::Unknown,
+            // All of them are on the page.
+            _ if first_page && !more => Total::Exact(found.len() as u64),
+            (None, true) => Total::Exact(u64::try_from(plan.extent.n).unwrap_or_default()),
+            (Some(drive), true) => {
+                let sql = format!("SELECT count(*) FROM ({})", drive.ids);
+                let counted = plan.binds.all(db, &sql, |row| row.get::<_, i64>(0))?;
+                Total::Exact(counted.first().map_or(0, |n| u64::try_from(*n).unwrap_or_default()))
+            }
+        };
+        let positions: Vec<Position> = [found.first(), found.last()]
+            .into_iter()
+            .flatten()
+            .map(|(record, key)| sort::position(record, key.clone()))
+            .collect();
+        let mut records: Vec<Record> = found.into_iter().map(|(record, _)| record).collect();
+        if !self.add_links(db, &mut records, links)? {
+            return Ok(Some(Answer::Long));
+        }
+        let ends = positions.first().cloned().zip(positions.last().cloned());
+        Ok(Some(Answer::Page(Some(Page { records, total, more, ends }))))
+    }
+
+    /// Lists that must be gone through.
+    fn collected(&self, db: &Connection, reader: &Reader, plans: &mut [Plan<'_>], links: Option<u32>) -> Inner<Answer> {
+        if matches!(self.query.window, Window::Offset { skip, .. } if skip > MOST) {
+            return Ok(Answer::Page(None));
+        }
+        // Where no type has the attribute, all keys are absent, and order is that of ids.
+        let order = self.query.order.filter(|_| plans.iter().any(|plan| plan.source.sort.is_some()));
+        let mut collector = Collector::new(&self.query.window, order);
+        let mut counted = 0;
+        for (number, plan) in plans.iter_mut().enumerate() {
+            reader.slot.set(plan.binds.parts.clone());
+            counted += plan.go_through(db, number, &self.query, &mut collector)?;
+            reader.slot.set(Vec::new());
+        }
+        let total = if self.query.total { Total::Exact(counted) } else { Total::Unknown };
+        let (positions, more) = collector.cut();
+        let mut found: HashMap<ResourceId, Record> = HashMap::new();
+        for (number, plan) in plans.iter().enumerate() {
+            let own = positions.iter().filter(|(source, _)| *source == number);
+            let ids: Vec<ResourceId> = own.map(|(_, position)| position.id.clone()).collect();
+            let bare = Select { document: self.query.select.document, links: Vec::new() };
+            for record in read::rows(db, self.tenant.as_str(), &plan.source.kind, &ids, &bare)? {
+                found.insert(record.key.id.clone(), record);
+            }
+        }
+        let mut records: Vec<Record> =
+            positions.iter().filter_map(|(_, position)| found.remove(&position.id)).collect();
+        if !self.add_links(db, &mut records, links)? {
+            return Ok(Answer::Long);
+        }
+        let ends = positions.first().zip(positions.last()).map(|((_, a), (_, b))| (a.clone(), b.clone()));
+        Ok(Answer::Page(Some(Page { records, total, more, ends })))
+    }
+
+    /// False where some record has more links than may be read here.
+    fn add_links(&self, db: &Connection, records: &mut [Record], most: Option<u32>) -> Inner<bool> {
+        if self.query.select.links.is_empty() {
+            return Ok(true);
+        }
+        for record in records {
+            match read::links_of(db, self.tenant.as_str(), &record.key, &self.query.select, most)? {
+                Some(links) => record.links = links,
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn record_width(query: &Query) -> usize {
+    if query.select.document { 5 } else { 4 }
+}
+
+impl Plan<'_> {
+    /// The index that gives all of the list, and nothing else, in order of ids; Err where the list is neither that nor
+    /// all resources.
+    pub(crate) fn by_id(&self) -> std::result::Result<Option<&Drive>, ()> {
+        match (&self.source.filter, &self.drive) {
+            (None, _) => Ok(None),
+            (Some(_), Some(drive)) if drive.exact && drive.ordered => Ok(Some(drive)),
+            _ => Err(()),
+        }
+    }
+
+    fn is_short(&self) -> bool {
+        match &self.drive {
+            Some(drive) => drive.is_short(),
+            None => self.source.filter.is_none() && self.source.sort.is_none(),
+        }
+    }
+
+    /// Offers all of the list to the collector; gives how many they are.
+    fn go_through(
+        &mut self,
+        db: &Connection,
+        number: usize,
+        query: &Query,
+        collector: &mut Collector<'_>,
+    ) -> Inner<u64> {
+        let all = self.source.filter.is_none() && self.source.sort.is_none();
+        let before = collector.total;
+        let sql = self.pass(db, query, collector)?;
+        match &self.source.sort {
+            None => self.binds.each(db, &sql, |row| {
+                collector.offer_id(number, row.get_ref(0)?.as_str()?);
+                Ok(())
+            })?,
+            Some(at) => {
+                let name = at.extension().map_or(at.attr().name.as_str(), AsRef::as_ref).to_owned();
+                let in_document = at.place() == Place::Document;
+                self.binds.each(db, &sql, |row| {
+                    let members = if in_document { pick(row.get_ref(4)?.as_str()?, &[&name]) } else { Map::new() };
+                    let record = read::record(row, &self.source.kind, &Select::bare())?;
+                    let key = sort::key(&record, &members, at);
+                    collector.offer(number, Position { key, id: record.key.id });
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(if all { u64::try_from(self.extent.n).unwrap_or_default() } else { collector.total - before })
+    }
+
+    /// The statement that goes through the list.
+    fn pass(&mut self, db: &Connection, query: &Query, collector: &Collector<'_>) -> Inner<String> {
+        let columns = match &self.source.sort {
+            None => "r.id",
+            Some(at) if at.place() == Place::Document => read::COLUMNS,
+            Some(_) => read::BARE,
+        };
+        let kind = &self.kind;
+        let condition = self.condition.as_deref().unwrap_or("1");
+        if let Some(drive) = &self.drive {
+            if drive.exact && self.source.sort.is_none() {
+                return Ok(drive.ids.clone());
+            }
+            return Ok(format!(
+                "SELECT {columns} FROM ({}) d CROSS JOIN resource r ON r.tenant = ?1 AND r.kind = {kind} AND r.id = d.id \
+                 WHERE {condition}",
+                drive.ids
+            ));
+        }
+        let unsorted = self.source.sort.is_none() && query.order.is_none();
+        if unsorted && (self.source.filter.is_none() || !query.total) {
+            // In order of ids, the first ones are enough.
+            let limit = i64::try_from(collector.enough()).unwrap_or(i64::MAX);
+            let (bound, direction) = match &query.window {
+                Window::Offset { .. } => (String::new(), "ASC"),
+                Window::After { position, .. } => {
+                    (format!("AND r.id > {}", self.binds.bind(position.id.as_str().to_owned())), "ASC")
+                }
+                Window::Before { position, .. } => {
+                    (format!("AND r.id < {}", self.binds.bind(position.id.as_str().to_owned())), "DESC")
+                }
+            };
+            let limit = self.binds.bind(limit);
+            return Ok(format!(
+                "SELECT {columns} FROM resource r WHERE r.tenant = ?1 AND r.kind = {} AND {condition} {bound} \
+                 ORDER BY r.id {direction} LIMIT {limit}",
+                self.kind
+            ));
+        }
+        // Where most rows are wanted ones, they are read as they lie; else the index finds them.
+        let all: i64 = db.prepare_cached("SELECT coalesce(sum(n), 0) FROM extent")?.query_row([], |row| row.get(0))?;
+        let how = if self.extent.n.saturating_mul(2) >= all { "NOT INDEXED" } else { "" };
+        Ok(format!("SELECT {columns} FROM resource r {how} WHERE r.tenant = ?1 AND r.kind = {kind} AND {condition}"))
+    }
+}

@@ -1,0 +1,138 @@
+//! The connections that read. Short work runs where it is called, on a connection borrowed for that moment; long work
+//! runs on threads of its own (`docs/decisions/0002-inline-reads.md`).
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use futures_channel::oneshot;
+use scim_core::store::{Result, Retry, StoreError, StoreErrorKind};
+
+use crate::config::Options;
+use crate::connection::{Bounds, Reader};
+use crate::error::{BACKEND, Inner, closed};
+use crate::queue::Queue;
+
+/// Connections for short reads: more callers than these at one moment wait for microseconds.
+const INLINE: usize = 4;
+
+/// How long work may hold a calling thread, in looks at the watch of a thousand machine steps: a millisecond or two.
+const SHORT: u32 = 24;
+
+type Job = Box<dyn FnOnce(&mut Reader) + Send>;
+
+pub(crate) struct Readers {
+    inline: Vec<Mutex<Reader>>,
+    queue: Arc<Queue<Job>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Says that nobody waits for an answer any more.
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Readers {
+    pub(crate) fn open(options: &Options) -> rusqlite::Result<Readers> {
+        let inline = (0..INLINE).map(|_| Reader::open(options).map(Mutex::new)).collect::<rusqlite::Result<_>>()?;
+        let queue = Arc::new(Queue::<Job>::new(options.queue));
+        let mut threads = Vec::new();
+        for number in 0..options.readers.max(1) {
+            let (mut reader, queue) = (Reader::open(options)?, queue.clone());
+            let run = move || {
+                while let Some(job) = queue.pop() {
+                    job(&mut reader);
+                }
+            };
+            let thread = std::thread::Builder::new().name(format!("sqlite-read-{number}"));
+            threads.push(thread.spawn(run).map_err(|_| rusqlite::Error::InvalidQuery)?);
+        }
+        Ok(Readers { inline, queue, threads })
+    }
+
+    /// Runs work that reads a known few rows, here and now.
+    pub(crate) fn here<T>(&self, work: impl FnOnce(&mut Reader) -> Inner<T>) -> Inner<T> {
+        thread_local! { static OWN: Cell<Option<usize>> = const { Cell::new(None) } }
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        // Each thread has a connection it tries first, whose caches then hold what that thread reads.
+        let own = OWN.get().unwrap_or_else(|| {
+            let own = NEXT.fetch_add(1, Ordering::Relaxed);
+            OWN.set(Some(own));
+            own
+        });
+        let start = own % self.inline.len().max(1);
+        for place in self.inline.iter().cycle().skip(start).take(self.inline.len()) {
+            match place.try_lock() {
+                Ok(mut reader) => return work(&mut reader),
+                Err(TryLockError::Poisoned(poisoned)) => return work(&mut poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        match self.inline.get(start) {
+            Some(place) => work(&mut place.lock().unwrap_or_else(PoisonError::into_inner)),
+            None => Err(closed("read").into()),
+        }
+    }
+
+    /// Runs work here and now as long as it is short; None where it was not.
+    pub(crate) fn briefly<T>(&self, work: impl FnOnce(&mut Reader) -> Inner<T>) -> Option<Inner<T>> {
+        let done = self.here(|reader| {
+            reader.watch.set(Bounds { looks: Some(SHORT), ..Bounds::default() });
+            let done = work(reader);
+            reader.watch.set(Bounds::default());
+            done
+        });
+        match done {
+            Err(fault) if fault.interrupted() => None,
+            done => Some(done),
+        }
+    }
+
+    /// Runs work on a thread for it, no longer than until the deadline, and no longer than somebody waits for it.
+    pub(crate) async fn apart<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        deadline: Option<Instant>,
+        work: impl FnOnce(&mut Reader) -> Inner<T> + Send + 'static,
+    ) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        let dropped = Arc::new(AtomicBool::new(false));
+        let waiting = Waiting(dropped.clone());
+        let job: Job = Box::new(move |reader| {
+            if dropped.load(Ordering::Relaxed) {
+                return;
+            }
+            reader.watch.set(Bounds { looks: None, deadline, dropped: Some(dropped) });
+            let done = work(reader);
+            reader.watch.set(Bounds::default());
+            // Nobody waits any more: nothing is lost.
+            let _gone = answer.send(done);
+        });
+        if self.queue.push(job).is_err() {
+            let busy = StoreError::new(StoreErrorKind::Unavailable).during(BACKEND, operation);
+            return Err(StoreError { retry: Retry::Temporary, ..busy.because("too many reads wait for their turn") });
+        }
+        let done = answered.await;
+        drop(waiting);
+        match done {
+            Ok(done) => done.map_err(|fault| fault.during(operation)),
+            Err(_) => Err(closed(operation)),
+        }
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.queue.close();
+        for thread in self.threads.drain(..) {
+            // A reader that panicked has nothing left to give back.
+            let _ended = thread.join();
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Lists that an index gives in their own order: by id, by a value that every resource has, by the time of the last
+//! change.
+
+use rusqlite::{Connection, Row, params};
+use scim_core::query::{Order, SortKey, Window};
+use scim_core::schema::Place;
+
+use crate::error::Inner;
+use crate::index::Via;
+use crate::pick::Rule;
+use crate::query::Plan;
+
+/// What a list is in order of.
+pub(crate) enum Sorted {
+    /// Ids: of all resources, or of those an index names.
+    Id,
+    /// The tokens of an attribute, in this table.
+    Token { table: &'static str, attr: String, order: Order },
+    /// The time of the last change.
+    Modified(Order),
+}
+
+impl Sorted {
+    /// How an index gives this list in order; None where none does.
+    pub(crate) fn of(db: &Connection, plan: &Plan<'_>, order: Option<Order>) -> Inner<Option<Sorted>> {
+        let (Some(order), Some(at)) = (order, &plan.source.sort) else {
+            return Ok(plan.by_id().is_ok().then_some(Sorted::Id));
+        };
+        if plan.source.filter.is_some() {
+            return Ok(None);
+        }
+        if at.place() == Place::Meta {
+            return Ok((at.leaf().name == "lastModified").then_some(Sorted::Modified(order)));
+        }
+        let attr = at.to_string();
+        let Some(indexed) = plan.extent.indexes.built(&attr).filter(|indexed| indexed.single) else { return Ok(None) };
+        let table = match indexed.via {
+            Via::Term => "term",
+            Via::Claim => "claim",
+            Via::Global => return Ok(None),
+        };
+        if !matches!(indexed.shape.rule, Rule::Text(_)) {
+            return Ok(None);
+        }
+        // Only where every resource has a value, and none so long that its sort key is cut.
+        let (tenant, kind) = (plan.binds.values.first(), plan.source.kind.as_str());
+        let usable: bool = db
+            .prepare_cached(&format!(
+                "SELECT n = ?4 AND NOT EXISTS (SELECT 1 FROM {table} INDEXED BY {table}_long
+                   WHERE tenant = ?1 AND kind = ?2 AND attr = ?3 AND length(token) > 256)
+                 FROM indexed WHERE tenant = ?1 AND kind = ?2 AND attr = ?3"
+            ))?
+            .query_row(params![tenant, kind, attr, plan.extent.n], |row| row.get(0))?;
+        Ok(usable.then_some(Sorted::Token { table, attr, order }))
+    }
+
+    /// The statement for a window: the columns of records, then the sort key. One row more than the window holds.
+    /// None where the position is none in this order.
+    pub(crate) fn statement(&self, plan: &mut Plan<'_>, window: &Window, columns: &str) -> Option<String> {
+        let kind = plan.kind.clone();
+        let (source, condition) = match self {
+            Sorted::Id => match plan.by_id().ok()? {
+                Some(drive) => (format!("SELECT NULL AS token, id AS holder FROM ({})", drive.ids), "1".to_owned()),
+                None => (
+                    "SELECT NULL AS token, k.id AS holder FROM resource k INDEXED BY sqlite_autoindex_resource_1"
+                        .to_owned(),
+                    format!("k.tenant = ?1 AND k.kind = {kind}"),
+                ),
+            },
+            Sorted::Token { table, attr, .. } => {
+                let attr = plan.binds.bind(attr.clone());
+                (
+                    format!("SELECT token, holder FROM {table}"),
+                    format!("tenant = ?1 AND kind = {kind} AND attr = {attr}"),
+                )
+            }
+            Sorted::Modified(_) => (
+                "SELECT modified AS token, id AS holder FROM resource INDEXED BY resource_modified".to_owned(),
+                format!("tenant = ?1 AND kind = {kind}"),
+            ),
+        };
+        let bounds = self.bounds(plan, window)?;
+        let down = match self {
+            Sorted::Id => None,
+            Sorted::Token { order, .. } | Sorted::Modified(order) => Some(*order == Order::Descending),
+        };
+        let backwards = matches!(window, Window::Before { .. });
+        let direction = |down: bool| if down { "DESC" } else { "ASC" };
+        let by_key = |name: &str| match down {
+            None => String::new(),
+            Some(down) => format!("{name} {}, ", direction(down != backwards)),
+        };
+        let limit = plan.binds.bind(i64::from(window.count()) + 1);
+        let skip = match window {
+            Window::Offset { skip: 0, .. } | Window::After { .. } | Window::Before { .. } => String::new(),
+            Window::Offset { skip, .. } => {
+                format!(" OFFSET {}", plan.binds.bind(i64::try_from(*skip).unwrap_or(i64::MAX)))
+            }
+        };
+        let ids = direction(backwards);
+        // The inner query touches nothing but an index, also where many rows are skipped.
+        Some(format!(
+            "SELECT {columns}, w.token FROM ({source} WHERE {condition}{bounds} ORDER BY {}holder {ids} LIMIT {limit}{skip}) w \
+             CROSS JOIN resource r ON r.tenant = ?1 AND r.kind = {kind} AND r.id = w.holder \
+             ORDER BY {}w.holder {ids}",
+            by_key("token"),
+            by_key("w.token"),
+        ))
+    }
+
+    /// What the position of the window demands of a row.
+    fn bounds(&self, plan: &mut Plan<'_>, window: &Window) -> Option<String> {
+        let (position, after) = match window {
+            Window::Offset { .. } => return Some(String::new()),
+            Window::After { position, .. } => (position, true),
+            Window::Before { position, .. } => (position, false),
+        };
+        let by_id = if after { ">" } else { "<" };
+        let (key, order): (rusqlite::types::Value, Order) = match (self, &position.key) {
+            (Sorted::Id, _) => {
+                let id = plan.binds.bind(position.id.as_str().to_owned());
+                return Some(format!(" AND holder {by_id} {id}"));
+            }
+            (Sorted::Token { order, .. }, SortKey::Text(key)) => (key.clone().into(), *order),
+            (Sorted::Modified(order), SortKey::Instant(nanos)) => {
+                (i64::try_from(nanos.parse::<i128>().ok()? / 1_000_000).ok()?.into(), *order)
+            }
+            _ => return None,
+        };
+        let (key, id) = (plan.binds.bind(key), plan.binds.bind(position.id.as_str().to_owned()));
+        let name = if matches!(self, Sorted::Modified(_)) { ("modified", "id") } else { ("token", "holder") };
+        // Towards greater keys?
+        let up = (order == Order::Ascending) == after;
+        let by_key = if up { ">" } else { "<" };
+        Some(format!(
+            " AND {token} {by_key}= {key} AND ({token} {by_key} {key} OR {holder} {by_id} {id})",
+            token = name.0,
+            holder = name.1,
+        ))
+    }
+
+    /// The sort key of a row, behind so many columns.
+    pub(crate) fn key(&self, row: &Row<'_>, width: usize) -> rusqlite::Result<SortKey> {
+        Ok(match self {
+            Sorted::Id => SortKey::Absent,
+            Sorted::Token { .. } => SortKey::Text(row.get(width)?),
+            Sorted::Modified(_) => SortKey::Instant((i128::from(row.get::<_, i64>(width)?) * 1_000_000).to_string()),
+        })
+    }
+}

@@ -1,0 +1,230 @@
+//! The one thread that writes. Writes that wait at the same moment share a transaction, each in savepoints of its own,
+//! and each is answered only after the commit is durable: 32 callers then cost little more than one.
+
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use futures_channel::oneshot;
+use rusqlite::Connection;
+use scim_core::store::{Result, StoreError, StoreErrorKind};
+
+use crate::error::{BACKEND, Fault, Inner, OpenError, closed};
+use crate::index::Catalogue;
+use crate::queue::Queue;
+use crate::writing::Writing;
+
+/// Callers that share one transaction at most.
+const GROUP: usize = 64;
+
+/// Mutations in one transaction at most (more only where one caller brings more): bounds how long others wait.
+const WEIGHT: usize = 1_000;
+
+/// Pages in the write-ahead log between two checkpoints: 16 MiB.
+const CHECKPOINT: i32 = 4_000;
+
+/// Something to do in a transaction that others share.
+pub(crate) trait Task: Send {
+    /// Does it. What fails must leave no trace: see [`Writing::whole`].
+    fn run(&mut self, writing: &mut Writing<'_>);
+    /// Answers, now that the transaction is durable or lost (with the reason).
+    fn finish(self: Box<Self>, settled: std::result::Result<(), &str>);
+    /// How many mutations it is.
+    fn weight(&self) -> usize {
+        1
+    }
+}
+
+pub(crate) struct Writer {
+    queue: Arc<Queue<Box<dyn Task>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(crate) fn start(
+        mut db: Connection,
+        catalogue: Arc<Catalogue>,
+        queue: usize,
+    ) -> std::result::Result<Writer, OpenError> {
+        let queue = Arc::new(Queue::<Box<dyn Task>>::new(queue));
+        let own = queue.clone();
+        let path = db.path().unwrap_or_default().to_owned();
+        let pages = Arc::new(AtomicI32::new(0));
+        let seen = pages.clone();
+        db.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: i32| {
+            seen.store(pages, Ordering::Relaxed);
+            Ok(())
+        }))
+        .map_err(|error| OpenError::sql(path.as_ref(), error))?;
+        let thread = std::thread::Builder::new()
+            .name("sqlite-write".into())
+            .spawn(move || Loop { db, catalogue: &catalogue, pages, checkpointed: 0 }.run(&own))
+            .map_err(|error| OpenError::io(path.as_ref(), error))?;
+        Ok(Writer { queue, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Hands a task over. From here on it runs to its end, whether or not somebody waits for it.
+    pub(crate) fn submit(&self, task: Box<dyn Task>, operation: &'static str) -> Result<()> {
+        self.queue.push(task).map_err(|_| {
+            StoreError::new(StoreErrorKind::Unavailable)
+                .during(BACKEND, operation)
+                .because("too many writes wait for their turn")
+        })
+    }
+
+    /// Does something in a transaction, whole or not at all.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&mut Writing<'_>) -> Inner<T> + Send + 'static,
+    ) -> Result<T> {
+        let (answer, answered) = oneshot::channel();
+        self.submit(Box::new(Ask { operation, work: Some(work), done: None, answer }), operation)?;
+        answered.await.unwrap_or_else(|_| Err(closed(operation)))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.close();
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // Whatever is queued is still written.
+            let _ended = thread.join();
+        }
+    }
+}
+
+struct Ask<T, F> {
+    operation: &'static str,
+    work: Option<F>,
+    done: Option<Inner<T>>,
+    answer: oneshot::Sender<Result<T>>,
+}
+
+impl<T: Send, F: FnOnce(&mut Writing<'_>) -> Inner<T> + Send> Task for Ask<T, F> {
+    fn run(&mut self, writing: &mut Writing<'_>) {
+        self.done = self.work.take().map(|work| writing.whole(work));
+    }
+
+    fn finish(self: Box<Self>, settled: std::result::Result<(), &str>) {
+        let operation = self.operation;
+        let answer = match (settled, self.done) {
+            (Ok(()), Some(done)) => done.map_err(|fault| fault.during(operation)),
+            // What failed by itself says more than what became of the others.
+            (Err(_), Some(Err(fault))) => Err(fault.during(operation)),
+            (Err(why), _) => Err(lost(operation, why)),
+            (Ok(()), None) => Err(closed(operation)),
+        };
+        // Nobody waits any more: it is done all the same.
+        let _gone = self.answer.send(answer);
+    }
+}
+
+/// The transaction is lost, for this reason: nothing was written.
+pub(crate) fn lost(operation: &'static str, why: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable).during(BACKEND, operation).because(why)
+}
+
+struct Loop<'a> {
+    db: Connection,
+    catalogue: &'a Catalogue,
+    /// In the write-ahead log, at the last commit.
+    pages: Arc<AtomicI32>,
+    /// How many there were when it was last copied back.
+    checkpointed: i32,
+}
+
+impl Loop<'_> {
+    fn run(&mut self, queue: &Queue<Box<dyn Task>>) {
+        while let Some(first) = queue.pop() {
+            let mut group = Vec::new();
+            let settled = self.transaction(first, queue, &mut group);
+            let settled = settled.map_err(|fault| fault.during("commit").to_string());
+            for task in group {
+                task.finish(settled.as_ref().map(|_| ()).map_err(String::as_str));
+            }
+            match settled {
+                Ok(grown) => grown.into_iter().for_each(|(tenant, kind)| self.grow(&tenant, &kind)),
+                Err(why) => {
+                    tracing::warn!(%why, "a transaction was lost; its writes were answered as unavailable");
+                    self.catalogue.forget();
+                }
+            }
+            self.checkpoint();
+        }
+    }
+
+    /// Runs tasks in one transaction until none is waiting. Gives the types that have outgrown a scan.
+    fn transaction(
+        &mut self,
+        first: Box<dyn Task>,
+        queue: &Queue<Box<dyn Task>>,
+        group: &mut Vec<Box<dyn Task>>,
+    ) -> Inner<Vec<(String, String)>> {
+        let mut next = Some(first);
+        if let Err(error) = self.db.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([])) {
+            group.extend(next);
+            return Err(error.into());
+        }
+        let mut writing = Writing::new(&self.db, self.catalogue);
+        let mut weight = 0;
+        while let Some(mut task) = next {
+            weight += task.weight();
+            let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| task.run(&mut writing)));
+            group.push(task);
+            if run.is_err() {
+                return self.rollback("a write failed in an unforeseen way");
+            }
+            if self.db.is_autocommit() {
+                // A full disk or a failing one makes SQLite give up the whole transaction.
+                return Err(lost("commit", "SQLite gave up the transaction: the disk is full or failing").into());
+            }
+            next = if group.len() < GROUP && weight < WEIGHT { queue.try_pop() } else { None };
+        }
+        let settled = writing.settle().and_then(|grown| {
+            self.db.prepare_cached("COMMIT")?.execute([])?;
+            Ok(grown)
+        });
+        if settled.is_err() && !self.db.is_autocommit() {
+            // The first error tells more than one of the rollback would.
+            let _second = self.rollback("");
+        }
+        settled
+    }
+
+    fn rollback(&self, why: &str) -> Inner<Vec<(String, String)>> {
+        if !self.db.is_autocommit() {
+            self.db.execute_batch("ROLLBACK")?;
+        }
+        Err(Fault::Store(lost("commit", why)))
+    }
+
+    /// Makes the substring index of a type that has grown too large to be looked through.
+    fn grow(&self, tenant: &str, kind: &str) {
+        let made = self.db.unchecked_transaction().map_err(Fault::from).and_then(|transaction| {
+            let mut writing = Writing::new(&transaction, self.catalogue);
+            writing.make_search(tenant, kind)?;
+            writing.settle()?;
+            Ok(transaction.commit()?)
+        });
+        if let Err(fault) = made {
+            self.catalogue.forget();
+            tracing::warn!(tenant, kind, why = %fault.during("index"), "no substring index yet; fragments are looked for by scanning");
+        }
+    }
+
+    /// Copies the log back into the database now and then, after the answers are out. A reader that holds an old state
+    /// keeps part of it from being copied; that part comes next time.
+    fn checkpoint(&mut self) {
+        let pages = self.pages.load(Ordering::Relaxed);
+        if pages < self.checkpointed {
+            self.checkpointed = 0;
+        }
+        if pages.saturating_sub(self.checkpointed) >= CHECKPOINT {
+            self.checkpointed = pages;
+            if let Err(error) = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+                tracing::warn!(%error, "the write-ahead log could not be copied into the database");
+            }
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! A transaction under way: savepoints, what it has counted, and the rows that indexes keep of a document.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+
+use crate::error::Inner;
+use crate::index::{Catalogue, Entries, Extent, Indexes, Search, State, Via};
+
+/// The most resources for which the writer makes an index on its own, in one go; more are left to `reindex`.
+pub(crate) const AT_ONCE: i64 = 20_000;
+
+pub(crate) struct Writing<'a> {
+    pub db: &'a Connection,
+    catalogue: &'a Catalogue,
+    /// The types written to.
+    extents: Vec<Touched>,
+    /// What was added and taken away, in order: the place in `extents`, the attribute (None: resources), how many.
+    counted: Vec<(usize, Option<String>, i64)>,
+    /// Did indexes move in this transaction?
+    moved: bool,
+}
+
+/// A type that is written to.
+struct Touched {
+    tenant: String,
+    kind: String,
+    /// As the database has it, without what was counted since; outer None: to be read.
+    extent: Option<Option<Extent>>,
+}
+
+impl<'a> Writing<'a> {
+    pub(crate) fn new(db: &'a Connection, catalogue: &'a Catalogue) -> Self {
+        Writing { db, catalogue, extents: Vec::new(), counted: Vec::new(), moved: false }
+    }
+
+    /// Is a type of so many resources large enough for an index of fragments?
+    pub(crate) fn is_large(&self, resources: i64) -> bool {
+        resources >= self.catalogue.search_from
+    }
+
+    /// Runs a statement that is kept prepared; gives how many rows it touched.
+    pub(crate) fn run(&self, sql: &str, values: impl rusqlite::Params) -> Inner<usize> {
+        Ok(self.db.prepare_cached(sql)?.execute(values)?)
+    }
+
+    /// Whole or not at all: what fails leaves no trace.
+    pub(crate) fn whole<T>(&mut self, work: impl FnOnce(&mut Self) -> Inner<T>) -> Inner<T> {
+        let counted = self.counted.len();
+        self.run("SAVEPOINT mutation", [])?;
+        let done = work(self);
+        if done.is_ok() {
+            self.run("RELEASE mutation", [])?;
+        } else {
+            self.counted.truncate(counted);
+            if self.moved {
+                self.forget();
+            }
+            if !self.db.is_autocommit() {
+                self.run("ROLLBACK TO mutation", [])?;
+                self.run("RELEASE mutation", [])?;
+            }
+        }
+        done
+    }
+
+    /// What was read of indexes may not stand any more.
+    fn forget(&mut self) {
+        self.catalogue.forget();
+        self.extents.iter_mut().for_each(|touched| touched.extent = None);
+    }
+
+    /// The indexes of a whole tenant are gone: everything is read anew.
+    pub(crate) fn reset(&mut self) {
+        self.moved = true;
+        self.forget();
+    }
+
+    /// The place of a type in `extents`, and what the database says of it.
+    fn place(&mut self, tenant: &str, kind: &str) -> Inner<(usize, Option<Extent>)> {
+        let known = self.extents.iter().position(|touched| touched.tenant == tenant && touched.kind == kind);
+        let place = known.unwrap_or_else(|| {
+            self.extents.push(Touched { tenant: tenant.to_owned(), kind: kind.to_owned(), extent: None });
+            self.extents.len() - 1
+        });
+        let Some(touched) = self.extents.get_mut(place) else { return Ok((place, None)) };
+        let extent = match &touched.extent {
+            Some(extent) => extent.clone(),
+            None => touched.extent.insert(self.catalogue.extent(self.db, tenant, kind)?).clone(),
+        };
+        Ok((place, extent))
+    }
+
+    /// How a type is indexed.
+    pub(crate) fn indexes(&mut self, tenant: &str, kind: &str) -> Inner<Arc<Indexes>> {
+        let (_, extent) = self.place(tenant, kind)?;
+        Ok(extent.map(|extent| extent.indexes).unwrap_or_default())
+    }
+
+    /// How many resources there are of a type, those of this transaction included.
+    pub(crate) fn count(&mut self, tenant: &str, kind: &str) -> Inner<i64> {
+        let (place, extent) = self.place(tenant, kind)?;
+        let before = extent.map_or(0, |extent| extent.n);
+        let since = self.counted.iter().filter(|(at, attr, _)| *at == place && attr.is_none());
+        Ok(before + since.map(|(_, _, by)| by).sum::<i64>())
+    }
+
+    /// Counts resources that came (or went).
+    pub(crate) fn add(&mut self, tenant: &str, kind: &str, by: i64) -> Inner<()> {
+        let (place, _) = self.place(tenant, kind)?;
+        self.counted.push((place, None, by));
+        Ok(())
+    }
+
+    /// The indexes of the type have changed: everybody reads them anew.
+    pub(crate) fn moved(&mut self, tenant: &str, kind: &str) -> Inner<()> {
+        // One number for all, which only rises: an old one can never mean something new.
+        let generation: i64 = self
+            .db
+            .prepare_cached(
+                "INSERT INTO extent (tenant, kind, n, generation) VALUES ('', '', 0, 1)
+                 ON CONFLICT DO UPDATE SET generation = generation + 1 RETURNING generation",
+            )?
+            .query_row([], |row| row.get(0))?;
+        self.run(
+            "INSERT INTO extent (tenant, kind, n, generation) VALUES (?1, ?2, 0, ?3)
+             ON CONFLICT DO UPDATE SET generation = excluded.generation",
+            params![tenant, kind, generation],
+        )?;
+        self.moved = true;
+        self.forget();
+        Ok(())
+    }
+
+    /// Writes down what was counted, before the commit. Gives the types that now want a substring index.
+    pub(crate) fn settle(mut self) -> Inner<Vec<(String, String)>> {
+        let mut grown = Vec::new();
+        for place in 0..self.extents.len() {
+            let Some(touched) = self.extents.get(place) else { continue };
+            let (tenant, kind) = (touched.tenant.clone(), touched.kind.clone());
+            let (_, extent) = self.place(&tenant, &kind)?;
+            let counted = |wanted: Option<&str>| -> i64 {
+                let own = self.counted.iter().filter(|(at, attr, _)| *at == place && attr.as_deref() == wanted);
+                own.map(|(_, _, by)| by).sum()
+            };
+            let by = counted(None);
+            if by != 0 {
+                self.run(
+                    "INSERT INTO extent (tenant, kind, n, generation) VALUES (?1, ?2, ?3, 0)
+                     ON CONFLICT DO UPDATE SET n = n + excluded.n",
+                    params![tenant, kind, by],
+                )?;
+            }
+            let Some(extent) = extent else { continue };
+            for indexed in &extent.indexes.attributes {
+                let by = counted(Some(&indexed.attr));
+                if by != 0 {
+                    self.run(
+                        "UPDATE indexed SET n = n + ?4 WHERE tenant = ?1 AND kind = ?2 AND attr = ?3",
+                        params![tenant, kind, indexed.attr, by],
+                    )?;
+                }
+            }
+            let wanted = extent.indexes.attributes.iter().any(|indexed| indexed.search);
+            if wanted
+                && extent.indexes.searches.is_empty()
+                && (self.catalogue.search_from..=AT_ONCE).contains(&(extent.n + by))
+            {
+                grown.push((tenant, kind));
+            }
+        }
+        Ok(grown)
+    }
+
+    /// Brings the index rows of one resource from what one document says to what another says (None: nothing).
+    pub(crate) fn reindex_row(&mut self, row: &Row<'_>, before: Option<&str>, after: Option<&str>) -> Inner<()> {
+        let indexes = self.indexes(row.tenant, row.kind)?;
+        let (old, new) = (
+            before.map(|document| indexes.entries(document)).unwrap_or_default(),
+            after.map(|document| indexes.entries(document)).unwrap_or_default(),
+        );
+        if old == new && before.is_some() == after.is_some() {
+            return Ok(());
+        }
+        let (place, _) = self.place(row.tenant, row.kind)?;
+        for indexed in indexes.attributes.iter().filter(|indexed| indexed.state != State::Dropped) {
+            let (old, new) = (old.of(&indexed.attr), new.of(&indexed.attr));
+            let mut by = 0i64;
+            if indexed.via == Via::Term {
+                for token in old.iter().filter(|token| !new.contains(token)) {
+                    self.run(
+                        "DELETE FROM term WHERE tenant = ?1 AND kind = ?2 AND attr = ?3 AND token = ?4 AND holder = ?5",
+                        params![row.tenant, row.kind, indexed.attr, token, row.id],
+                    )?;
+                }
+                for token in new.iter().filter(|token| !old.contains(token)) {
+                    self.run(
+                        "INSERT OR IGNORE INTO term (tenant, kind, attr, token, holder) VALUES (?1, ?2, ?3, ?4, ?5)",
+                        params![row.tenant, row.kind, indexed.attr, token, row.id],
+                    )?;
+                }
+            }
+            by += i64::try_from(new.len()).unwrap_or(0) - i64::try_from(old.len()).unwrap_or(0);
+            if by != 0 {
+                self.counted.push((place, Some(indexed.attr.clone()), by));
+            }
+        }
+        for search in indexes.searches.iter().filter(|search| search.state != State::Dropped) {
+            self.write_search(search, row.seq, before.is_some().then_some(&old), after.is_some().then_some(&new))?;
+        }
+        Ok(())
+    }
+
+    /// One row of a substring index.
+    pub(crate) fn write_search(
+        &self,
+        search: &Search,
+        seq: i64,
+        old: Option<&Entries>,
+        new: Option<&Entries>,
+    ) -> Inner<()> {
+        let text =
+            |entries: &Entries| search.attrs.iter().map(|attr| entries.of(attr).join("\n")).collect::<Vec<String>>();
+        let (old, new) = (old.map(text), new.map(text));
+        if old == new {
+            return Ok(());
+        }
+        let table = search.table();
+        if old.is_some() {
+            self.run(&format!("DELETE FROM {table} WHERE rowid = ?1"), [seq])?;
+        }
+        if let Some(columns) = new {
+            let names: String = (0..columns.len()).map(|number| format!(", c{number}")).collect();
+            let marks: String = (0..columns.len()).map(|number| format!(", ?{}", number + 2)).collect();
+            let mut statement =
+                self.db.prepare_cached(&format!("INSERT INTO {table} (rowid{names}) VALUES (?1{marks})"))?;
+            statement.raw_bind_parameter(1, seq)?;
+            for (number, column) in columns.iter().enumerate() {
+                statement.raw_bind_parameter(number + 2, column)?;
+            }
+            statement.raw_execute()?;
+        }
+        Ok(())
+    }
+
+    /// Makes the substring index of a type, over all that is there.
+    pub(crate) fn make_search(&mut self, tenant: &str, kind: &str) -> Inner<()> {
+        let indexes = self.indexes(tenant, kind)?;
+        let attrs: Vec<String> =
+            indexes.attributes.iter().filter(|indexed| indexed.search).map(|indexed| indexed.attr.clone()).collect();
+        if attrs.is_empty() || !indexes.searches.is_empty() {
+            return Ok(());
+        }
+        let search = self.create_search(tenant, kind, attrs, State::Built)?;
+        let db = self.db;
+        let mut rows = db.prepare_cached("SELECT seq, document FROM resource WHERE tenant = ?1 AND kind = ?2")?;
+        let mut rows = rows.query([tenant, kind])?;
+        while let Some(row) = rows.next()? {
+            let entries = indexes.entries(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
+            self.write_search(&search, row.get(0)?, None, Some(&entries))?;
+        }
+        drop(rows);
+        self.moved(tenant, kind)
+    }
+
+    /// The empty table of a substring index, and its line in the catalogue.
+    pub(crate) fn create_search(&self, tenant: &str, kind: &str, attrs: Vec<String>, state: State) -> Inner<Search> {
+        let list = serde_json::to_string(&attrs).unwrap_or_default();
+        self.run(
+            "INSERT INTO search (tenant, kind, attrs, state) VALUES (?1, ?2, ?3, ?4)",
+            params![tenant, kind, list, state.number()],
+        )?;
+        let search = Search { number: self.db.last_insert_rowid(), attrs, state };
+        let columns: String = (0..search.attrs.len()).map(|number| format!("c{number}, ")).collect();
+        // Values come folded by their attributes' rules; only ids are kept, the documents hold the text.
+        self.db.execute_batch(&format!(
+            "CREATE VIRTUAL TABLE {} USING fts5({columns}content = '', contentless_delete = 1, \
+             tokenize = 'trigram case_sensitive 1')",
+            search.table()
+        ))?;
+        Ok(search)
+    }
+}
+
+/// The resource whose index rows are written.
+pub(crate) struct Row<'a> {
+    pub tenant: &'a str,
+    pub kind: &'a str,
+    pub id: &'a str,
+    pub seq: i64,
+}
