@@ -1,0 +1,103 @@
+//! The factory table: the name in `store.backend` → how to open it. Nothing else in the server knows a backend by name.
+//! Another binary adds rows through [`crate::Builder::backend`].
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use futures_util::future::BoxFuture;
+use scim_core::limits::Limits;
+use scim_core::store::Store;
+use scim_core::store::control::ControlStore;
+use serde_json::Value;
+
+use crate::config::{Section, StoreSettings};
+
+/// Backends of the product that a build may lack: their tables are no error while another backend is selected.
+pub const ELSEWHERE: &[&str] = &["postgres", "ldap"];
+
+/// The backend that is used where none is named.
+pub const DEFAULT: &str = "sqlite";
+
+/// What a store is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To serve requests: a store that can have one server only refuses a second.
+    Serve,
+    /// For a command, which may run beside a server.
+    Command,
+}
+
+/// One row of the table.
+#[derive(Clone)]
+pub struct Factory {
+    /// What `store.backend` calls it.
+    pub name: &'static str,
+    /// The keys of its table with their defaults; null where there is none.
+    pub keys: fn() -> Value,
+    /// Opens it. Errors name the setting, the value and the mend.
+    pub open: fn(Section, Purpose, Arc<Limits>) -> BoxFuture<'static, Result<Opened>>,
+    /// Puts a backup in the place of the store, after checking it; nothing may have the store open.
+    pub restore: Option<fn(Section, &Path) -> Result<()>>,
+}
+
+impl std::fmt::Debug for Factory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Factory").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// An open backend.
+#[derive(Debug)]
+pub struct Opened {
+    /// The resources.
+    pub store: Arc<dyn Store>,
+    /// Tenants and credentials, where the backend keeps them.
+    pub control: Option<Arc<dyn ControlStore>>,
+    /// Backup and the like, where the backend can.
+    pub upkeep: Option<Arc<dyn Upkeep>>,
+}
+
+/// What an operator does to a store as a whole.
+#[async_trait::async_trait]
+pub trait Upkeep: std::fmt::Debug + Send + Sync {
+    /// Writes a consistent copy to a file that does not exist yet, also while the server writes.
+    async fn backup(&self, to: &Path) -> Result<()>;
+    /// Makes the indexes anew.
+    async fn reindex(&self) -> Result<()>;
+}
+
+/// The backends of this build.
+pub fn built_in() -> Vec<Factory> {
+    vec![
+        #[cfg(feature = "sqlite")]
+        crate::sqlite::FACTORY,
+    ]
+}
+
+/// Opens the backend that these settings select.
+pub async fn open(
+    settings: &StoreSettings,
+    backends: &[Factory],
+    purpose: Purpose,
+    limits: &Arc<Limits>,
+) -> Result<Opened> {
+    let factory = find(settings, backends)?;
+    (factory.open)(settings.selected(), purpose, limits.clone()).await
+}
+
+/// The row that these settings select.
+pub fn find<'a>(settings: &StoreSettings, backends: &'a [Factory]) -> Result<&'a Factory> {
+    match backends.iter().find(|factory| factory.name == settings.backend) {
+        Some(factory) => Ok(factory),
+        None => {
+            let known = backends.iter().map(|factory| factory.name).collect::<Vec<_>>().join(", ");
+            bail!(
+                "{}.backend = {:?}: this build has no backend {:?}; it has: {known}",
+                settings.place,
+                settings.backend,
+                settings.backend
+            )
+        }
+    }
+}

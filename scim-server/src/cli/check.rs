@@ -1,0 +1,91 @@
+//! `check-config`: is it right, what does it come to, and what will be missing?
+
+use std::fmt::Write;
+
+use anyhow::{Result, bail};
+use scim_core::service::Conditions;
+use scim_core::store::{Capabilities, TenantId};
+use serde_json::Value;
+
+use crate::config::show;
+use crate::say::say;
+use crate::serve::service;
+use crate::{http, schemas};
+
+use super::Context;
+
+/// Prints the effective settings as TOML; what else there is to say stands in comments, so that the whole could be
+/// read back. Nothing is changed: a store that is not there yet is not made.
+pub async fn run(context: &Context<'_>) -> Result<()> {
+    let settings = &context.settings;
+    crate::backends::find(&settings.store, context.backends)?;
+    let registries = schemas::compile(&settings.schemas)?;
+    if settings.server.secure() {
+        let certificate = http::tls::Certificate::load(&settings.server.tls)?;
+        http::tls::config(&settings.server.tls, certificate.into())?;
+    }
+    let mut out = show::toml(settings, context.backends);
+    let stores = context.stores().await?;
+    let service = service(settings, &stores).await?;
+    let base = format!("{}/scim/v2", settings.server.public_url(None));
+    write!(
+        out,
+        "# ServiceProviderConfig\n{}",
+        provider_config(&service.service_provider_config(&base, &Conditions::default()).body)
+    )?;
+    let can = stores.opened.store.capabilities();
+    writeln!(out, "# store: {}", describe(can))?;
+    for kind in registries.plain.types() {
+        writeln!(out, "# resource type: {} at {}{}", kind.kind, base, kind.endpoint)?;
+    }
+
+    let tenants = stores.control.tenants().await?;
+    let store = &stores.opened.store;
+    let mut refused = 0;
+    let names = tenants.iter().map(|row| (row.id.clone(), registries.of(&row.settings)));
+    let none = tenants.is_empty().then(|| (TenantId::new("default"), &registries.plain));
+    for (tenant, registry) in names.chain(none) {
+        match store.prepare(&tenant, registry.types()).await {
+            Ok(shortfalls) => {
+                for short in shortfalls {
+                    writeln!(out, "# shortfall: tenant {tenant}, {} {}: {}", short.kind, short.at, short.why)?;
+                }
+            }
+            Err(error) => {
+                refused += 1;
+                writeln!(out, "# refused: tenant {tenant}: {error}")?;
+            }
+        }
+    }
+    if schemas::changed(stores.control.as_ref(), &registries).await? {
+        writeln!(out, "# the schemas have changed since the server last started")?;
+        for misfits in schemas::misfits(&service, &tenants, &registries).await? {
+            writeln!(out, "# {misfits}")?;
+        }
+    }
+    say(out.trim_end())?;
+    if refused > 0 {
+        bail!("{refused} tenants cannot be served with these settings; the lines above say why");
+    }
+    Ok(())
+}
+
+/// One line for each feature.
+fn provider_config(body: &[u8]) -> String {
+    let config: Value = serde_json::from_slice(body).unwrap_or_default();
+    let mut out = String::new();
+    for (name, feature) in config.as_object().into_iter().flatten() {
+        if let Some(feature) = feature.as_object().filter(|_| name != "meta") {
+            let parts = feature.iter().map(|(key, value)| format!("{key} = {value}")).collect::<Vec<_>>();
+            out.push_str(&format!("#   {name}: {}\n", parts.join(", ")));
+        }
+    }
+    out
+}
+
+fn describe(can: &Capabilities) -> String {
+    format!(
+        "{}; writes {:?}, ids from {:?}, lock {:?}, versions {:?}, unique values {:?}, secrets {:?}",
+        can.name, can.writes, can.ids, can.lock, can.versions, can.unique, can.secrets
+    )
+}

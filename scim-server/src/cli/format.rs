@@ -1,0 +1,56 @@
+//! Durations and moments as people write them.
+
+use anyhow::{Context, Result, bail};
+use scim_core::clock::Timestamp;
+
+/// `90d`, `12h`, `30m`, `45s` in seconds.
+pub fn duration(text: &str) -> Result<i64> {
+    let wrong = || format!("{text:?} is no duration: use a number and d, h, m or s, such as 90d");
+    let split = text.len().saturating_sub(1);
+    let (Some(number), Some(unit)) = (text.get(..split), text.get(split..)) else { bail!(wrong()) };
+    let unit = match unit {
+        "d" => 86_400,
+        "h" => 3_600,
+        "m" => 60,
+        "s" => 1,
+        _ => bail!(wrong()),
+    };
+    let number = number.parse::<u32>().with_context(wrong)?;
+    Ok(i64::from(number) * unit)
+}
+
+/// When something that lasts so long from now ends; `never` has no end.
+pub fn end(text: &str, now: Timestamp) -> Result<Option<Timestamp>> {
+    if text == "never" {
+        return Ok(None);
+    }
+    let seconds = duration(text)?;
+    if seconds == 0 {
+        bail!("{text:?} would end at once");
+    }
+    Ok(Some(now.plus_seconds(seconds)))
+}
+
+/// A moment that may be missing.
+pub fn moment(moment: Option<Timestamp>) -> String {
+    moment.map_or_else(|| "never".to_owned(), |moment| moment.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read() {
+        let check = |text: &str, expected: Option<i64>| assert_eq!(duration(text).ok(), expected, "{text:?}");
+        check("90d", Some(90 * 86_400));
+        check("12h", Some(43_200));
+        check("30m", Some(1_800));
+        check("45s", Some(45));
+        check("45", None);
+        check("d", None);
+        check("", None);
+        check("-1d", None);
+        check("1ü", None);
+    }
+}

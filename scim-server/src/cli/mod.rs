@@ -1,0 +1,143 @@
+//! The command line. A command is one function that returns an error or nothing; what it prints goes through
+//! [`crate::say`].
+//!
+//! `serve` · `check` check-config · `tenant` · `token` · `upkeep` backup, restore, reindex, healthcheck · `import` and
+//! `export` resources as JSON Lines (`links` maps their ids, `progress` remembers how far it got) · `format` durations
+//! and moments.
+
+mod check;
+mod export;
+mod format;
+mod import;
+mod links;
+mod progress;
+mod serve;
+mod tenant;
+mod token;
+mod upkeep;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::backends::{Factory, Purpose};
+use crate::config::{LogFormat, LogSettings, Settings, Sources};
+use crate::say::{complain, reader_left};
+use crate::serve::{Stores, stores};
+use crate::telemetry;
+
+/// A SCIM 2.0 server.
+#[derive(Debug, Parser)]
+#[command(name = "scim-server", version, about, max_term_width = 120)]
+struct Arguments {
+    /// The configuration file [default: ./scim-server.toml, if it is there].
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server (what is done without a command). SIGTERM drains and stops, SIGHUP reloads what can be reloaded.
+    Serve,
+    /// Check the configuration, print the effective settings (secrets masked) and every shortfall.
+    CheckConfig,
+    /// Tenants.
+    #[command(subcommand)]
+    Tenant(tenant::Command),
+    /// Bearer tokens.
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Read resources from a file of SCIM JSON Lines; resumable.
+    Import(import::Arguments),
+    /// Write all resources of a tenant to a file of SCIM JSON Lines.
+    Export(export::Arguments),
+    /// Write a consistent copy of the store to FILE, also while the server writes.
+    Backup {
+        /// The file to make; it must not exist.
+        file: PathBuf,
+    },
+    /// Put a copy made by `backup` in the place of the store. No server may be running.
+    Restore {
+        /// The copy.
+        file: PathBuf,
+    },
+    /// Make the indexes anew, after a change of indexed attributes.
+    Reindex,
+    /// Ask the running server whether it is ready: exit status 0 or 1. For containers.
+    Healthcheck,
+}
+
+/// How lists are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+/// What every command gets.
+struct Context<'a> {
+    settings: Settings,
+    sources: Sources,
+    backends: &'a [Factory],
+}
+
+impl Context<'_> {
+    /// The stores, beside a running server.
+    async fn stores(&self) -> Result<Stores> {
+        stores(&self.settings, self.backends, Purpose::Command).await
+    }
+}
+
+/// Runs the command line. Exit status 0: done; 1: failed; 2: used wrongly.
+pub fn main(backends: &[Factory]) -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version go to standard output with status 0, everything else is wrong use.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match run(arguments, backends) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if reader_left(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(format!("scim-server: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments, backends: &[Factory]) -> Result<()> {
+    let sources = Sources { file: arguments.config, environment: None };
+    let settings = Settings::load(&sources, backends)?;
+    let context = Context { settings, sources, backends };
+    let command = arguments.command.unwrap_or(Command::Serve);
+    if let Command::Serve = command {
+        return serve::run(context);
+    }
+    // Commands speak for themselves; the log adds only what went wrong.
+    telemetry::start(&LogSettings { level: "warn".into(), format: LogFormat::Text })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve => Ok(()),
+            Command::CheckConfig => check::run(&context).await,
+            Command::Tenant(command) => tenant::run(&context, command).await,
+            Command::Token(command) => token::run(&context, command).await,
+            Command::Import(arguments) => import::run(&context, arguments).await,
+            Command::Export(arguments) => export::run(&context, arguments).await,
+            Command::Backup { file } => upkeep::backup(&context, &file).await,
+            Command::Restore { file } => upkeep::restore(&context, &file),
+            Command::Reindex => upkeep::reindex(&context).await,
+            Command::Healthcheck => upkeep::healthcheck(&context),
+        }
+    })
+}

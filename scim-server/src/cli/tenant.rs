@@ -1,0 +1,187 @@
+//! `tenant create|list|show|disable|enable|delete|set`.
+
+use anyhow::{Context as _, Result, bail};
+use clap::Subcommand;
+use scim_core::clock::Clock;
+use scim_core::store::TenantId;
+use scim_core::store::control::{ControlStore, TenantRow, TenantSettings};
+use serde_json::{Value, json};
+
+use crate::edge::SystemClock;
+use crate::say::{columns, say};
+use crate::tenancy::check_name;
+
+use super::{Context, Format};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a tenant.
+    Create {
+        /// Lower-case letters, digits and -.
+        name: String,
+    },
+    /// List the tenants.
+    List {
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show one tenant with its settings.
+    Show {
+        /// Which.
+        name: String,
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Refuse all credentials of a tenant; its data stay.
+    Disable {
+        /// Which.
+        name: String,
+    },
+    /// Let a disabled tenant in again.
+    Enable {
+        /// Which.
+        name: String,
+    },
+    /// Delete a tenant with its credentials and all its resources.
+    Delete {
+        /// Which.
+        name: String,
+        /// Do not ask for the name again.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Change settings: profile, on_missing_member, unique_group_names, require_if_match, passwords, password_min, me,
+    /// domains, resources_max. An empty value gives a setting back to the server's default.
+    Set {
+        /// Which.
+        name: String,
+        /// Such as profile=entra require_if_match=true domains=example.com,example.org.
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        settings: Vec<String>,
+    },
+}
+
+/// Does it.
+pub async fn run(context: &Context<'_>, command: Command) -> Result<()> {
+    let stores = context.stores().await?;
+    let control = stores.control.as_ref();
+    match command {
+        Command::Create { name } => create(control, &name).await,
+        Command::List { format } => list(control, format).await,
+        Command::Show { name, format } => show(control, &name, format).await,
+        Command::Disable { name } => change(control, &name, |row| row.disabled = true, "is disabled").await,
+        Command::Enable { name } => change(control, &name, |row| row.disabled = false, "is enabled").await,
+        Command::Delete { name, yes } => delete(control, &name, yes).await,
+        Command::Set { name, settings } => set(control, &name, &settings).await,
+    }
+}
+
+async fn create(control: &dyn ControlStore, name: &str) -> Result<()> {
+    check_name(name)?;
+    let settings = TenantSettings::default();
+    let row = TenantRow { id: TenantId::new(name), disabled: false, created: SystemClock.now(), settings };
+    if !control.create_tenant(&row).await? {
+        bail!("the tenant {name} exists already");
+    }
+    Ok(say(format!(
+        "the tenant {name} was made; scim-server token create --tenant {name} --name NAME makes a token for it"
+    ))?)
+}
+
+async fn list(control: &dyn ControlStore, format: Format) -> Result<()> {
+    let rows = control.tenants().await?;
+    if format == Format::Json {
+        return print(&Value::Array(rows.iter().map(json).collect()));
+    }
+    let cells = |row: &TenantRow| vec![row.id.to_string(), state(row).to_owned(), row.created.to_string()];
+    Ok(say(columns(&["NAME", "STATE", "MADE"], &rows.iter().map(cells).collect::<Vec<_>>()))?)
+}
+
+async fn show(control: &dyn ControlStore, name: &str, format: Format) -> Result<()> {
+    let row = find(control, name).await?;
+    if format == Format::Json {
+        return print(&json(&row));
+    }
+    let mut rows = vec![
+        vec!["name".into(), row.id.to_string()],
+        vec!["state".into(), state(&row).into()],
+        vec!["made".into(), row.created.to_string()],
+    ];
+    for (key, value) in serde_json::to_value(&row.settings)?.as_object().into_iter().flatten() {
+        rows.push(vec![key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)]);
+    }
+    Ok(say(columns(&["SETTING", "VALUE"], &rows))?)
+}
+
+async fn delete(control: &dyn ControlStore, name: &str, yes: bool) -> Result<()> {
+    find(control, name).await?;
+    if !yes {
+        bail!("this deletes the tenant {name} with all its resources and tokens for good; add --yes to do it");
+    }
+    if !control.delete_tenant(&TenantId::new(name)).await? {
+        bail!("there is no tenant {name}");
+    }
+    Ok(say(format!("the tenant {name} was deleted"))?)
+}
+
+async fn set(control: &dyn ControlStore, name: &str, pairs: &[String]) -> Result<()> {
+    let row = find(control, name).await?;
+    let mut settings = serde_json::to_value(&row.settings)?;
+    for pair in pairs {
+        let (key, value) = pair.split_once('=').with_context(|| format!("{pair:?} is no KEY=VALUE"))?;
+        let Some(table) = settings.as_object_mut() else { bail!("the stored settings of {name} are damaged") };
+        match typed(key, value) {
+            Some(value) => table.insert(key.to_owned(), value),
+            None => table.remove(key),
+        };
+        // Each by itself, so that the error names the right one.
+        let checked: Result<TenantSettings, _> = serde_json::from_value(settings.clone());
+        checked.with_context(|| format!("{key} = {value:?}"))?;
+    }
+    let settings: TenantSettings = serde_json::from_value(settings)?;
+    change(control, name, |row| row.settings = settings.clone(), "has new settings, in force from the next request on")
+        .await
+}
+
+/// The value as JSON; None to give the setting back.
+fn typed(key: &str, value: &str) -> Option<Value> {
+    match (key, value) {
+        (_, "") => None,
+        ("domains", list) => Some(list.split(',').map(str::trim).filter(|part| !part.is_empty()).collect()),
+        (_, "true") => Some(true.into()),
+        (_, "false") => Some(false.into()),
+        (_, text) => Some(text.parse::<u64>().map_or_else(|_| text.into(), Value::from)),
+    }
+}
+
+async fn change(control: &dyn ControlStore, name: &str, change: impl Fn(&mut TenantRow), said: &str) -> Result<()> {
+    let mut row = find(control, name).await?;
+    change(&mut row);
+    if !control.update_tenant(&row).await? {
+        bail!("there is no tenant {name}");
+    }
+    Ok(say(format!("the tenant {name} {said}"))?)
+}
+
+/// The tenant of this name.
+pub async fn find(control: &dyn ControlStore, name: &str) -> Result<TenantRow> {
+    let row = control.tenant(&TenantId::new(name)).await?;
+    row.with_context(|| format!("there is no tenant {name:?}; scim-server tenant list shows those there are"))
+}
+
+fn state(row: &TenantRow) -> &'static str {
+    if row.disabled { "disabled" } else { "enabled" }
+}
+
+fn json(row: &TenantRow) -> Value {
+    json!({
+        "name": row.id, "disabled": row.disabled, "created": row.created.to_string(), "settings": row.settings,
+    })
+}
+
+/// Prints JSON.
+pub fn print(value: &Value) -> Result<()> {
+    Ok(say(serde_json::to_string_pretty(value)?)?)
+}

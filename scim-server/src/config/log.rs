@@ -1,0 +1,56 @@
+//! `[log]`: how much is told, and in which form.
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+
+use super::values;
+
+/// `[log]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogSettings {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,backend_sqlite=debug`.
+    pub level: String,
+    /// For people or for machines.
+    pub format: LogFormat,
+}
+
+/// The form of a line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", try_from = "String")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl TryFrom<String> for LogFormat {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        use LogFormat::{Json, Text};
+        values::choice(&text, &[("text", Text), ("json", Json)])
+    }
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        LogSettings { level: "info".into(), format: LogFormat::Text }
+    }
+}
+
+impl LogSettings {
+    /// What is told.
+    pub fn filter(&self) -> anyhow::Result<EnvFilter> {
+        EnvFilter::try_new(&self.level)
+            .with_context(|| format!("log.level = {:?} is no level; use error, warn, info, debug or trace", self.level))
+    }
+
+    /// Checks the level.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.filter().map(drop)
+    }
+}

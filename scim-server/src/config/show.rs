@@ -1,0 +1,80 @@
+//! Prints what is in force, as TOML that could be read back; secrets are masked, settings without a value are comments.
+
+use serde_json::{Map, Value};
+
+use crate::backends::Factory;
+
+use super::{Settings, keys, values};
+
+/// The effective settings.
+pub fn toml(settings: &Settings, backends: &[Factory]) -> String {
+    let mut out = String::new();
+    table(&mut out, "server", &json(&settings.server));
+    table(&mut out, "log", &json(&settings.log));
+    for store in std::iter::once(&settings.store).chain(&settings.control) {
+        let mut all = Map::new();
+        all.insert("backend".into(), store.backend.clone().into());
+        let mut section = match backends.iter().find(|backend| backend.name == store.backend) {
+            Some(backend) => (backend.keys)(),
+            None => Value::Object(Map::new()),
+        };
+        if let (Some(section), Value::Object(given)) = (section.as_object_mut(), store.selected().given()) {
+            section.extend(given);
+        }
+        all.insert(store.backend.clone(), section);
+        table(&mut out, store.place, &Value::Object(all));
+    }
+    table(&mut out, "limits", &json(&settings.limits));
+    for (name, elements) in [("tokens", json(&settings.tokens)), ("schemas", json(&settings.schemas))] {
+        for element in elements.as_array().into_iter().flatten() {
+            out.push_str(&format!("[[{name}]]\n"));
+            lines(&mut out, element);
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// Every key there is with its default, the same way: what the reference in the documentation is made from.
+pub fn reference(backends: &[Factory]) -> String {
+    let mut out = String::new();
+    for (name, shape) in keys::shape(backends).as_object().into_iter().flatten() {
+        match shape {
+            Value::Array(elements) => {
+                out.push_str(&format!("[[{name}]]\n"));
+                elements.iter().for_each(|element| lines(&mut out, element));
+                out.push('\n');
+            }
+            shape => table(&mut out, name, shape),
+        }
+    }
+    out
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+/// A table and the tables in it; two levels are all there are.
+fn table(out: &mut String, name: &str, value: &Value) {
+    out.push_str(&format!("[{name}]\n"));
+    lines(out, value);
+    out.push('\n');
+    for (key, inner) in value.as_object().into_iter().flatten().filter(|(_, inner)| inner.is_object()) {
+        out.push_str(&format!("[{name}.{key}]\n"));
+        lines(out, inner);
+        out.push('\n');
+    }
+}
+
+fn lines(out: &mut String, value: &Value) {
+    for (key, value) in value.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(_) => {}
+            Value::Null => out.push_str(&format!("# {key} =\n")),
+            _ if values::is_secret(key) => out.push_str(&format!("{key} = \"********\"\n")),
+            // JSON's strings, numbers, booleans and lists of them are TOML's too.
+            value => out.push_str(&format!("{key} = {value}\n")),
+        }
+    }
+}

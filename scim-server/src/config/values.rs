@@ -1,0 +1,94 @@
+//! Kinds of value that several sections share: lists that the environment writes with commas, and secrets that may
+//! stand in a file of their own.
+
+use std::fmt;
+
+use anyhow::{Context, bail};
+use config::{Map, Value, ValueKind};
+use serde::de::{Deserializer, SeqAccess, Visitor};
+
+use crate::backends::Factory;
+
+/// Keys that hold secrets, whatever table they stand in: shown masked, and readable from `x_file`.
+const SECRETS: &[&str] = &["token", "bind_password"];
+
+/// Does this key hold a secret?
+pub fn is_secret(key: &str) -> bool {
+    SECRETS.contains(&key)
+}
+
+/// Reads a list of strings, or one string with commas.
+pub fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct List;
+    impl<'de> Visitor<'de> for List {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of strings")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Vec<String>, E> {
+            Ok(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<String>, A::Error> {
+            let mut all = Vec::new();
+            while let Some(one) = elements.next_element()? {
+                all.push(one);
+            }
+            Ok(all)
+        }
+    }
+    deserializer.deserialize_any(List)
+}
+
+/// A word among these, or an error that lists them.
+pub fn choice<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
+    match words.iter().find(|(word, _)| *word == text) {
+        Some((_, value)) => Ok(*value),
+        None => {
+            let known = words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+            Err(format!("{text:?} is none of {known}"))
+        }
+    }
+}
+
+/// Puts the contents of the file named by `x_file` in place of the secret `x`, in `[[tokens]]` and in the tables of
+/// the backends.
+pub fn read_secret_files(root: &mut Map<String, Value>, backends: &[Factory]) -> anyhow::Result<()> {
+    if let Some(ValueKind::Array(tokens)) = root.get_mut("tokens").map(|value| &mut value.kind) {
+        for token in tokens {
+            if let ValueKind::Table(table) = &mut token.kind {
+                read_in_table("tokens", table)?;
+            }
+        }
+    }
+    for section in ["store", "control"] {
+        let Some(ValueKind::Table(tables)) = root.get_mut(section).map(|value| &mut value.kind) else { continue };
+        for backend in backends {
+            if let Some(ValueKind::Table(table)) = tables.get_mut(backend.name).map(|value| &mut value.kind) {
+                read_in_table(&format!("{section}.{}", backend.name), table)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_in_table(place: &str, table: &mut Map<String, Value>) -> anyhow::Result<()> {
+    for secret in SECRETS {
+        let key = format!("{secret}_file");
+        let Some(path) = table.remove(&key) else { continue };
+        if table.contains_key(*secret) {
+            bail!("{place}.{secret} and {place}.{key} are both set: keep one");
+        }
+        let path = path.into_string().with_context(|| format!("{place}.{key}"))?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("{place}.{key} = {path:?}: cannot read it"))?;
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.is_empty() {
+            bail!("{place}.{key} = {path:?}: the file is empty");
+        }
+        table.insert((*secret).to_owned(), Value::new(None, text));
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! Who asks, for whom, and may they now: credential, tenant, fair share. Every place but `/ServiceProviderConfig` goes
+//! through here (threats A01, A02, A09, A11, A13).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scim_core::access::Principal;
+use scim_core::clock::Clock;
+use scim_core::service::Caller;
+use scim_core::store::control::{CredentialRow, TenantRow};
+use scim_core::{ErrorKind, ScimError};
+
+use crate::auth::bearer::{self, Refused, UNKNOWN};
+use crate::auth::token;
+use crate::edge::SystemClock;
+use crate::limits::later;
+use crate::tenancy::Ready;
+
+use super::{App, Asked, route};
+
+/// A caller who may come in.
+#[derive(Debug)]
+pub struct Admitted {
+    /// What the service needs to know of it.
+    pub caller: Caller,
+    /// Its tenant.
+    pub tenant: Arc<Ready>,
+}
+
+/// Checks the credential, and that the tenant named in the path is its own.
+pub async fn admit(
+    app: &App,
+    asked: &Asked<'_>,
+    named: Option<&str>,
+    query_token: bool,
+) -> Result<Admitted, ScimError> {
+    if query_token {
+        return Err(wrong(app, asked, "tokens are not accepted in the URL; send them in the Authorization header"));
+    }
+    let given = match bearer::token(asked.http.headers()) {
+        Ok(given) => given,
+        Err(Refused::Missing) => {
+            let detail = "this needs a credential: send Authorization: Bearer and a token";
+            return Err(ScimError::new(ErrorKind::Unauthorized, detail));
+        }
+        Err(Refused::Wrong(why)) => return Err(wrong(app, asked, why)),
+    };
+    let Some((credential, row)) = look_up(app, given).await? else { return Err(wrong(app, asked, UNKNOWN)) };
+    if named.is_some_and(|named| named != row.id.as_str()) {
+        return Err(route::unknown());
+    }
+    let tenant = app.tenants.get(&row).await?;
+    let base = if named.is_some() { &tenant.base } else { &app.base };
+    let caller = Caller {
+        tenant: tenant.tenant.clone(),
+        principal: Arc::new(principal(credential, &row)),
+        request: asked.id.as_str().into(),
+        base: base.clone(),
+        deadline: asked.at.checked_add(Duration::from_secs(app.limits.request_time)),
+    };
+    Ok(Admitted { caller, tenant })
+}
+
+/// The credential of this token and its tenant, if both are good now.
+async fn look_up(app: &App, given: &str) -> Result<Option<(CredentialRow, TenantRow)>, ScimError> {
+    if !token::plausible(given) {
+        return Ok(None);
+    }
+    let digest = token::digest(given);
+    let Some((credential, row)) = app.control.credential(&digest).await? else { return Ok(None) };
+    let now = SystemClock.now();
+    if credential.digest != digest || row.disabled || credential.expires.is_some_and(|end| end <= now) {
+        return Ok(None);
+    }
+    app.usage.note(&credential, now);
+    Ok(Some((credential, row)))
+}
+
+fn principal(credential: CredentialRow, row: &TenantRow) -> Principal {
+    Principal {
+        name: credential.name.as_str().into(),
+        rights: credential.rights,
+        profile: credential.profile.or(row.settings.profile).unwrap_or_default(),
+        subject: credential.subject,
+    }
+}
+
+/// Counts a wrong credential: 401, or 429 once the address has sent too many.
+fn wrong(app: &App, asked: &Asked<'_>, why: &'static str) -> ScimError {
+    app.metrics.wrong_credential();
+    let address = asked.client(&app.trusted);
+    match app.failures.count(address, asked.at) {
+        Ok(()) => {
+            tracing::info!(request = %asked.id, %address, why, "wrong credential");
+            ScimError::new(ErrorKind::Unauthorized, why)
+        }
+        Err(wait) => {
+            let detail = "too many requests with a wrong credential came from this address; wait and send a right one";
+            later(ErrorKind::TooManyRequests, detail, wait)
+        }
+    }
+}

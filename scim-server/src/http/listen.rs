@@ -1,0 +1,101 @@
+//! Sockets: listening, serving, stopping without losing what was accepted.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use actix_web::dev::{Server as Running, ServerHandle};
+use actix_web::{App as Site, HttpRequest, HttpServer, web};
+use anyhow::{Context, Result};
+use scim_core::limits::Limits;
+use socket2::{Domain, Socket, Type};
+
+use super::{App, handle, probe};
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1_024;
+/// Between the last request and the end of a connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// For requests in work when the server stops; then they are cut off.
+const STOPPING: u64 = 20;
+/// While it still listens, so that load balancers and clients with open connections learn that it will stop.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Listens on each address. `setting` names it in errors.
+pub fn bind(setting: &str, addresses: &[SocketAddr]) -> Result<Vec<TcpListener>> {
+    let one = |address: &SocketAddr| -> std::io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(*address), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&(*address).into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    };
+    let bound = |address: &SocketAddr| {
+        one(address)
+            .with_context(|| format!("{setting} = \"{address}\": cannot listen there; is another server running?"))
+    };
+    addresses.iter().map(bound).collect()
+}
+
+/// The server of the SCIM endpoints.
+pub fn scim(
+    app: &Arc<App>,
+    limits: &Limits,
+    listeners: Vec<TcpListener>,
+    tls: Option<rustls::ServerConfig>,
+) -> Result<Running> {
+    let app = app.clone();
+    let workers = workers();
+    let header_time = Duration::from_secs(limits.header_time);
+    let mut server = HttpServer::new(move || {
+        let app = app.clone();
+        Site::new().default_service(web::to(move |http: HttpRequest, payload: web::Payload| {
+            handle(app.clone(), http, payload)
+        }))
+    })
+    .workers(workers)
+    .max_connections(limits.connections.div_ceil(workers))
+    .keep_alive(KEEP_ALIVE)
+    .client_request_timeout(header_time)
+    .client_disconnect_timeout(header_time)
+    .tls_handshake_timeout(header_time)
+    .shutdown_timeout(STOPPING)
+    .disable_signals();
+    for listener in listeners {
+        server = match &tls {
+            Some(tls) => server.listen_rustls_0_23(listener, tls.clone())?,
+            None => server.listen(listener)?,
+        };
+    }
+    Ok(server.run())
+}
+
+/// The server of `server.metrics_listen`.
+pub fn metrics(app: &Arc<App>, listeners: Vec<TcpListener>) -> Result<Running> {
+    let app = app.clone();
+    let mut server = HttpServer::new(move || {
+        let app = app.clone();
+        Site::new().route("/metrics", web::get().to(move || probe::metrics(app.clone())))
+    })
+    .workers(1)
+    .shutdown_timeout(1)
+    .disable_signals();
+    for listener in listeners {
+        server = server.listen(listener)?;
+    }
+    Ok(server.run())
+}
+
+/// Tells everybody that the end is near, then finishes what was accepted.
+pub async fn stop(app: &App, servers: &[ServerHandle]) {
+    app.draining.store(true, Ordering::Relaxed);
+    tokio::time::sleep(FAREWELL).await;
+    for server in servers {
+        server.stop(true).await;
+    }
+}
+
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+}

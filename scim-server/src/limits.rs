@@ -1,0 +1,158 @@
+//! Fair shares: how many requests of one tenant are in work, how many wait, how many come a second. A tenant that
+//! floods the server fills its own queue only.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use scim_core::limits::Limits;
+use scim_core::{ErrorKind, ScimError};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// The share of one tenant.
+#[derive(Debug)]
+pub struct Admission {
+    work: Semaphore,
+    waiting: AtomicUsize,
+    most_waiting: usize,
+    rate: Option<Rate>,
+}
+
+impl Admission {
+    /// As the limits say.
+    pub fn new(limits: &Limits) -> Self {
+        Admission {
+            work: Semaphore::new(limits.in_work.min(Semaphore::MAX_PERMITS)),
+            waiting: AtomicUsize::new(0),
+            most_waiting: limits.waiting,
+            rate: (limits.rate > 0).then(|| Rate::new(limits.rate)),
+        }
+    }
+
+    /// A place at work, in order of arrival. 429 over the rate, 503 where too many wait already; both say when to come
+    /// back, and nothing was done.
+    pub async fn enter(&self, now: Instant) -> Result<SemaphorePermit<'_>, ScimError> {
+        if let Some(rate) = &self.rate
+            && let Err(wait) = rate.take(now)
+        {
+            let detail = "this tenant sends more requests a second than it may; wait and send again";
+            return Err(later(ErrorKind::TooManyRequests, detail, wait));
+        }
+        if let Ok(permit) = self.work.try_acquire() {
+            return Ok(permit);
+        }
+        let _place = Waiting::join(&self.waiting, self.most_waiting).ok_or_else(busy)?;
+        self.work.acquire().await.map_err(|_| busy())
+    }
+}
+
+fn busy() -> ScimError {
+    let detail = "too many requests of this tenant are waiting; wait and send again";
+    later(ErrorKind::Unavailable, detail, Duration::from_secs(1))
+}
+
+/// An error that says when to come back.
+pub fn later(kind: ErrorKind, detail: &'static str, wait: Duration) -> ScimError {
+    ScimError { retry_after: Some(wait), ..ScimError::new(kind, detail) }
+}
+
+/// A place in the queue, given back when the waiting ends, however it ends.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn join(waiting: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let place = Waiting(waiting);
+        (waiting.fetch_add(1, Ordering::Relaxed) < most).then_some(place)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// So many a second, and as many at once.
+#[derive(Debug)]
+struct Rate {
+    step: Duration,
+    burst: Duration,
+    /// When the bucket will be full again.
+    full_at: Mutex<Option<Instant>>,
+}
+
+impl Rate {
+    fn new(a_second: u32) -> Self {
+        let step = Duration::from_secs(1) / a_second.max(1);
+        Rate { step, burst: Duration::from_secs(1), full_at: Mutex::new(None) }
+    }
+
+    /// Takes one. Err: when there will be one.
+    fn take(&self, now: Instant) -> Result<(), Duration> {
+        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let then = full_at.unwrap_or(now).max(now) + self.step;
+        let ahead = then.duration_since(now);
+        if ahead > self.burst {
+            return Err(ahead - self.burst);
+        }
+        *full_at = Some(then);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admission(in_work: usize, waiting: usize, rate: u32) -> Admission {
+        Admission::new(&Limits { in_work, waiting, rate, ..Limits::default() })
+    }
+
+    #[tokio::test]
+    async fn beyond_those_who_work_and_wait_it_is_503() {
+        let admission = admission(1, 1, 0);
+        let now = Instant::now();
+        let first = admission.enter(now).await.unwrap();
+        let mut second = Box::pin(admission.enter(now));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        let refused = admission.enter(now).await.unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::Unavailable);
+        assert!(refused.retry_after.is_some());
+        drop(first);
+        assert!(second.await.is_ok());
+        assert!(admission.enter(now).await.is_ok(), "places are given back");
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_gives_the_place_back() {
+        let admission = admission(1, 1, 0);
+        let now = Instant::now();
+        let _first = admission.enter(now).await.unwrap();
+        for _ in 0..3 {
+            let mut waiting = Box::pin(admission.enter(now));
+            assert!(futures_util::poll!(&mut waiting).is_pending());
+        }
+    }
+
+    #[tokio::test]
+    async fn over_the_rate_it_is_429_until_time_passes() {
+        let admission = admission(10, 10, 2);
+        let now = Instant::now();
+        let check = |after: u64, good: bool| {
+            let answer =
+                futures_util::future::FutureExt::now_or_never(admission.enter(now + Duration::from_millis(after)));
+            let answer = answer.unwrap();
+            assert_eq!(answer.is_ok(), good, "after {after} ms");
+            if let Err(error) = answer {
+                assert_eq!(error.kind, ErrorKind::TooManyRequests);
+                assert!(error.retry_after.is_some());
+            }
+        };
+        check(0, true);
+        check(0, true);
+        check(0, false);
+        check(500, true);
+        check(500, false);
+    }
+}

@@ -1,0 +1,304 @@
+//! A server from its settings to its end.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use scim_core::clock::Clock;
+use scim_core::service::{AuthenticationScheme, Discovery, Env, Service};
+use scim_core::store::control::ControlStore;
+use secrecy::SecretString;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+use crate::auth::failures::Failures;
+use crate::auth::fixed::Fixed;
+use crate::backends::{self, Factory, Opened, Purpose};
+use crate::config::server::loopback;
+use crate::config::{Settings, Sources};
+use crate::edge::{self, SystemClock, SystemEntropy, Threads};
+use crate::first_start::{self, First};
+use crate::http::tls::Certificate;
+use crate::http::{App, listen, tls};
+use crate::telemetry::{self, RequestIds};
+use crate::tenancy::Tenants;
+use crate::{auth, schemas};
+
+/// Password hashes that wait for a thread.
+const HASHES_WAITING: usize = 256;
+/// How often uses of credentials are written.
+const FLUSH: Duration = Duration::from_secs(20);
+/// How often ends of tokens are looked at.
+const DAILY: Duration = Duration::from_secs(86_400);
+
+/// A server with open stores and sockets.
+#[derive(Debug)]
+pub struct Server {
+    app: Arc<App>,
+    settings: Settings,
+    sources: Sources,
+    backends: Vec<Factory>,
+    listeners: Vec<TcpListener>,
+    metrics: Vec<TcpListener>,
+    certificate: Option<Arc<Certificate>>,
+    first: Option<First>,
+    stopper: Stopper,
+}
+
+/// Ends a server from elsewhere in the process.
+#[derive(Debug, Clone, Default)]
+pub struct Stopper(Arc<Notify>);
+
+impl Stopper {
+    /// Finishes what was accepted, then ends [`Server::run`].
+    pub fn stop(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// The stores of these settings.
+#[derive(Debug)]
+pub struct Stores {
+    /// Resources, and what else the backend gives.
+    pub opened: Opened,
+    /// Tenants and credentials.
+    pub control: Arc<dyn ControlStore>,
+}
+
+/// Opens them.
+pub async fn stores(settings: &Settings, backends: &[Factory], purpose: Purpose) -> Result<Stores> {
+    let limits = Arc::new(settings.limits.clone());
+    let opened = backends::open(&settings.store, backends, purpose, &limits).await?;
+    let own = match &settings.control {
+        Some(control) => backends::open(control, backends, purpose, &limits).await?.control,
+        None => opened.control.clone(),
+    };
+    let control: Arc<dyn ControlStore> = match own {
+        Some(_) if !settings.tokens.is_empty() => bail!(
+            "[[tokens]] are for stores that keep no credentials of their own; remove them and use scim-server token create"
+        ),
+        Some(own) => own,
+        None if settings.tokens.is_empty() => {
+            bail!("the store {:?} keeps no credentials: set [control] backend, or [[tokens]]", settings.store.backend)
+        }
+        None => Arc::new(Fixed::new(&settings.tokens, SystemClock.now())?),
+    };
+    Ok(Stores { opened, control })
+}
+
+/// The use cases over a store.
+pub async fn service(settings: &Settings, stores: &Stores) -> Result<Service> {
+    let key = stores.control.set_note("cursor.key", &edge::random(), true).await?;
+    let cursor_key = key.as_slice().try_into().context("the stored key of cursors is damaged")?;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).div_ceil(2);
+    let env = Env {
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        pool: Arc::new(Threads::start(threads, HASHES_WAITING)?),
+        limits: Arc::new(settings.limits.clone()),
+        cursor_key,
+        discovery: Arc::new(discovery()),
+    };
+    Ok(Service::new(stores.opened.store.clone(), env))
+}
+
+impl Server {
+    pub(crate) async fn open(settings: Settings, sources: Sources, backends: &[Factory]) -> Result<Server> {
+        let registries = schemas::compile(&settings.schemas)?;
+        let given = first_token(&sources)?;
+        let certificate = match settings.server.secure() {
+            true => Some(Arc::new(Certificate::load(&settings.server.tls)?)),
+            false => None,
+        };
+        let stores = stores(&settings, backends, Purpose::Serve).await?;
+        let control = stores.control.clone();
+        let store = stores.opened.store.clone();
+        let rows = control.tenants().await?;
+        let service = service(&settings, &stores).await?;
+        if schemas::changed(control.as_ref(), &registries).await? {
+            for misfits in schemas::misfits(&service, &rows, &registries).await? {
+                tracing::warn!("{misfits}");
+            }
+        }
+        schemas::note(control.as_ref(), &registries).await?;
+
+        let listeners = listen::bind("server.listen", &settings.server.addresses()?)?;
+        let metrics = match &settings.server.metrics_listen {
+            Some(text) => listen::bind("server.metrics_listen", &crate::config::server::metrics_addresses(text)?)?,
+            None => Vec::new(),
+        };
+        let bound = listeners.first().map(TcpListener::local_addr).transpose()?;
+        let public_url = settings.server.public_url(bound);
+        let limits = Arc::new(settings.limits.clone());
+        let tenants = Tenants::new(store.clone(), registries, public_url.clone(), limits.clone());
+        for row in &rows {
+            let ready = tenants.get(row).await;
+            ready.with_context(|| format!("the tenant {} cannot be served with these settings", row.id))?;
+        }
+        let first = first_start::prepare(control.as_ref(), given).await?;
+        let app = App {
+            service,
+            store,
+            control,
+            tenants,
+            failures: Failures::new(limits.auth_failures),
+            usage: auth::usage::Usage::default(),
+            metrics: Arc::default(),
+            ids: RequestIds::new(&edge::random()),
+            base: format!("{public_url}/scim/v2").into(),
+            trusted: settings.server.trusted()?,
+            open_discovery: settings.server.open_discovery,
+            local_metrics: metrics.is_empty() && bound.is_some_and(|address| loopback(address.ip())),
+            secure: settings.server.secure(),
+            draining: AtomicBool::new(false),
+            limits,
+        };
+        Ok(Server {
+            app: Arc::new(app),
+            settings,
+            sources,
+            backends: backends.to_vec(),
+            listeners,
+            metrics,
+            certificate,
+            first,
+            stopper: Stopper::default(),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listeners.first()?.local_addr().ok()
+    }
+
+    /// The SCIM base URL.
+    pub fn base(&self) -> &str {
+        &self.app.base
+    }
+
+    /// What the first start made, if this is one.
+    pub fn first(&self) -> Option<&First> {
+        self.first.as_ref()
+    }
+
+    /// Tenants and credentials, for whoever embeds the server.
+    pub fn control(&self) -> &Arc<dyn ControlStore> {
+        &self.app.control
+    }
+
+    /// Ends the server from elsewhere.
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Serves until SIGTERM, SIGINT or the [`Stopper`], then finishes what was accepted. SIGHUP reads the configuration
+    /// anew. Must run inside `actix_web::rt::System`.
+    pub async fn run(mut self) -> Result<()> {
+        let config = match &self.certificate {
+            Some(certificate) => Some(tls::config(&self.settings.server.tls, certificate.clone())?),
+            None => None,
+        };
+        let listeners = std::mem::take(&mut self.listeners);
+        let scim = listen::scim(&self.app, &self.settings.limits, listeners, config)?;
+        let mut handles = vec![scim.handle()];
+        let mut metrics = None;
+        if !self.metrics.is_empty() {
+            let server = listen::metrics(&self.app, std::mem::take(&mut self.metrics))?;
+            handles.push(server.handle());
+            metrics = Some(actix_web::rt::spawn(server));
+        }
+        let chores = actix_web::rt::spawn(chores(self.app.clone()));
+        tracing::info!(base = %self.app.base, version = env!("CARGO_PKG_VERSION"), "serving");
+        let mut running = actix_web::rt::spawn(scim);
+
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                () = self.stopper.0.notified() => break,
+                _ = hangup.recv() => match self.reload() {
+                    Ok(()) => tracing::info!("the configuration was read anew"),
+                    Err(error) => tracing::error!("the configuration stays as it was: {error:#}"),
+                },
+                ended = &mut running => {
+                    ended??;
+                    bail!("the server ended by itself");
+                }
+            }
+        }
+        tracing::info!("stopping: no new connections, finishing what was accepted");
+        listen::stop(&self.app, &handles).await;
+        running.await??;
+        if let Some(metrics) = metrics {
+            metrics.await??;
+        }
+        chores.abort();
+        self.app.usage.flush(&self.app.control).await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    /// Reads what can change while running: log level, schemas, certificate.
+    fn reload(&self) -> Result<()> {
+        let settings = Settings::load(&self.sources, &self.backends)?;
+        let registries = schemas::compile(&settings.schemas)?;
+        telemetry::level(&settings.log)?;
+        if let Some(certificate) = &self.certificate
+            && settings.server.secure()
+        {
+            certificate.reload(&settings.server.tls)?;
+        }
+        if registries.plain.fingerprint() != self.app.tenants.registries().plain.fingerprint() {
+            self.app.tenants.replace(registries);
+        }
+        Ok(())
+    }
+}
+
+/// What `/ServiceProviderConfig` says about credentials.
+fn discovery() -> Discovery {
+    let bearer = AuthenticationScheme {
+        kind: "oauthbearertoken",
+        name: "OAuth Bearer Token",
+        description: "A token made by the operator, in the Authorization header.",
+        spec_uri: "https://www.rfc-editor.org/info/rfc6750",
+    };
+    Discovery { documentation_uri: None, authentication_schemes: vec![bearer] }
+}
+
+/// `SCIM_BOOTSTRAP_TOKEN`.
+fn first_token(sources: &Sources) -> Result<Option<SecretString>> {
+    let value = match &sources.environment {
+        Some(environment) => environment.get(first_start::VARIABLE).cloned(),
+        None => match std::env::var(first_start::VARIABLE) {
+            Ok(value) => Some(value),
+            Err(std::env::VarError::NotPresent) => None,
+            Err(std::env::VarError::NotUnicode(_)) => bail!("{} is no text", first_start::VARIABLE),
+        },
+    };
+    Ok(value.map(SecretString::from))
+}
+
+/// What is done now and then.
+async fn chores(app: Arc<App>) {
+    let mut flush = tokio::time::interval(FLUSH);
+    let mut daily = tokio::time::interval_at(tokio::time::Instant::now() + DAILY, DAILY);
+    loop {
+        tokio::select! {
+            _ = flush.tick() => app.usage.flush(&app.control).await,
+            _ = daily.tick() => {
+                if let Ok(credentials) = app.control.credentials(None).await {
+                    first_start::warn_of_ends(&credentials, SystemClock.now());
+                }
+                if let Ok(rows) = app.control.tenants().await {
+                    app.tenants.retain(&rows);
+                }
+            }
+        }
+    }
+}

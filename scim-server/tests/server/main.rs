@@ -1,0 +1,7 @@
+//! The server as its clients and operators meet it: real requests to real processes.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on must fail")]
+
+mod auth;
+mod http;
+mod support;
