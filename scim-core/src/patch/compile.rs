@@ -88,7 +88,7 @@ impl<'a> Compiler<'a> {
         match target {
             Target::Extension(urn) => self.extension(op, &urn, value),
             Target::Attribute(at) => {
-                self.requested.push(at.clone());
+                self.note(&at);
                 self.bounded |= at.place() != Place::Link;
                 if is_schemas(&at) {
                     return self.schemas(op, value, false);
@@ -101,17 +101,25 @@ impl<'a> Compiler<'a> {
                 }
             }
             Target::Element { at, filter, sub } => {
-                self.requested.push(sub.as_ref().map_or_else(|| at.clone(), |sub| at.with_sub(sub.clone())));
+                let whole = sub.as_ref().map_or_else(|| at.clone(), |sub| at.with_sub(sub.clone()));
+                self.note(&whole);
                 self.bounded |= at.place() != Place::Link;
                 if is_schemas(&at) {
                     return self.schemas_matching(op, &at, &filter);
                 }
-                writable(&sub.as_ref().map_or_else(|| at.clone(), |sub| at.with_sub(sub.clone())))?;
+                writable(&whole)?;
                 match at.place() {
                     Place::Link => self.link_elements(op, &at, filter, sub.as_ref(), value),
                     _ => self.elements(op, at, filter, sub, value),
                 }
             }
+        }
+    }
+
+    /// Each attribute is noted once: a request may name one a thousand times.
+    fn note(&mut self, at: &AttrPath) {
+        if !self.requested.contains(at) {
+            self.requested.push(at.clone());
         }
     }
 

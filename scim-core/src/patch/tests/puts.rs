@@ -118,3 +118,26 @@ fn a_post_makes_a_resource() {
     assert_eq!(change.document.unwrap().parse()["schemas"], json!([USER, ENTERPRISE]));
     assert!(matches!(&change.links[..], [LinkEdit::Replace { targets, .. }] if targets.len() == 1));
 }
+
+#[test]
+fn what_no_schema_names_any_more_stays_stored() {
+    let gone = "urn:example:gone:1.0:User";
+    let mut now = record(&user(&[USER], json!({"title": "T"})));
+    let mut attributes = now.document.parse();
+    attributes.insert("shoeSize".into(), json!(43));
+    attributes.insert(gone.into(), json!({"a": 1}));
+    now.document = Document::from_stored(Value::Object(attributes).to_string());
+    let body = user(&[USER], json!({"title": "U"}));
+    let changes = [
+        patch(Profile::Strict, &now, &operations(json!([{"op": "replace", "path": "title", "value": "U"}]))),
+        resolve(replace(draft(&body), &kind("Users"), &Profile::Strict.rules(), making()), &now),
+    ];
+    for change in changes {
+        let document = change.unwrap().unwrap().document.unwrap().parse();
+        assert_eq!(
+            (&document["title"], &document["shoeSize"], &document[gone]),
+            (&json!("U"), &json!(43), &json!({"a": 1}))
+        );
+        assert_eq!(document["schemas"], json!([USER]));
+    }
+}
