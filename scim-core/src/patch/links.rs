@@ -290,6 +290,13 @@ impl<'a> Working<'a> {
     fn filtered(&mut self, op: &Filtered, without: &HashSet<ResourceId>, budget: &mut Budget) -> Result<(), ScimError> {
         budget.spend(self.targets.len(), &op.filter)?;
         let at = &self.link.at;
+        if self.targets.values().any(|(_, state)| state.hides_from(&op.filter)) {
+            return Err(ScimError::invalid_filter(format!(
+                "the filter {} asks of values of {at} that this request adds what is not known yet; send the operation in \
+                 a request of its own",
+                op.filter
+            )));
+        }
         let satisfies =
             |target: &ResourceId, state: &State<'_>| eval::element(&op.filter, at, &shape(self.link, target, state));
         let matching = self.targets.iter().filter(|(target, (_, state))| satisfies(target, state));
@@ -324,6 +331,21 @@ impl<'a> Working<'a> {
 }
 
 impl State<'_> {
+    /// Does the filter look at what is known of stored links only: the label of the target, or its kind where the
+    /// attribute takes several?
+    fn hides_from(&self, filter: &BoundFilter) -> bool {
+        let State::New(kinds) = self else { return false };
+        let mut hidden = false;
+        filter.visit(&mut |at| {
+            hidden |= match at.leaf().name.as_str() {
+                "value" | "$ref" => false,
+                "type" => kinds.len() > 1,
+                _ => at.sub().is_some(),
+            };
+        });
+        hidden
+    }
+
     fn kind(&self) -> Option<&Kind> {
         match self {
             State::There(link) => Some(&link.target.kind),
