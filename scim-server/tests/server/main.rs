@@ -4,4 +4,5 @@
 
 mod auth;
 mod http;
+mod readme;
 mod support;
