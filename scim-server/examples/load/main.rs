@@ -119,7 +119,9 @@ fn page(options: &Options, table: &str) -> String {
     let memory = memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
     let gib = memory.and_then(|kib| kib.parse::<f64>().ok()).unwrap_or_default() / (1 << 20) as f64;
     #[expect(clippy::disallowed_methods, reason = "a report says when it was made")]
-    let date = jiff::Timestamp::now().strftime("%Y-%m-%d");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = scim_core::clock::Timestamp::from_millis(i64::try_from(now.as_millis()).unwrap_or_default()).to_string();
+    let date = now.split('T').next().unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut page = String::from(include_str!("speed.head.md"));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
