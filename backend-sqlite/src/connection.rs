@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 
@@ -103,6 +104,8 @@ fn tune(db: &Connection, options: &Options, cache_kib: u32) -> rusqlite::Result<
         rusqlite::Error::QueryReturnedNoRows => Ok(()),
         error => Err(error),
     })?;
+    // A plan is made once for a statement, not again whenever other values are bound to it.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     rusqlite::vtab::array::load_module(db)?;
     // Filters are bounded long before; these bound what could slip through.
     db.set_limit(Limit::SQLITE_LIMIT_EXPR_DEPTH, 500)?;

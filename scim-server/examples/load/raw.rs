@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use rusqlite::{Connection, OptionalExtension, params};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::seed;
 
@@ -36,8 +36,10 @@ pub struct Raw {
     indexed: Vec<Indexed>,
     /// The table and the attributes of the substring index.
     search: Option<(String, Vec<String>)>,
-    /// A line of the change log as the server writes them.
-    line: String,
+    /// A line of the change log as the server writes it for a new user.
+    created: String,
+    /// The same for one that was changed, or for a group.
+    changed: String,
     written: u64,
 }
 
@@ -60,6 +62,7 @@ impl Raw {
              PRAGMA temp_store = MEMORY;",
         )?;
         db.query_row("PRAGMA mmap_size = 134217728", [], |_| Ok(()))?;
+        db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let mut statement =
             db.prepare("SELECT attr, via, path, rule FROM indexed WHERE tenant = ?1 AND kind = 'User'")?;
         let rows = statement.query_map([TENANT], |row| {
@@ -76,8 +79,12 @@ impl Raw {
             })
             .optional()?
             .map(|(number, attrs)| (format!("gram_{number}"), serde_json::from_str(&attrs).unwrap_or_default()));
-        let line = db.query_row("SELECT record FROM change ORDER BY id DESC LIMIT 1", [], |row| row.get(0));
-        Ok(Raw { db, indexed, search, line: line.optional()?.unwrap_or_default(), written: 0 })
+        let created =
+            "SELECT record FROM change WHERE record ->> 'resourceType' = 'User' AND record ->> 'verb' = 'create'
+                       ORDER BY id LIMIT 1";
+        let created: Option<String> = db.query_row(created, [], |row| row.get(0)).optional()?;
+        let created = created.unwrap_or_default();
+        Ok(Raw { db, indexed, search, changed: changed(&created), created, written: 0 })
     }
 
     /// Takes all resources out, and leaves the indexes.
@@ -148,7 +155,7 @@ impl Raw {
                 self.run(sql, params![TENANT, attr, token, user.id])?;
             }
             self.index(seq, user)?;
-            self.log()?;
+            self.log(&self.created)?;
         }
         let by = i64::try_from(users.len())?;
         self.run("UPDATE extent SET n = n + ?2 WHERE tenant = ?1 AND kind = 'User'", params![TENANT, by])?;
@@ -190,7 +197,7 @@ impl Raw {
                 "UPDATE resource SET version = ?2, modified = ?3, document = ?4 WHERE seq = ?1",
                 params![seq, version + 1, 1_700_000_000_000i64, document],
             )?;
-            self.log()?;
+            self.log(&self.changed)?;
         }
         self.commit()
     }
@@ -212,7 +219,7 @@ impl Raw {
             "UPDATE resource SET version = ?2, modified = ?3 WHERE seq = ?1",
             params![seq, version + 1, 1_700_000_000_000i64],
         )?;
-        self.log()?;
+        self.log(&self.changed)?;
         self.commit()
     }
 
@@ -274,8 +281,8 @@ impl Raw {
         found.with_context(|| format!("the copy has no {kind} {id}"))
     }
 
-    fn log(&self) -> Result<()> {
-        self.run("INSERT INTO change (tenant, record) VALUES (?1, ?2)", params![TENANT, self.line])
+    fn log(&self, line: &str) -> Result<()> {
+        self.run("INSERT INTO change (tenant, record) VALUES (?1, ?2)", params![TENANT, line])
     }
 
     fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<()> {
@@ -296,6 +303,18 @@ impl Raw {
         }
         Ok(())
     }
+}
+
+/// The line of a change of one attribute, from that of a creation.
+fn changed(created: &str) -> String {
+    let mut line: Value = serde_json::from_str(created).unwrap_or_default();
+    if let Some(members) = line.as_object_mut() {
+        members.insert("verb".into(), "patch".into());
+        members.insert("attributes".into(), json!(["title"]));
+        members.insert("before".into(), json!({ "title": "Engineer 1000000" }));
+        members.insert("after".into(), json!({ "title": "Engineer 1000001" }));
+    }
+    line.to_string()
 }
 
 /// The texts at the end of a path, through arrays.

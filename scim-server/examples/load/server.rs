@@ -33,9 +33,11 @@ impl Program {
             .current_dir(database.parent().context("a database in no folder")?)
             .env("SCIM__STORE__SQLITE__PATH", database)
             .env("SCIM__LOG__LEVEL", "warn")
-            .env("SCIM_BOOTSTRAP_TOKEN", TOKEN)
             .stdin(Stdio::null())
             .stdout(Stdio::null());
+        if !database.exists() {
+            command.env("SCIM_BOOTSTRAP_TOKEN", TOKEN);
+        }
         Ok(command)
     }
 
