@@ -15,6 +15,8 @@ use crate::tenancy::Registries;
 
 /// Where the fingerprint of the schemas last served stands.
 const NOTE: &str = "schemas.fingerprint";
+/// Where every name stands that a schema ever gave an attribute.
+const NAMES: &str = "schemas.names";
 /// Resources named in a report.
 const NAMED: usize = 5;
 
@@ -22,7 +24,18 @@ const NAMED: usize = 5;
 pub fn compile(settings: &[SchemaSettings]) -> Result<Registries> {
     let files = settings.iter().map(SchemaSettings::read).collect::<Result<Vec<_>>>()?;
     let compile = |unique_group_names| Registry::compile(&files, &Options { unique_group_names });
-    Ok(Registries { plain: Arc::new(compile(false)?), unique_groups: Arc::new(compile(true)?) })
+    let plain = compile(false)?;
+    let names = plain.names();
+    Ok(Registries { plain: Arc::new(plain), unique_groups: Arc::new(compile(true)?), names })
+}
+
+/// Compiles the schemas of the configuration for a store that may hold resources of earlier ones.
+pub async fn load(settings: &[SchemaSettings], control: &dyn ControlStore) -> Result<Registries> {
+    let registries = compile(settings)?;
+    Ok(match control.note(NAMES).await? {
+        Some(earlier) => registries.after(&serde_json::from_slice(&earlier)?),
+        None => registries,
+    })
 }
 
 /// Have the schemas changed since the server last started with this control store?
@@ -34,6 +47,7 @@ pub async fn changed(control: &dyn ControlStore, registries: &Registries) -> Res
 /// Notes the schemas that are served now.
 pub async fn note(control: &dyn ControlStore, registries: &Registries) -> Result<()> {
     control.set_note(NOTE, registries.plain.fingerprint().as_bytes(), false).await?;
+    control.set_note(NAMES, &serde_json::to_vec(&registries.names)?, false).await?;
     Ok(())
 }
 

@@ -106,7 +106,7 @@ pub async fn service(settings: &Settings, stores: &Stores) -> Result<Service> {
 
 impl Server {
     pub(crate) async fn open(settings: Settings, sources: Sources, backends: &[Factory]) -> Result<Server> {
-        let registries = schemas::compile(&settings.schemas)?;
+        schemas::compile(&settings.schemas)?;
         let given = first_token(&sources)?;
         let certificate = match settings.server.secure() {
             true => Some(Arc::new(Certificate::load(&settings.server.tls)?)),
@@ -115,6 +115,7 @@ impl Server {
         let stores = stores(&settings, backends, Purpose::Serve).await?;
         let control = stores.control.clone();
         let store = stores.opened.store.clone();
+        let registries = schemas::load(&settings.schemas, control.as_ref()).await?;
         let rows = control.tenants().await?;
         let service = service(&settings, &stores).await?;
         if schemas::changed(control.as_ref(), &registries).await? {
@@ -221,7 +222,7 @@ impl Server {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
                 () = self.stopper.0.notified() => break,
-                _ = hangup.recv() => match self.reload() {
+                _ = hangup.recv() => match self.reload().await {
                     Ok(()) => tracing::info!("the configuration was read anew"),
                     Err(error) => tracing::error!("the configuration stays as it was: {error:#}"),
                 },
@@ -244,9 +245,9 @@ impl Server {
     }
 
     /// Reads what can change while running: log level, schemas, certificate.
-    fn reload(&self) -> Result<()> {
+    async fn reload(&self) -> Result<()> {
         let settings = Settings::load(&self.sources, &self.backends)?;
-        let registries = schemas::compile(&settings.schemas)?;
+        let registries = schemas::load(&settings.schemas, self.app.control.as_ref()).await?;
         telemetry::level(&settings.log)?;
         if let Some(certificate) = &self.certificate
             && settings.server.secure()
@@ -254,6 +255,7 @@ impl Server {
             certificate.reload(&settings.server.tls)?;
         }
         if registries.plain.fingerprint() != self.app.tenants.registries().plain.fingerprint() {
+            schemas::note(self.app.control.as_ref(), &registries).await?;
             self.app.tenants.replace(registries);
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Tenants as requests need them: types, settings and fair share, built once and built anew when a setting changes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::bail;
@@ -37,9 +37,20 @@ pub struct Registries {
     pub plain: Arc<Registry>,
     /// They may not, and `/Schemas` says so.
     pub unique_groups: Arc<Registry>,
+    /// Every name that these or earlier schemas gave an attribute: stored resources may still hold them.
+    pub names: BTreeSet<String>,
 }
 
 impl Registries {
+    /// The same, hiding what only earlier schemas named.
+    pub fn after(self, earlier: &BTreeSet<String>) -> Self {
+        Registries {
+            plain: Arc::new(self.plain.with_retired(earlier)),
+            unique_groups: Arc::new(self.unique_groups.with_retired(earlier)),
+            names: self.names.union(earlier).cloned().collect(),
+        }
+    }
+
     /// Those of a tenant with these settings.
     pub fn of(&self, settings: &TenantSettings) -> &Arc<Registry> {
         let default = || settings.profile.unwrap_or_default().rules().unique_group_names;

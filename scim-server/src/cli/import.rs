@@ -79,7 +79,7 @@ pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
 /// The caller of a command: it may do everything in the tenant.
 pub async fn caller(context: &Context<'_>, control: &dyn ControlStore, tenant: &str, name: &str) -> Result<Caller> {
     let row = find(control, tenant).await?;
-    let registries = schemas::compile(&context.settings.schemas)?;
+    let registries = schemas::load(&context.settings.schemas, control).await?;
     let principal = Principal {
         name: name.into(),
         rights: vec![Right { endpoint: None, write: true }],
