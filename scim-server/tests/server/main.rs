@@ -5,4 +5,5 @@
 mod auth;
 mod http;
 mod readme;
+mod schema_change;
 mod support;
