@@ -69,6 +69,8 @@ const FEW: usize = 200;
 /// Link values that are read where the call comes from.
 const FEW_LINKS: u32 = 200;
 
+type Types = HashMap<TenantId, Arc<[Arc<ResourceType>]>>;
+
 /// A database, open.
 pub struct SqliteStore {
     capabilities: Capabilities,
@@ -76,7 +78,7 @@ pub struct SqliteStore {
     writer: Writer,
     catalogue: Arc<Catalogue>,
     /// The types of each tenant, as it was prepared with.
-    types: Arc<RwLock<HashMap<TenantId, Arc<[Arc<ResourceType>]>>>>,
+    types: Arc<RwLock<Types>>,
     options: Arc<Options>,
     /// Held while the file is served.
     _lock: Option<File>,

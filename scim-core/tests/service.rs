@@ -1,6 +1,6 @@
 //! The use cases over the reference store: what needs neither HTTP nor a database to be seen.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
 #[path = "service/custom_types.rs"]
 mod custom_types;
