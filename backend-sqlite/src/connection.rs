@@ -106,6 +106,7 @@ fn tune(db: &Connection, options: &Options, cache_kib: u32) -> rusqlite::Result<
     })?;
     // A plan is made once for a statement, not again whenever other values are bound to it.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     rusqlite::vtab::array::load_module(db)?;
     // Filters are bounded long before; these bound what could slip through.
     db.set_limit(Limit::SQLITE_LIMIT_EXPR_DEPTH, 500)?;

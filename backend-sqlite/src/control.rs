@@ -149,7 +149,7 @@ impl ControlStore for SqliteStore {
                 rows.collect::<std::result::Result<_, _>>()?
             };
             for number in searches {
-                writing.db.execute_batch(&format!("DROP TABLE gram_{number}"))?;
+                writing.drop_search(&format!("gram_{number}"))?;
             }
             for table in ["search", "indexed", "extent", "credential"] {
                 writing.run(&format!("DELETE FROM {table} WHERE tenant = ?1"), [own.as_str()])?;

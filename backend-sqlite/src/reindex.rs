@@ -178,8 +178,8 @@ impl SqliteStore {
     }
 }
 
-fn drop_search(writing: &Writing<'_>, search: &Search) -> Inner<()> {
-    writing.db.execute_batch(&format!("DROP TABLE {}", search.table()))?;
+fn drop_search(writing: &mut Writing<'_>, search: &Search) -> Inner<()> {
+    writing.drop_search(&search.table())?;
     writing.run("DELETE FROM search WHERE number = ?1", [search.number])?;
     Ok(())
 }
@@ -223,7 +223,7 @@ impl Building {
             }
             if let Some(search) = &self.search {
                 // A row that was written meanwhile is there already.
-                writing.write_search(search, *seq, Some(&Default::default()), Some(&entries))?;
+                writing.write_search(search, *seq, Some(&Default::default()), Some(&entries));
             }
         }
         Ok(rows.last().map(|(seq, _, _)| (*seq, rows.len() as u64)))

@@ -17,8 +17,20 @@ pub(crate) struct Writing<'a> {
     extents: Vec<Touched>,
     /// What was added and taken away, in order: the place in `extents`, the attribute (None: resources), how many.
     counted: Vec<(usize, Option<String>, i64)>,
+    /// Rows of substring indexes, written at the end: such an index goes to disk at every savepoint.
+    fragments: Vec<Fragments>,
     /// Did indexes move in this transaction?
     moved: bool,
+}
+
+/// What becomes of one row of a substring index.
+struct Fragments {
+    table: String,
+    seq: i64,
+    /// Is there a row?
+    was: bool,
+    /// The row as it shall be.
+    columns: Option<Vec<String>>,
 }
 
 /// A type that is written to.
@@ -31,7 +43,7 @@ struct Touched {
 
 impl<'a> Writing<'a> {
     pub(crate) fn new(db: &'a Connection, catalogue: &'a Catalogue) -> Self {
-        Writing { db, catalogue, extents: Vec::new(), counted: Vec::new(), moved: false }
+        Writing { db, catalogue, extents: Vec::new(), counted: Vec::new(), fragments: Vec::new(), moved: false }
     }
 
     /// Is a type of so many resources large enough for an index of fragments?
@@ -46,13 +58,14 @@ impl<'a> Writing<'a> {
 
     /// Whole or not at all: what fails leaves no trace.
     pub(crate) fn whole<T>(&mut self, work: impl FnOnce(&mut Self) -> Inner<T>) -> Inner<T> {
-        let counted = self.counted.len();
+        let (counted, fragments) = (self.counted.len(), self.fragments.len());
         self.run("SAVEPOINT mutation", [])?;
         let done = work(self);
         if done.is_ok() {
             self.run("RELEASE mutation", [])?;
         } else {
             self.counted.truncate(counted);
+            self.fragments.truncate(fragments);
             if self.moved {
                 self.forget();
             }
@@ -134,6 +147,7 @@ impl<'a> Writing<'a> {
 
     /// Writes down what was counted, before the commit. Gives the types that now want a substring index.
     pub(crate) fn settle(mut self) -> Inner<Vec<(String, String)>> {
+        self.write_fragments()?;
         let mut grown = Vec::new();
         for place in 0..self.extents.len() {
             let Some(touched) = self.extents.get(place) else { continue };
@@ -206,30 +220,35 @@ impl<'a> Writing<'a> {
             }
         }
         for search in indexes.searches.iter().filter(|search| search.state != State::Dropped) {
-            self.write_search(search, row.seq, before.is_some().then_some(&old), after.is_some().then_some(&new))?;
+            self.write_search(search, row.seq, before.is_some().then_some(&old), after.is_some().then_some(&new));
         }
         Ok(())
     }
 
-    /// One row of a substring index.
-    pub(crate) fn write_search(
-        &self,
-        search: &Search,
-        seq: i64,
-        old: Option<&Entries>,
-        new: Option<&Entries>,
-    ) -> Inner<()> {
-        let text =
-            |entries: &Entries| search.attrs.iter().map(|attr| entries.of(attr).join("\n")).collect::<Vec<String>>();
+    /// One row of a substring index, from what was in it to what shall be.
+    pub(crate) fn write_search(&mut self, search: &Search, seq: i64, old: Option<&Entries>, new: Option<&Entries>) {
+        let text = |entries: &Entries| -> Vec<String> {
+            search.attrs.iter().map(|attr| entries.of(attr).join("\n")).collect()
+        };
         let (old, new) = (old.map(text), new.map(text));
-        if old == new {
-            return Ok(());
+        if old != new {
+            self.fragments.push(Fragments { table: search.table(), seq, was: old.is_some(), columns: new });
         }
-        let table = search.table();
-        if old.is_some() {
-            self.run(&format!("DELETE FROM {table} WHERE rowid = ?1"), [seq])?;
-        }
-        if let Some(columns) = new {
+    }
+
+    /// Ends a substring index.
+    pub(crate) fn drop_search(&mut self, table: &str) -> Inner<()> {
+        self.fragments.retain(|fragments| fragments.table != table);
+        Ok(self.db.execute_batch(&format!("DROP TABLE {table}"))?)
+    }
+
+    /// Writes the rows of substring indexes.
+    fn write_fragments(&mut self) -> Inner<()> {
+        for Fragments { table, seq, was, columns } in std::mem::take(&mut self.fragments) {
+            if was {
+                self.run(&format!("DELETE FROM {table} WHERE rowid = ?1"), [seq])?;
+            }
+            let Some(columns) = columns else { continue };
             let names: String = (0..columns.len()).map(|number| format!(", c{number}")).collect();
             let marks: String = (0..columns.len()).map(|number| format!(", ?{}", number + 2)).collect();
             let mut statement =
@@ -257,7 +276,7 @@ impl<'a> Writing<'a> {
         let mut rows = rows.query([tenant, kind])?;
         while let Some(row) = rows.next()? {
             let entries = indexes.entries(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
-            self.write_search(&search, row.get(0)?, None, Some(&entries))?;
+            self.write_search(&search, row.get(0)?, None, Some(&entries));
         }
         drop(rows);
         self.moved(tenant, kind)
