@@ -104,17 +104,18 @@ impl Bench {
             record: Making::new(&scope(), id.into(), Verb::Create).record(vec!["userName".into()]),
             document: Some(document),
         };
-        Mutation { kind: Kind::new(kind), action: Action::Create { id: Some(ResourceId::new(id)), change }, reply: None }
+        Mutation {
+            kind: Kind::new(kind),
+            action: Action::Create { id: Some(ResourceId::new(id)), change },
+            reply: None,
+        }
     }
 
     fn member(&self, group: &str, target: &str, add: bool) -> Mutation {
         let at = self.rt("Group").links[0].clone();
         let targets = vec![ResourceId::new(target)];
-        let edit = if add {
-            LinkEdit::Add { kinds: at.kinds.clone(), targets, at }
-        } else {
-            LinkEdit::Remove { targets, at }
-        };
+        let edit =
+            if add { LinkEdit::Add { kinds: at.kinds.clone(), targets, at } } else { LinkEdit::Remove { targets, at } };
         let change = ChangeSet {
             document: None,
             label: None,
@@ -258,7 +259,8 @@ fn writes(c: &mut Criterion, bench: &Bench) {
             let begun = Instant::now();
             for _ in 0..times {
                 let callers = (0..32).map(|_| {
-                    let (store, own): (_, Vec<_>) = (bench.store.clone(), (0..10).map(|_| bench.create(bench.next())).collect());
+                    let (store, own): (_, Vec<_>) =
+                        (bench.store.clone(), (0..10).map(|_| bench.create(bench.next())).collect());
                     bench.runtime.spawn(async move {
                         for mutation in own {
                             for outcome in store.commit(&scope(), vec![mutation]).await {
@@ -287,9 +289,8 @@ fn writes(c: &mut Criterion, bench: &Bench) {
     });
     for size in [10, 10_000] {
         let group = format!("group-{size}");
-        let document = format!(
-            r#"{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"{group}"}}"#
-        );
+        let document =
+            format!(r#"{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"{group}"}}"#);
         bench.commit(vec![bench.create_of("Group", &group, &document)]);
         bench.commit((0..size).map(|n| bench.member(&group, &id(n), true)).collect());
         let one = id(size + 1);

@@ -55,6 +55,32 @@ impl Watch {
     }
 }
 
+/// One state of the database, for several statements.
+pub(crate) struct Snapshot<'a>(&'a Connection);
+
+impl<'a> Snapshot<'a> {
+    /// From the first statement on, until it is dropped. Its own statements are kept prepared, unlike a transaction's.
+    pub(crate) fn of(db: &'a Connection) -> rusqlite::Result<Self> {
+        db.prepare_cached("BEGIN")?.execute([])?;
+        Ok(Snapshot(db))
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        // A statement that was stopped may have ended it; what only reads has nothing to lose.
+        let _ended = self.0.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+    }
+}
+
+impl std::ops::Deref for Snapshot<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.0
+    }
+}
+
 impl Reader {
     /// Opens a connection that only reads. The writer must be open: it makes the files that readers share.
     pub(crate) fn open(options: &Options) -> rusqlite::Result<Reader> {

@@ -15,7 +15,7 @@ use serde_json::Map;
 use crate::binds::Binds;
 use crate::collect::{Collector, MOST};
 use crate::compile::Compiler;
-use crate::connection::Reader;
+use crate::connection::{Reader, Snapshot};
 use crate::drive::Drive;
 use crate::error::Inner;
 use crate::index::{Catalogue, Extent};
@@ -84,7 +84,7 @@ pub(crate) struct Plan<'a> {
 impl Ask {
     fn answer(&self, reader: &mut Reader, brief: bool) -> Inner<Answer> {
         // Every statement sees the same state.
-        let snapshot = reader.db.unchecked_transaction()?;
+        let snapshot = Snapshot::of(&reader.db)?;
         let mut plans = Vec::new();
         for source in &self.query.from {
             match self.plan(&snapshot, source)? {
@@ -102,7 +102,6 @@ impl Ask {
         } else {
             self.collected(&snapshot, reader, &mut plans, long_links)?
         };
-        snapshot.commit()?;
         Ok(answer)
     }
 

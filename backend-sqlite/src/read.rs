@@ -10,6 +10,7 @@ use scim_core::query::{LinkSelect, Select};
 use scim_core::schema::Kind;
 use scim_core::store::{Key, Link, Links, Record, ResourceId, Version};
 
+use crate::connection::Snapshot;
 use crate::error::Inner;
 use crate::links::array;
 
@@ -49,7 +50,7 @@ pub(crate) fn records(
         return Ok(Some(one(db, tenant, kind, id, select)?.into_iter().collect()));
     }
     // What is read in several statements is read of one state.
-    let snapshot = db.unchecked_transaction()?;
+    let snapshot = Snapshot::of(db)?;
     let mut records = rows(&snapshot, tenant, kind, ids, select)?;
     for record in &mut records {
         match links_of(&snapshot, tenant, &record.key, select, most)? {
@@ -57,7 +58,6 @@ pub(crate) fn records(
             None => return Ok(None),
         }
     }
-    snapshot.commit()?;
     Ok(Some(records))
 }
 

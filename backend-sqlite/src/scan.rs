@@ -12,7 +12,7 @@ use scim_core::store::{BoxStream, Pushdown, Record, ResourceId, Result, Scan, Sc
 use crate::SqliteStore;
 use crate::binds::Binds;
 use crate::compile::Compiler;
-use crate::connection::Reader;
+use crate::connection::{Reader, Snapshot};
 use crate::error::{Fault, Inner};
 use crate::index::Catalogue;
 use crate::links::array;
@@ -76,7 +76,7 @@ impl SqliteStore {
 impl Scanning {
     /// The next piece, and where it ends; None at the end of all.
     fn piece(&self, reader: &mut Reader, stand: Stand) -> Inner<(Vec<Record>, Option<Stand>)> {
-        let snapshot = reader.db.unchecked_transaction()?;
+        let snapshot = Snapshot::of(&reader.db)?;
         let kind = &self.scan.kind;
         let mut binds = Binds::new(self.tenant.as_str());
         let mark = binds.bind(kind.as_str().to_owned());
@@ -154,7 +154,6 @@ impl Scanning {
             let links = read::links_of(&snapshot, self.tenant.as_str(), &record.key, &self.scan.select, None)?;
             record.links = links.unwrap_or_default();
         }
-        snapshot.commit()?;
         Ok((records, next))
     }
 }
