@@ -35,6 +35,8 @@ pub struct Factory {
     pub name: &'static str,
     /// The keys of its table with their defaults; null where there is none.
     pub keys: fn() -> Value,
+    /// Is there a store already? Who only looks does not make one.
+    pub begun: fn(&Section) -> Result<bool>,
     /// Opens it. Errors name the setting, the value and the mend.
     pub open: fn(Section, Purpose, Arc<Limits>) -> BoxFuture<'static, Result<Opened>>,
     /// Puts a backup in the place of the store, after checking it; nothing may have the store open.

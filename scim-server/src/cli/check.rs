@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::{Result, bail};
 use scim_core::service::Conditions;
-use scim_core::store::{Capabilities, TenantId};
+use scim_core::store::Capabilities;
 use serde_json::Value;
 
 use crate::config::show;
@@ -18,42 +18,40 @@ use super::Context;
 /// read back. Nothing is changed: a store that is not there yet is not made.
 pub async fn run(context: &Context<'_>) -> Result<()> {
     let settings = &context.settings;
-    crate::backends::find(&settings.store, context.backends)?;
+    let backend = crate::backends::find(&settings.store, context.backends)?;
     let registries = schemas::compile(&settings.schemas)?;
     if settings.server.secure() {
         let certificate = http::tls::Certificate::load(&settings.server.tls)?;
         http::tls::config(&settings.server.tls, certificate.into())?;
     }
     let mut out = show::toml(settings, context.backends);
-    let stores = context.stores().await?;
-    let service = service(settings, &stores).await?;
     let base = format!("{}/scim/v2", settings.server.public_url(None));
-    write!(
-        out,
-        "# ServiceProviderConfig\n{}",
-        provider_config(&service.service_provider_config(&base, &Conditions::default()).body)
-    )?;
-    let can = stores.opened.store.capabilities();
-    writeln!(out, "# store: {}", describe(can))?;
     for kind in registries.plain.types() {
         writeln!(out, "# resource type: {} at {}{}", kind.kind, base, kind.endpoint)?;
     }
+    if !(backend.begun)(&settings.store.selected())? {
+        writeln!(out, "# store: there is none yet; the first start makes it")?;
+        return Ok(say(out.trim_end())?);
+    }
+    let stores = context.stores().await?;
+    let service = service(settings, &stores).await?;
+    let config = service.service_provider_config(&base, &Conditions::default());
+    write!(out, "# ServiceProviderConfig\n{}", provider_config(&config.body))?;
+    writeln!(out, "# store: {}", describe(stores.opened.store.capabilities()))?;
 
     let tenants = stores.control.tenants().await?;
-    let store = &stores.opened.store;
     let mut refused = 0;
-    let names = tenants.iter().map(|row| (row.id.clone(), registries.of(&row.settings)));
-    let none = tenants.is_empty().then(|| (TenantId::new("default"), &registries.plain));
-    for (tenant, registry) in names.chain(none) {
-        match store.prepare(&tenant, registry.types()).await {
+    for row in &tenants {
+        let types = registries.of(&row.settings).types();
+        match stores.opened.store.prepare(&row.id, types).await {
             Ok(shortfalls) => {
                 for short in shortfalls {
-                    writeln!(out, "# shortfall: tenant {tenant}, {} {}: {}", short.kind, short.at, short.why)?;
+                    writeln!(out, "# shortfall: tenant {}, {} {}: {}", row.id, short.kind, short.at, short.why)?;
                 }
             }
             Err(error) => {
                 refused += 1;
-                writeln!(out, "# refused: tenant {tenant}: {error}")?;
+                writeln!(out, "# refused: tenant {}: {error}", row.id)?;
             }
         }
     }

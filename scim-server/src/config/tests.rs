@@ -21,6 +21,7 @@ fn test_backends() -> Vec<Factory> {
         all.push(Factory {
             name: "sqlite",
             keys: keys::defaults::<sqlite::SqliteSettings>,
+            begun: |_| Ok(false),
             open: |_, _, _| Box::pin(async { anyhow::bail!("not here") }),
             restore: None,
         });

@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on must fail")]
 
 mod auth;
+mod command_line;
 mod http;
 mod readme;
 mod schema_change;
+mod stopping;
 mod support;
+mod tls;

@@ -1,0 +1,117 @@
+//! TLS 1.2 and 1.3, client certificates, a certificate that is replaced (threats D08, E13).
+
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
+
+use crate::support::{Answer, Running, read_answer};
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+const SETTINGS: &str = "[server]\ntls.cert = \"{dir}/cert.pem\"\ntls.key = \"{dir}/key.pem\"\n";
+
+fn authority() -> Authority {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// Writes NAME.pem and its key, signed by the authority.
+fn issue(authority: &Authority, directory: &Path, cert: &str, key: &str, usage: ExtendedKeyUsagePurpose) {
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.extended_key_usages = vec![usage];
+    let own = KeyPair::generate().unwrap();
+    let signed = params.signed_by(&own, authority).unwrap();
+    std::fs::write(directory.join(cert), signed.pem()).unwrap();
+    std::fs::write(directory.join(key), own.serialize_pem()).unwrap();
+}
+
+fn server(authority: &Authority, more: &str) -> Running {
+    let pem = authority.pem();
+    Running::prepared(&format!("{SETTINGS}{more}"), |directory| {
+        issue(authority, directory, "cert.pem", "key.pem", ExtendedKeyUsagePurpose::ServerAuth);
+        std::fs::write(directory.join("ca.pem"), pem).unwrap();
+    })
+}
+
+/// A request over TLS; Err where the handshake fails.
+fn ask(
+    server: &Running,
+    authority: &Authority,
+    versions: &[&'static SupportedProtocolVersion],
+    client: Option<(&str, &str)>,
+) -> Result<Answer, String> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.der().clone()).unwrap();
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let builder = builder.with_protocol_versions(versions).unwrap().with_root_certificates(roots);
+    let config = match client {
+        None => builder.with_no_client_auth(),
+        Some((cert, key)) => {
+            let chain = vec![CertificateDer::from_pem_file(server.directory.path().join(cert)).unwrap()];
+            let key = PrivateKeyDer::from_pem_file(server.directory.path().join(key)).unwrap();
+            builder.with_client_auth_cert(chain, key).unwrap()
+        }
+    };
+    let name = ServerName::try_from("localhost").unwrap();
+    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    let socket = TcpStream::connect(server.address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut stream = StreamOwned::new(connection, socket);
+    let request = b"GET /scim/v2/ServiceProviderConfig HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    std::io::Write::write_all(&mut stream, request).map_err(|error| error.to_string())?;
+    let mut first = [0; 1];
+    std::io::Read::read_exact(&mut stream, &mut first).map_err(|error| error.to_string())?;
+    Ok(read_answer(&mut std::io::Read::chain(first.as_slice(), &mut stream), false))
+}
+
+#[test]
+fn tls_1_2_and_1_3_are_spoken() {
+    let authority = authority();
+    let server = server(&authority, "");
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let answer = ask(&server, &authority, &[version], None).unwrap();
+        assert_eq!(answer.status, 200);
+        assert!(answer.header("strict-transport-security").unwrap().starts_with("max-age="));
+        let location = answer.json()["meta"]["location"].as_str().unwrap().to_owned();
+        assert!(location.starts_with("https://"), "{location}");
+    }
+}
+
+#[test]
+fn client_certificates_are_verified() {
+    let own = authority();
+    let other = authority();
+    let more = "tls.client_ca = \"{dir}/ca.pem\"\ntls.client_auth = ";
+    for (mode, without, foreign) in [("required", false, false), ("optional", true, false)] {
+        let server = server(&own, &format!("{more}\"{mode}\"\n"));
+        let directory = server.directory.path();
+        issue(&own, directory, "good.pem", "good.key", ExtendedKeyUsagePurpose::ClientAuth);
+        issue(&other, directory, "bad.pem", "bad.key", ExtendedKeyUsagePurpose::ClientAuth);
+        let check = |client: Option<(&str, &str)>, good: bool| {
+            let answer = ask(&server, &own, rustls::ALL_VERSIONS, client);
+            assert_eq!(answer.is_ok(), good, "{mode} {client:?}: {answer:?}");
+        };
+        check(Some(("good.pem", "good.key")), true);
+        check(None, without);
+        check(Some(("bad.pem", "bad.key")), foreign);
+    }
+}
+
+#[test]
+fn who_speaks_plain_http_to_it_gets_nothing() {
+    let authority = authority();
+    let server = server(&authority, "");
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    std::io::Write::write_all(&mut stream, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let _ = std::io::Read::read_to_end(&mut stream, &mut answer);
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+}
