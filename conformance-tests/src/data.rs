@@ -20,6 +20,10 @@ pub const PREFIX: &str = include_str!("../data/Prefix.json");
 pub const PREFIX_URN: &str = "urn:example:params:scim:schemas:extra:1.0";
 /// The schema of a resource type of its own.
 pub const DEVICE: &str = include_str!("../data/Device.json");
+/// An extension that it requires.
+pub const SITE: &str = include_str!("../data/Site.json");
+/// The URN of that extension.
+pub const SITE_URN: &str = "urn:example:params:scim:schemas:site:1.0:Device";
 /// That resource type.
 pub const DEVICE_TYPE: &str = include_str!("../data/DeviceType.json");
 /// The URN of its schema.
@@ -32,6 +36,7 @@ const FILTER_DATA: &str = include_str!("../data/filter-data.json");
 const PROFILES: &str = include_str!("../data/profiles.tsv");
 const REQUESTS: &str = include_str!("../data/requests.jsonl");
 const EXPLAINED: &str = include_str!("../data/explained.tsv");
+const COVERS: &str = include_str!("../data/covers.tsv");
 
 /// One requirement of a standard, or of ours.
 #[derive(Debug, Clone, Copy)]
@@ -155,6 +160,11 @@ pub fn requirements() -> Vec<Requirement> {
 /// Requirements that no automatic test can hold: id and reason.
 pub fn explained() -> Vec<(&'static str, &'static str)> {
     rows(EXPLAINED).map(|cells| (cells[0], cells[1])).collect()
+}
+
+/// Which cases of the data sets hold which requirement: id of the requirement, ids of the cases.
+pub fn covers() -> Vec<(&'static str, &'static str)> {
+    rows(COVERS).map(|cells| (cells[0], cells[1])).collect()
 }
 
 /// The PATCH cases, as this profile answers them.

@@ -13,6 +13,7 @@
 pub mod answer;
 pub mod compare;
 pub mod contract;
+pub mod coverage;
 pub mod data;
 pub mod datasets;
 pub mod faults;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use scim_core::access::Profile;
 use scim_core::schema::Registry;
 use serde_json::{Value, json};
 
@@ -89,9 +88,4 @@ fn fixture(case: &PatchCase, types: &Registry) -> Result<Vec<Seed>> {
 pub fn type_of<'a>(resource: &Value, types: &'a Registry) -> Result<&'a Arc<scim_core::schema::ResourceType>> {
     let name = if is_group(resource) { "Groups" } else { "Users" };
     types.endpoint(name, false).with_context(|| format!("no type at /{name}"))
-}
-
-/// The name of a trial: the case and the profile.
-pub fn name(case: &PatchCase, profile: Profile) -> String {
-    format!("data::patch::{profile}::{}", case.id)
 }

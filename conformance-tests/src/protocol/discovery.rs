@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Case, case};
 use crate::answer::Answer;
-use crate::data::{TEST_URN, TEST_USER};
+use crate::data::{DEVICE_URN, SITE_URN, TEST_URN, TEST_USER};
 use crate::harness::Ability;
 use crate::http::encode;
 use crate::session::{ENTERPRISE, GROUP, MESSAGES, Session, USER};
@@ -169,6 +169,8 @@ pub fn cases() -> Vec<Case> {
         })
         .needs(&[Ability::Tenants]),
         case("a configured resource type behaves like the built-in ones", "7643-3.2-01 7644-3.2-03", device)
+            .needs(&[Ability::TestSchema]),
+        case("a required extension comes with every resource of its type", "7643-6-04 7644-3.5.2-19", required_extension)
             .needs(&[Ability::TestSchema]),
     ]
 }
@@ -338,17 +340,32 @@ fn resolves(t: &Session, urn: &Value) -> Result<Answer> {
 }
 
 fn device(t: &Session) -> Result<()> {
-    let urn = crate::data::DEVICE_URN;
-    t.get("/ResourceTypes/Device")?.is(200)?.has("/endpoint", "/Devices")?.has("/schema", urn)?;
-    let made = t.post("/Devices", &json!({"schemas": [urn], "serial": "S-1", "model": "Lamp"}))?.is(201)?;
+    let device = |serial: &str, model: Value| {
+        json!({"schemas": [DEVICE_URN, SITE_URN], "serial": serial, "model": model, SITE_URN: {"room": "1A"}})
+    };
+    t.get("/ResourceTypes/Device")?.is(200)?.has("/endpoint", "/Devices")?.has("/schema", DEVICE_URN)?;
+    let made = t.post("/Devices", &device("S-1", json!("Lamp")))?.is(201)?;
     made.has("/meta/resourceType", "Device")?;
     let path = format!("/Devices/{}", made.id()?);
     t.get(&path)?.is(200)?.has("/serial", "S-1")?;
     t.filter("/Devices", "model eq \"lamp\"")?.is(200)?.finds(&[made.id()?])?;
     t.patch(&path, json!([{"op": "replace", "path": "model", "value": "Desk lamp"}]))?.is(200)?;
-    t.put(&path, &json!({"schemas": [urn], "serial": "S-1"}))?.is(200)?.lacks("/model")?;
-    t.post("/Devices", &json!({"schemas": [urn], "serial": "S-1"}))?.fails(409, "uniqueness")?;
+    t.put(&path, &device("S-1", Value::Null))?.is(200)?.lacks("/model")?;
+    t.post("/Devices", &device("S-1", Value::Null))?.fails(409, "uniqueness")?;
     t.delete(&path)?.is(204)?;
     t.get(&path)?.fails(404, "")?;
+    Ok(())
+}
+
+fn required_extension(t: &Session) -> Result<()> {
+    let bare = json!({"schemas": [DEVICE_URN], "serial": "S-2"});
+    t.post("/Devices", &bare)?.fails(400, "invalidValue")?;
+    let empty = json!({"schemas": [DEVICE_URN, SITE_URN], "serial": "S-2", SITE_URN: {}});
+    t.post("/Devices", &empty)?.fails(400, "invalidValue")?;
+    let whole = json!({"schemas": [DEVICE_URN, SITE_URN], "serial": "S-2", SITE_URN: {"room": "1A"}});
+    let path = format!("/Devices/{}", t.post("/Devices", &whole)?.is(201)?.id()?);
+    t.put(&path, &bare)?.fails(400, "invalidValue")?;
+    t.patch(&path, json!([{"op": "remove", "path": SITE_URN}]))?.fails(400, "mutability")?;
+    t.get("/ResourceTypes/Device")?.is(200)?.has("/schemaExtensions/0", json!({"schema": SITE_URN, "required": true}))?;
     Ok(())
 }

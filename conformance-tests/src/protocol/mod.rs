@@ -147,7 +147,11 @@ pub fn failed(error: anyhow::Error) -> Failed {
 
 /// Runs the cases against the harness' server, as the command line says (filters, `--list`, `--test-threads`).
 pub fn protocol_contract(harness: impl Harness) -> ExitCode {
-    let mut arguments = Arguments::from_args();
+    grade(harness, Arguments::from_args())
+}
+
+/// The same, with the arguments given.
+pub fn grade(harness: impl Harness, mut arguments: Arguments) -> ExitCode {
     if harness.shared() {
         arguments.test_threads = Some(1);
     }
