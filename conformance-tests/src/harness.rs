@@ -63,6 +63,10 @@ pub struct Grant {
 
 /// Whoever runs the server under test. Blocking: cases run on threads of their own.
 pub trait Harness: Send + Sync + 'static {
+    /// What the names of its trials begin with.
+    fn name(&self) -> &str {
+        ""
+    }
     /// What else it can do.
     fn abilities(&self) -> &[Ability];
     /// The profiles to run the cases in.

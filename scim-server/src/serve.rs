@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use scim_core::clock::Clock;
 use scim_core::service::{AuthenticationScheme, Discovery, Env, Service};
+use scim_core::store::Store;
 use scim_core::store::control::ControlStore;
 use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
@@ -187,6 +188,11 @@ impl Server {
     /// Tenants and credentials, for whoever embeds the server.
     pub fn control(&self) -> &Arc<dyn ControlStore> {
         &self.app.control
+    }
+
+    /// The resources, for whoever embeds the server.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.app.store
     }
 
     /// Ends the server from elsewhere.

@@ -31,7 +31,7 @@ pub fn trials(harness: &Arc<dyn Harness>, types: &Arc<Registry>) -> Result<Vec<T
     for &profile in harness.profiles() {
         for case in patch_cases(profile)? {
             let (harness, client, types) = (harness.clone(), client.clone(), types.clone());
-            trials.push(trial(format!("data::{profile}::{}", case.id), ignored, move || {
+            trials.push(trial(format!("{}data::{profile}::{}", harness.name(), case.id), ignored, move || {
                 patch::run(&case, &Session::fresh(&harness, &client, profile)?, &types)
             }));
         }
@@ -39,7 +39,7 @@ pub fn trials(harness: &Arc<dyn Harness>, types: &Arc<Registry>) -> Result<Vec<T
         let prepared: Arc<OnceLock<Result<Session, String>>> = Arc::default();
         for case in filter_cases(profile)? {
             let (harness, client, types, prepared) = (harness.clone(), client.clone(), types.clone(), prepared.clone());
-            trials.push(trial(format!("data::{profile}::{}", case.id), ignored, move || {
+            trials.push(trial(format!("{}data::{profile}::{}", harness.name(), case.id), ignored, move || {
                 let prepare = || {
                     let session = Session::fresh(&harness, &client, profile)?;
                     filter::prepare(&session, &types)?;
@@ -54,7 +54,7 @@ pub fn trials(harness: &Arc<dyn Harness>, types: &Arc<Registry>) -> Result<Vec<T
     for replay in replays()? {
         for profile in [Some(Profile::Compatible), named(&replay.client)].into_iter().flatten() {
             let (harness, client, replay) = (harness.clone(), client.clone(), replay.clone());
-            trials.push(trial(format!("data::{profile}::{}", replay.id), ignored, move || {
+            trials.push(trial(format!("{}data::{profile}::{}", harness.name(), replay.id), ignored, move || {
                 replay::run(&replay, &Session::fresh(&harness, &client, profile)?)
             }));
         }

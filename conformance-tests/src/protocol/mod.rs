@@ -127,7 +127,7 @@ pub fn trials(harness: &Arc<dyn Harness>) -> Vec<Trial> {
 
 fn trial(harness: &Arc<dyn Harness>, client: &Arc<Client>, profile: Profile, section: &str, case: Case) -> Trial {
     let missing: Vec<_> = case.needs.iter().filter(|need| !harness.abilities().contains(need)).collect();
-    let mut name = format!("protocol::{section}::{profile}::{}", case.name);
+    let mut name = format!("{}protocol::{section}::{profile}::{}", harness.name(), case.name);
     if !missing.is_empty() {
         name.push_str(&format!(" (not run: needs {missing:?})"));
     }
