@@ -6,8 +6,10 @@ use anyhow::{Context, Result, ensure};
 use scim_core::schema::Registry;
 use serde_json::{Value, json};
 
+use crate::answer::Answer;
 use crate::compare::{equal, same_resource};
 use crate::data::{Expected, PatchCase, TEST_URN};
+use crate::protocol::version;
 use crate::session::{GROUP, Session, USER};
 
 use super::seed::{self, Seed};
@@ -32,8 +34,10 @@ pub fn run(case: &PatchCase, session: &Session, types: &Registry) -> Result<()> 
                 answer.body,
                 after.body
             );
+            // An answer without body shows no computed values, so its tag has no digest of them.
+            let tag = |answer: &Answer| answer.header("etag").map(version);
             ensure!(
-                answer.header("etag") == after.header("etag"),
+                tag(&answer).is_some() && tag(&answer) == tag(&after),
                 "the ETag of the answer is not that of the resource"
             );
             after

@@ -170,8 +170,12 @@ pub fn cases() -> Vec<Case> {
         .needs(&[Ability::Tenants]),
         case("a configured resource type behaves like the built-in ones", "7643-3.2-01 7644-3.2-03", device)
             .needs(&[Ability::TestSchema]),
-        case("a required extension comes with every resource of its type", "7643-6-04 7644-3.5.2-19", required_extension)
-            .needs(&[Ability::TestSchema]),
+        case(
+            "a required extension comes with every resource of its type",
+            "7643-6-04 7644-3.5.2-19",
+            required_extension,
+        )
+        .needs(&[Ability::TestSchema]),
     ]
 }
 
@@ -340,9 +344,7 @@ fn resolves(t: &Session, urn: &Value) -> Result<Answer> {
 }
 
 fn device(t: &Session) -> Result<()> {
-    let device = |serial: &str, model: Value| {
-        json!({"schemas": [DEVICE_URN, SITE_URN], "serial": serial, "model": model, SITE_URN: {"room": "1A"}})
-    };
+    let device = |serial: &str, model: Value| json!({"schemas": [DEVICE_URN, SITE_URN], "serial": serial, "model": model, SITE_URN: {"room": "1A"}});
     t.get("/ResourceTypes/Device")?.is(200)?.has("/endpoint", "/Devices")?.has("/schema", DEVICE_URN)?;
     let made = t.post("/Devices", &device("S-1", json!("Lamp")))?.is(201)?;
     made.has("/meta/resourceType", "Device")?;
@@ -366,6 +368,8 @@ fn required_extension(t: &Session) -> Result<()> {
     let path = format!("/Devices/{}", t.post("/Devices", &whole)?.is(201)?.id()?);
     t.put(&path, &bare)?.fails(400, "invalidValue")?;
     t.patch(&path, json!([{"op": "remove", "path": SITE_URN}]))?.fails(400, "mutability")?;
-    t.get("/ResourceTypes/Device")?.is(200)?.has("/schemaExtensions/0", json!({"schema": SITE_URN, "required": true}))?;
+    t.get("/ResourceTypes/Device")?
+        .is(200)?
+        .has("/schemaExtensions/0", json!({"schema": SITE_URN, "required": true}))?;
     Ok(())
 }

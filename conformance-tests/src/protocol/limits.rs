@@ -8,7 +8,7 @@ pub fn tight() -> Limits {
         body: 16_000,
         page: 2,
         page_max: 3,
-        scan_max: 4,
+        scan_max: 8,
         cursor_time: 1,
         bulk_operations: 3,
         bulk_body: 4_000,

@@ -27,6 +27,8 @@ mod tenants;
 mod users_groups;
 mod values;
 
+pub use projection::version;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 

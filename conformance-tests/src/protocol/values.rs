@@ -135,8 +135,8 @@ pub fn cases() -> Vec<Case> {
         )
         .needs(&[Ability::TestSchema]),
         case("a binary is base64, padded or not", "7643-2.3.6-01 7643-2.3.6-02 7643-2.3.6-03 7643-2.3.6-05", |t| {
-            let made = t.user(json!({TEST_URN: {"blob": "AQIDBA=="}}))?;
-            for (filter, found) in [("AQIDBA==", true), ("aqidba==", false)] {
+            let made = t.user(json!({TEST_URN: {"blob": "AQID"}}))?;
+            for (filter, found) in [("AQID", true), ("aqid", false)] {
                 let wanted = if found { vec![made.id()?] } else { vec![] };
                 t.filter("/Users", &format!("{TEST_URN}:blob eq \"{filter}\""))?.is(200)?.finds(&wanted)?;
             }

@@ -268,6 +268,9 @@ impl<'a> Run<'a> {
         if operation.method == "POST" && operation.bulk_id.as_deref().is_none_or(str::is_empty) {
             return Err(ScimError::invalid_syntax("bulkId is required with POST"));
         }
+        if operation.path.is_empty() {
+            return Err(ScimError::invalid_value("path is required: an endpoint for POST, a resource for the others"));
+        }
         let shown = excerpt(&operation.path);
         let mut segments = self.relative(&operation.path).split('/').filter(|segment| !segment.is_empty());
         let (endpoint, id, more) = (segments.next().unwrap_or_default(), segments.next(), segments.next());

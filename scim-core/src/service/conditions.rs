@@ -1,6 +1,7 @@
 //! `If-Match` and `If-None-Match` (RFC 7644 section 3.14, RFC 9110 section 13.1). Weak tags compare by their text in both.
 
 use crate::change::Expect;
+use crate::clock::Timestamp;
 use crate::error::{ErrorKind, ScimError};
 use crate::store::Version;
 use crate::store::control::TenantSettings;
@@ -12,6 +13,8 @@ pub struct Conditions {
     pub if_match: Option<String>,
     /// `If-None-Match`.
     pub if_none_match: Option<String>,
+    /// `If-Modified-Since`.
+    pub if_modified_since: Option<String>,
 }
 
 /// The tags of a header: any, or these, without `W/` and quotes.
@@ -43,6 +46,16 @@ impl Conditions {
             Some(Tags::Any) => true,
             Some(Tags::These(tags)) => tags.contains(&opaque(etag)),
         }
+    }
+}
+
+impl Conditions {
+    /// Has a resource not changed since the time that the client names? To the second, and only where no tag is given
+    /// (9110-13.1.3-01). What is no time says nothing.
+    pub(super) fn is_unmodified(&self, modified: Timestamp) -> bool {
+        let since = self.if_modified_since.as_deref().filter(|_| self.if_none_match.is_none());
+        let since = since.and_then(|text| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok());
+        since.is_some_and(|since| modified.millis().div_euclid(1_000) <= since.as_second())
     }
 }
 
@@ -79,6 +92,23 @@ fn opaque(tag: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_stands_for_a_version_to_the_second() {
+        let check = |since: &str, modified: i64, unmodified: bool| {
+            let conditions = Conditions { if_modified_since: Some(since.into()), ..Conditions::default() };
+            assert_eq!(conditions.is_unmodified(Timestamp::from_millis(modified)), unmodified, "{since} {modified}");
+        };
+        check("Thu, 01 Jan 1970 00:00:10 GMT", 10_999, true);
+        check("Thu, 01 Jan 1970 00:00:10 GMT", 11_000, false);
+        check("yesterday", 0, false);
+        let tagged = Conditions {
+            if_none_match: Some("\"7\"".into()),
+            if_modified_since: Some("Fri, 01 Jan 2100 00:00:00 GMT".into()),
+            if_match: None,
+        };
+        assert!(!tagged.is_unmodified(Timestamp::default()));
+    }
 
     #[test]
     fn a_tag_with_a_digest_matches_its_version_in_if_match_and_itself_in_if_none_match() {

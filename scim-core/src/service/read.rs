@@ -1,6 +1,7 @@
 //! GET of one resource (RFC 7644 section 3.4.1).
 
 use crate::document::project::{Projection, View};
+use crate::document::render;
 use crate::error::{Done, ScimError};
 use crate::schema::ResourceType;
 use crate::store::{ResourceId, StoreExt};
@@ -8,7 +9,8 @@ use crate::store::{ResourceId, StoreExt};
 use super::{Caller, Conditions, Reply, Service};
 
 impl Service {
-    /// One resource. 404 for an unknown id, whatever its form; `NotModified` where `If-None-Match` holds its ETag.
+    /// One resource. 404 for an unknown id, whatever its form; `NotModified` where `If-None-Match` holds its ETag, or
+    /// `If-Modified-Since` its last change. Values that others compute move no time: where some are shown, only tags count.
     pub async fn read(
         &self,
         caller: &Caller,
@@ -23,8 +25,10 @@ impl Service {
         let select = projection.select();
         let record = self.store.get(&scope, &rt.kind, &ResourceId::new(id), &select).await?;
         let record = record.ok_or_else(ScimError::no_resource)?;
+        let (modified, plain) = (record.modified, render::etag(&record.version));
         let mut reply = self.show(caller, &scope, rt, &projection, record, Done::Ok).await?;
-        if reply.etag.as_deref().is_some_and(|etag| conditions.is_current(etag)) {
+        let unmodified = |etag: &str| etag == plain && conditions.is_unmodified(modified);
+        if reply.etag.as_deref().is_some_and(|etag| conditions.is_current(etag) || unmodified(etag)) {
             reply.done = Done::NotModified;
             reply.body = bytes::Bytes::new();
         }

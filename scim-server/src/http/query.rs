@@ -17,7 +17,8 @@ pub struct Query {
 }
 
 impl Query {
-    /// Reads a raw query string. 400 where it cannot be decoded, or says one thing twice.
+    /// Reads a raw query string. 400 where it cannot be decoded, or says one thing twice; lists of attributes may come
+    /// in several parts (7644-3.9-04).
     pub fn parse(raw: &str) -> Result<Query, ScimError> {
         let mut query = Query::default();
         if raw.is_empty() {
@@ -27,7 +28,8 @@ impl Query {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let Some(name) = plain(name) else { continue };
             let list = &mut query.list;
-            let place = match name.to_ascii_lowercase().as_str() {
+            let name = name.to_ascii_lowercase();
+            let place = match name.as_str() {
                 "filter" => &mut list.filter,
                 "sortby" => &mut list.sort_by,
                 "sortorder" => &mut list.sort_order,
@@ -45,10 +47,11 @@ impl Query {
             let Some(value) = plain(value) else {
                 return Err(ScimError::invalid_syntax(format!("the parameter {name} is not percent-encoded UTF-8")));
             };
-            if place.is_some() {
-                return Err(ScimError::invalid_syntax(format!("the parameter {name} is given twice")));
-            }
-            *place = Some(value.into_owned());
+            *place = Some(match place.take() {
+                None => value.into_owned(),
+                Some(before) if name.ends_with("attributes") => format!("{before},{value}"),
+                Some(_) => return Err(ScimError::invalid_syntax(format!("the parameter {name} is given twice"))),
+            });
         }
         Ok(query)
     }
@@ -90,6 +93,8 @@ mod tests {
     fn what_cannot_be_read_is_refused() {
         assert!(Query::parse("filter=%ff").is_err());
         assert!(Query::parse("count=1&count=2").is_err());
+        let joined = Query::parse("attributes=a&attributes=b,c").unwrap().list.view.attributes;
+        assert_eq!(joined.as_deref(), Some("a,b,c"));
         assert!(Query::parse("other=%ff&x=1&x=2").is_ok());
         assert!(Query::parse("access_token=x").unwrap().token);
     }

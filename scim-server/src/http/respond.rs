@@ -10,13 +10,14 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use scim_core::service::Reply;
+use scim_core::service::{Prefer, Reply};
 use scim_core::{Done, ErrorKind, ScimError};
 
 use super::negotiate::{self, Media};
 use super::{App, Asked};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 const SCIM: HeaderValue = HeaderValue::from_static("application/scim+json");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Smaller bodies do not get smaller.
@@ -31,6 +32,8 @@ pub enum Answer {
         reply: Reply,
         /// Who may keep it.
         caching: Caching,
+        /// Which preference was honoured (RFC 7240 section 3).
+        applied: Option<&'static str>,
     },
     /// 308 to the resource that `/Me` stands for.
     Redirect {
@@ -59,7 +62,7 @@ pub enum Caching {
 
 impl From<Reply> for Answer {
     fn from(reply: Reply) -> Self {
-        Answer::Reply { reply, caching: Caching::Never }
+        Answer::Reply { reply, caching: Caching::Never, applied: None }
     }
 }
 
@@ -67,7 +70,22 @@ impl Answer {
     /// The same, kept so.
     pub fn caching(self, caching: Caching) -> Self {
         match self {
-            Answer::Reply { reply, .. } => Answer::Reply { reply, caching },
+            Answer::Reply { reply, applied, .. } => Answer::Reply { reply, caching, applied },
+            other => other,
+        }
+    }
+
+    /// The same, naming the preference that it honours: a body where one was wanted, none where none was.
+    pub fn preferring(self, prefer: Prefer) -> Self {
+        match self {
+            Answer::Reply { reply, caching, .. } => {
+                let applied = match prefer.representation {
+                    Some(true) if !reply.body.is_empty() => Some("return=representation"),
+                    Some(false) if reply.body.is_empty() => Some("return=minimal"),
+                    _ => None,
+                };
+                Answer::Reply { reply, caching, applied }
+            }
             other => other,
         }
     }
@@ -76,7 +94,7 @@ impl Answer {
 /// An answer as a response.
 pub fn answer(answer: Answer, asked: &Asked<'_>) -> HttpResponse {
     match answer {
-        Answer::Reply { reply, caching } => self::reply(reply, caching, asked),
+        Answer::Reply { reply, caching, applied } => self::reply(reply, caching, applied, asked),
         Answer::Redirect { location } => {
             let mut response = start(StatusCode::PERMANENT_REDIRECT, Caching::Never);
             set(&mut response, header::LOCATION, &location);
@@ -105,7 +123,7 @@ fn method<'a>(asked: &'a Asked<'_>) -> &'a str {
     if name.len() <= 10 && name.bytes().all(|b| b.is_ascii_uppercase()) { name } else { "this method" }
 }
 
-fn reply(reply: Reply, caching: Caching, asked: &Asked<'_>) -> HttpResponse {
+fn reply(reply: Reply, caching: Caching, applied: Option<&'static str>, asked: &Asked<'_>) -> HttpResponse {
     let status = StatusCode::from_u16(reply.done.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = start(status, caching);
     if let Some(tag) = &reply.etag {
@@ -114,7 +132,10 @@ fn reply(reply: Reply, caching: Caching, asked: &Asked<'_>) -> HttpResponse {
     if let Some(location) = &reply.location {
         set(&mut response, header::LOCATION, location);
     }
-    if matches!(reply.done, Done::NoContent | Done::NotModified) {
+    if let Some(applied) = applied {
+        response.insert_header((PREFERENCE_APPLIED, HeaderValue::from_static(applied)));
+    }
+    if reply.body.is_empty() || matches!(reply.done, Done::NoContent | Done::NotModified) {
         return response.finish();
     }
     let media = match negotiate::accepted(asked.http.headers()) {

@@ -133,8 +133,13 @@ impl<'a> Request<'a> {
         self.acceptable()?;
         let app = self.app;
         let view = self.query.view().clone();
+        let prefer = self.asked.prefer();
         let body = self.body(app.limits.body).await?;
-        Ok(app.service.create(caller, kind, &body, &view).await?.into())
+        let mut reply = app.service.create(caller, kind, &body, &view).await?;
+        if prefer.representation == Some(false) && view.is_default() {
+            reply.body = Bytes::new();
+        }
+        Ok(Answer::from(reply).preferring(prefer))
     }
 
     async fn list(self, caller: &Caller, over: Over<'_>) -> Result<Answer, ScimError> {
@@ -178,7 +183,7 @@ impl<'a> Request<'a> {
                 } else {
                     service.patch(caller, kind, id, &body, &view, &conditions, &prefer).await?
                 };
-                Ok(reply.into())
+                Ok(Answer::from(reply).preferring(prefer))
             }
             _ => {
                 self.acceptable()?;
@@ -304,7 +309,11 @@ impl Asked<'_> {
     }
 
     fn conditions(&self) -> Conditions {
-        Conditions { if_match: self.lines("if-match"), if_none_match: self.lines("if-none-match") }
+        Conditions {
+            if_match: self.lines("if-match"),
+            if_none_match: self.lines("if-none-match"),
+            if_modified_since: self.lines("if-modified-since"),
+        }
     }
 
     /// `Prefer: return=minimal` (RFC 7240).

@@ -30,7 +30,8 @@ fn trials() -> anyhow::Result<Vec<Trial>> {
         trials.extend(datasets::trials(&harness, &types)?);
         trials.extend(protocol::trials(&harness));
     }
-    let skipped: Vec<_> = trials.iter().filter(|trial| trial.has_ignored_flag()).map(|trial| trial.name().to_owned()).collect();
+    let skipped: Vec<_> =
+        trials.iter().filter(|trial| trial.has_ignored_flag()).map(|trial| trial.name().to_owned()).collect();
     trials.push(Trial::test("nothing is skipped", move || match skipped.is_empty() {
         true => Ok(()),
         false => Err(Failed::from(skipped.join("\n"))),

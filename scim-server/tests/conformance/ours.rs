@@ -180,9 +180,7 @@ impl Running {
 const REFERENCE: Factory = Factory {
     name: "reference",
     keys: || Value::Object(serde_json::Map::new()),
-    open: |_, _, _| {
-        async { Ok(Opened { store: Arc::new(MemoryStore::new()), control: None, upkeep: None }) }.boxed()
-    },
+    open: |_, _, _| async { Ok(Opened { store: Arc::new(MemoryStore::new()), control: None, upkeep: None }) }.boxed(),
     restore: None,
 };
 
@@ -199,7 +197,9 @@ fn configure(directory: &Path, backend: Backend, limits: &Limits) -> Result<std:
     text += &match backend {
         Backend::Product => format!("[store.sqlite]\npath = {path:?}\n"),
         Backend::Reference => {
-            format!("[store]\nbackend = \"reference\"\n[control]\nbackend = \"sqlite\"\n[control.sqlite]\npath = {path:?}\n")
+            format!(
+                "[store]\nbackend = \"reference\"\n[control]\nbackend = \"sqlite\"\n[control.sqlite]\npath = {path:?}\n"
+            )
         }
     };
     for (file, content, extends) in [
