@@ -96,6 +96,7 @@ fn a_value_that_does_not_fit_is_told_with_its_mend() {
     refuses("[server]\nlisten = \"nowhere\"", &[], &["server.listen", "nowhere", "such as 127.0.0.1:8080"]);
     refuses("[server]\nlisten = \"0.0.0.0:8080\"", &[], &["server.listen", "insecure_http = true", "server.tls.cert"]);
     refuses("[server]\npublic_url = \"ftp://x\"", &[], &["server.public_url", "https://"]);
+    // 7644-1.3-01: the base has no query part.
     refuses("[server]\npublic_url = \"https://x/?a=b\"", &[], &["server.public_url", "?"]);
     refuses("[server]\npublic_url = \"https://u:p@x\"", &[], &["user name or password"]);
     refuses("[server]\ntrusted_proxies = [\"proxy\"]", &[], &["trusted_proxies", "proxy"]);

@@ -364,6 +364,7 @@ fn what_is_too_much_is_refused() {
     read_answer(&mut stream, false).is_error(408, None);
 }
 
+/// 9865-5.3-02
 #[test]
 fn a_tenant_over_its_rate_is_told_when_to_come_back() {
     let server = Running::with("[limits]\nrate = 2");
