@@ -180,6 +180,7 @@ impl Running {
 const REFERENCE: Factory = Factory {
     name: "reference",
     keys: || Value::Object(serde_json::Map::new()),
+    begun: |_| Ok(true),
     open: |_, _, _| async { Ok(Opened { store: Arc::new(MemoryStore::new()), control: None, upkeep: None }) }.boxed(),
     restore: None,
 };

@@ -7,6 +7,7 @@ mod command_line;
 mod http;
 mod readme;
 mod schema_change;
+mod silence;
 mod stopping;
 mod support;
 mod tls;

@@ -1,0 +1,80 @@
+//! What must stand nowhere: passwords in clear, tokens, query strings. Looked for in the log at its loudest and in every
+//! file of the store.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::{Answer, Request, USER, command, write_config};
+
+const PASSWORD: &str = "Corr3ct-horse-battery";
+const LOOKED_FOR: &str = "looked.for@orchard.example";
+const TOKEN: &str = "token-that-opens-the-door-and-is-long-enough";
+const WRONG: &str = "token-that-opens-nothing-and-is-long-enough";
+
+/// 7643-4.1.1-11, 7643-4.1.1-12, 7643-9.2-01, 7644-7.5.2-02
+#[test]
+fn neither_log_nor_store_holds_what_must_stay_secret() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = write_config(directory.path(), "[log]\nlevel = \"trace\"");
+    let log = directory.path().join("server.log");
+    let mut child = command(&config, &["serve"])
+        .env("SCIM_BOOTSTRAP_TOKEN", TOKEN)
+        .stdout(File::create(directory.path().join("out.log")).unwrap())
+        .stderr(File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let address = address(&log);
+    let send = |method: &str, path: &str, token: &str, body: &str| -> Answer {
+        let request = Request::new(address, method, path).header("Authorization", &format!("Bearer {token}"));
+        request.body(body).send()
+    };
+
+    let user = json!({"schemas": [USER], "userName": "ann", "password": PASSWORD}).to_string();
+    let made = send("POST", "/scim/v2/Users", TOKEN, &user);
+    assert_eq!(made.status, 201, "{made:?}");
+    let path = format!("/scim/v2/Users/{}", made.json()["id"].as_str().unwrap());
+    let patch = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "replace", "path": "password", "value": format!("{PASSWORD}2")}]});
+    for (method, path, token, body, status) in [
+        ("PATCH", path.clone(), TOKEN, patch.to_string(), 200),
+        ("POST", "/scim/v2/Users".into(), TOKEN, user.clone(), 409),
+        ("POST", "/scim/v2/Users".into(), TOKEN, user.replace(":[", "[[["), 400),
+        ("GET", format!("/scim/v2/Users?filter=emails.value%20eq%20%22{LOOKED_FOR}%22"), TOKEN, String::new(), 200),
+        ("GET", format!("/scim/v2/Users?filter=password%20eq%20%22{PASSWORD}%22"), TOKEN, String::new(), 403),
+        ("GET", format!("/scim/v2/Users?access_token={TOKEN}&x={LOOKED_FOR}"), TOKEN, String::new(), 401),
+        ("GET", "/scim/v2/Users".into(), WRONG, String::new(), 401),
+    ] {
+        let answer = send(method, &path, token, &body);
+        assert!(answer.status == status || (status == 401 && answer.status == 400), "{method} {path}: {answer:?}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        for secret in [PASSWORD, LOOKED_FOR, TOKEN, WRONG] {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{secret} stands in {}", path.display());
+        }
+    }
+    assert!(std::fs::read_to_string(&log).unwrap().contains("Users"), "the log tells of requests");
+}
+
+/// Where the server listens, as its log says.
+fn address(log: &Path) -> SocketAddr {
+    let patience = Instant::now() + Duration::from_secs(20);
+    loop {
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        let serving = text.lines().find(|line| line.contains("serving") && line.contains("http://"));
+        if let Some(address) = serving.and_then(|line| line.split("http://").nth(1)?.split('/').next()?.parse().ok()) {
+            return address;
+        }
+        assert!(Instant::now() < patience, "the server did not start: {text}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
