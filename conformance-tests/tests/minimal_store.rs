@@ -1,5 +1,5 @@
-//! A whole store, to be read before writing one: a map behind a lock, the four required methods and nothing else. The
-//! core does the rest, slowly: it walks lists, and finds holders by a scan.
+//! A whole store, to be read before writing one: a map behind a lock, and the four required methods. The core does the
+//! rest, slowly: it walks lists, and finds holders by a scan.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::process::ExitCode;
@@ -52,15 +52,9 @@ struct Resource {
 impl MinimalStore {
     fn new() -> Self {
         // Say what is true; leave the rest to the humble default. Here: no secrets, no change log.
-        let capabilities = Capabilities {
-            name: "minimal",
-            writes: Writes::Full,
-            ids: IdsFrom::Core,
-            lock: Lock::CompareAndSet,
-            versions: Versions::Exact,
-            unique: Unique::Enforced,
-            ..Capabilities::default()
-        };
+        let (lock, versions, unique) = (Lock::CompareAndSet, Versions::Exact, Unique::Enforced);
+        let (name, writes, ids) = ("minimal", Writes::Full, IdsFrom::Core);
+        let capabilities = Capabilities { name, writes, ids, lock, versions, unique, ..Capabilities::default() };
         MinimalStore { capabilities, state: Mutex::default() }
     }
 

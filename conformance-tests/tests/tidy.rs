@@ -91,8 +91,13 @@ fn members(manifest: &str) -> Vec<String> {
 /// What is compiled into the product: no tests, no benches, no modules that are there for tests only.
 fn product(all: &[Source]) -> Vec<(&str, String)> {
     let of_tests = all.iter().flat_map(|source| test_modules(&source.path, &source.text)).collect::<BTreeSet<_>>();
+    let below_tests = |path: &str| {
+        let folder = |module: &String| module.trim_end_matches("/mod.rs").trim_end_matches(".rs").to_owned() + "/";
+        of_tests.iter().any(|module| path.starts_with(&folder(module)))
+    };
+    let for_product = |path: &String| path.contains("/src/") && !of_tests.contains(path) && !below_tests(path);
     all.iter()
-        .filter(|source| source.path.contains("/src/") && !of_tests.contains(&source.path))
+        .filter(|source| for_product(&source.path))
         .map(|source| (source.path.as_str(), without_tests(&without_comments(&source.text))))
         .collect()
 }
