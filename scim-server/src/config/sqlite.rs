@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct SqliteSettings {
     /// The database file; made if it is not there. Beside it stand `…-wal` and `…-shm`.
     pub path: PathBuf,
-    /// Attributes that get an index for comparisons and sorting, such as `User.title`.
+    /// Attributes that get an index for comparisons and sorting, such as `title`.
     #[serde(deserialize_with = "super::values::list")]
     pub index: Vec<String>,
     /// Attributes that get an index for `co` and `ew`.

@@ -158,3 +158,24 @@ fn what_is_printed_can_be_read_back() {
     assert_eq!(show::toml(&again, &test_backends()), printed);
     assert_eq!((again.limits.page, again.server.listen.as_str()), (7, "127.0.0.1:2"));
 }
+
+#[test]
+fn the_operators_guide_lists_every_key() {
+    let guide = include_str!("../../../docs/operating.md");
+    let shape = keys::shape(&test_backends());
+    let mut open = vec![(String::new(), &shape)];
+    while let Some((path, value)) = open.pop() {
+        match value {
+            serde_json::Value::Object(keys) => {
+                let named = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+                open.extend(keys.iter().map(|(key, inner)| (named(key), inner)));
+            }
+            serde_json::Value::Array(elements) if elements.iter().any(serde_json::Value::is_object) => {
+                open.extend(elements.iter().map(|element| (path.clone(), element)));
+            }
+            // Limits have a table of their own, which another test holds to the defaults.
+            _ if path.starts_with("limits.") => {}
+            _ => assert!(guide.contains(&format!("`{path}`")), "{path} is not in docs/operating.md"),
+        }
+    }
+}
