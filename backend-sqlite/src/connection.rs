@@ -96,17 +96,21 @@ impl Reader {
     }
 }
 
-/// Opens the connection that writes, making the file if there is none.
+/// Opens the connection that writes, making the file if there is none. The file stays as it is: see [`durable`].
 pub(crate) fn writer(options: &Options) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(&options.path, flags)?;
     tune(&db, options, options.cache_kib.saturating_mul(4))?;
+    Ok(db)
+}
+
+/// Makes commits durable and lets readers work beside them. The file remembers the second, so it must be ours.
+pub(crate) fn durable(db: &Connection) -> rusqlite::Result<()> {
     db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     // FULL: a commit that was answered survives a power cut. The writer makes checkpoints itself, behind its answers.
     db.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;",
-    )?;
-    Ok(db)
+    )
 }
 
 /// A connection on any file, for looking at it and copying it.

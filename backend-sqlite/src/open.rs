@@ -26,6 +26,8 @@ impl SqliteStore {
         create(&path)?;
         let sql = |error| OpenError::sql(&path, error);
         let mut db = connection::writer(&options).map_err(sql)?;
+        migrate::check(&db, &path)?;
+        connection::durable(&db).map_err(sql)?;
         migrate::migrate(&mut db, &path)?;
         let readers = Readers::open(&options).map_err(sql)?;
         let catalogue = Arc::new(Catalogue::new(options.search_from));
