@@ -1,8 +1,9 @@
 //! `[log]`: how much is told, and in which form.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::values;
 
@@ -45,8 +46,13 @@ impl Default for LogSettings {
 impl LogSettings {
     /// What is told.
     pub fn filter(&self) -> anyhow::Result<EnvFilter> {
-        EnvFilter::try_new(&self.level)
-            .with_context(|| format!("log.level = {:?} is no level; use error, warn, info, debug or trace", self.level))
+        let wrong = || format!("log.level = {:?} is no level; use error, warn, info, debug or trace", self.level);
+        // A word alone would be read as the name of a module of which everything is told.
+        let known = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
+        if !self.level.split(',').map(str::trim).all(known) {
+            bail!(wrong());
+        }
+        EnvFilter::try_new(&self.level).with_context(wrong)
     }
 
     /// Checks the level.
