@@ -208,6 +208,7 @@ impl Server {
             None => None,
         };
         let listeners = std::mem::take(&mut self.listeners);
+        let doors = listen::doors(&listeners)?;
         let scim = listen::scim(&self.app, &self.settings.limits, listeners, config)?;
         let mut handles = vec![scim.handle()];
         let mut metrics = None;
@@ -239,7 +240,7 @@ impl Server {
             }
         }
         tracing::info!("stopping: no new connections, finishing what was accepted");
-        listen::stop(&self.app, &handles).await;
+        listen::stop(&self.app, doors, &handles).await;
         running.await??;
         if let Some(metrics) = metrics {
             metrics.await??;

@@ -21,6 +21,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const STOPPING: u64 = 20;
 /// While it still listens, so that load balancers and clients with open connections learn that it will stop.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// For connections that stand already to reach a worker, and for their requests to be read.
+const HANDOVER: Duration = Duration::from_millis(100);
 
 /// Listens on each address. `setting` names it in errors.
 pub fn bind(setting: &str, addresses: &[SocketAddr]) -> Result<Vec<TcpListener>> {
@@ -87,13 +89,44 @@ pub fn metrics(app: &Arc<App>, listeners: Vec<TcpListener>) -> Result<Running> {
     Ok(server.run())
 }
 
-/// Tells everybody that the end is near, then finishes what was accepted.
-pub async fn stop(app: &App, servers: &[ServerHandle]) {
+/// Second handles on the listening sockets, for [`stop`].
+pub fn doors(listeners: &[TcpListener]) -> std::io::Result<Vec<Socket>> {
+    listeners.iter().map(|listener| listener.try_clone().map(Socket::from)).collect()
+}
+
+/// Tells everybody that the end is near, lets nobody new in, then finishes what was accepted. A listening socket that
+/// is simply closed resets the connections in its queue, whose clients have sent their requests already.
+pub async fn stop(app: &App, doors: Vec<Socket>, servers: &[ServerHandle]) {
     app.draining.store(true, Ordering::Relaxed);
     tokio::time::sleep(FAREWELL).await;
+    for door in &doors {
+        if let Err(error) = shut(door) {
+            tracing::debug!(%error, "new connections cannot be turned away; they are cut off");
+        }
+    }
+    // The sockets close with their last handle.
+    drop(doors);
+    tokio::time::sleep(HANDOVER).await;
+    for server in servers {
+        server.pause().await;
+    }
+    tokio::time::sleep(HANDOVER).await;
     for server in servers {
         server.stop(true).await;
     }
+}
+
+/// Newcomers knock in vain until the socket is closed; those in its queue are still taken.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn shut(door: &Socket) -> std::io::Result<()> {
+    /// The instruction `BPF_RET | BPF_K`: here, to keep 0 bytes of every packet.
+    const RETURN: u16 = 0x06;
+    door.attach_filter(&[socket2::SockFilter::new(RETURN, 0, 0, 0)])
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn shut(_door: &Socket) -> std::io::Result<()> {
+    Ok(())
 }
 
 fn workers() -> usize {
