@@ -29,7 +29,7 @@ pub struct Response {
 /// Open connections, by `host:port`.
 #[derive(Debug, Default)]
 pub struct Client {
-    idle: Mutex<HashMap<String, Vec<TcpStream>>>,
+    idle: Mutex<HashMap<String, Vec<Connection>>>,
 }
 
 impl Client {
@@ -38,72 +38,98 @@ impl Client {
     pub fn send(&self, method: &str, url: &str, headers: &[(String, String)], body: &[u8]) -> Result<Response> {
         let rest = url.strip_prefix("http://").context("the suite speaks plain HTTP; put a TLS proxy before others")?;
         let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let target = if target.is_empty() { "/" } else { target };
-
-        let mut request = format!("{method} {target} HTTP/1.1\r\nHost: {authority}\r\n").into_bytes();
-        for (name, value) in headers {
-            request.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
-        }
-        if !body.is_empty() || matches!(method, "POST" | "PUT" | "PATCH") {
-            request.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
-        }
-        request.extend_from_slice(b"\r\n");
-        request.extend_from_slice(body);
-
-        if let Some(stream) = self.take(authority)
-            && let Ok(response) = self.exchange(authority, stream, method, &request)
+        let request = request(method, authority, if target.is_empty() { "/" } else { target }, headers, body);
+        if let Some(connection) = self.take(authority)
+            && let Ok(response) = self.exchange(authority, connection, method, &request)
         {
             return Ok(response);
         }
-        let stream = TcpStream::connect(authority).with_context(|| format!("cannot connect to {authority}"))?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        self.exchange(authority, stream, method, &request)
+        self.exchange(authority, Connection::open(authority)?, method, &request)
     }
 
-    fn exchange(&self, authority: &str, mut stream: TcpStream, method: &str, request: &[u8]) -> Result<Response> {
+    fn exchange(&self, authority: &str, mut connection: Connection, method: &str, request: &[u8]) -> Result<Response> {
         // A server that refuses a body early may close while we still write; its answer counts all the same.
-        let written = stream.write_all(request);
-        let mut reader = Reader { stream: &mut stream, buffer: Vec::new(), at: 0 };
-        let (response, reusable) = match reader.response(method) {
-            Ok(read) => read,
+        let written = connection.write(request);
+        let response = match connection.response(method) {
+            Ok(response) => response,
             Err(error) => {
                 written.context("the server closed the connection while the request was sent")?;
                 return Err(error);
             }
         };
-        if reusable && written.is_ok() {
-            self.keep(authority, stream);
+        if connection.reusable && written.is_ok() {
+            self.keep(authority, connection);
         }
         Ok(response)
     }
 
-    fn take(&self, authority: &str) -> Option<TcpStream> {
+    fn take(&self, authority: &str) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         idle.get_mut(authority).and_then(Vec::pop)
     }
 
-    fn keep(&self, authority: &str, stream: TcpStream) {
+    fn keep(&self, authority: &str, connection: Connection) {
         let mut idle = self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        idle.entry(authority.to_owned()).or_default().push(stream);
+        idle.entry(authority.to_owned()).or_default().push(connection);
     }
 }
 
-struct Reader<'a> {
-    stream: &'a mut TcpStream,
-    buffer: Vec<u8>,
-    at: usize,
+/// The bytes of a request. A body is announced where there is one, and where the method wants one.
+pub fn request(method: &str, authority: &str, target: &str, headers: &[(String, String)], body: &[u8]) -> Vec<u8> {
+    let mut request = format!("{method} {target} HTTP/1.1\r\nHost: {authority}\r\n").into_bytes();
+    for (name, value) in headers {
+        request.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+    }
+    if !body.is_empty() || matches!(method, "POST" | "PUT" | "PATCH") {
+        request.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
+    }
+    request.extend_from_slice(b"\r\n");
+    request.extend_from_slice(body);
+    request
 }
 
-impl Reader<'_> {
-    fn response(&mut self, method: &str) -> Result<(Response, bool)> {
+/// One connection, for who wants to say when which bytes go.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    at: usize,
+    reusable: bool,
+}
+
+impl Connection {
+    /// Connects to `host:port`.
+    pub fn open(authority: &str) -> Result<Connection> {
+        let stream = TcpStream::connect(authority).with_context(|| format!("cannot connect to {authority}"))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Connection { stream, buffer: Vec::new(), at: 0, reusable: true })
+    }
+
+    /// Sends these bytes as they are.
+    pub fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// The socket, to set it up or to close half of it.
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// May another request follow?
+    pub fn reusable(&self) -> bool {
+        self.reusable
+    }
+
+    /// Reads the answer to a request of this method.
+    pub fn response(&mut self, method: &str) -> Result<Response> {
         loop {
             let (status, headers) = self.head()?;
             if (100..200).contains(&status) {
                 continue;
             }
             let header = |name: &str| headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
-            let mut reusable = !header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+            self.reusable = !header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
             let body = if method == "HEAD" || status == 204 || status == 304 {
                 Vec::new()
             } else if header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
@@ -112,10 +138,13 @@ impl Reader<'_> {
                 let length = length.parse().with_context(|| format!("Content-Length is {length:?}"))?;
                 self.exactly(length)?
             } else {
-                reusable = false;
+                self.reusable = false;
                 self.rest()?
             };
-            return Ok((Response { status, headers, body }, reusable));
+            // What was read ahead belongs to the next answer.
+            self.buffer.drain(..self.at);
+            self.at = 0;
+            return Ok(Response { status, headers, body });
         }
     }
 
