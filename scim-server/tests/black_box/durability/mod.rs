@@ -1,0 +1,163 @@
+//! What was acknowledged is there, and nothing is there by halves, however the process ends.
+
+mod worker;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use conformance_tests::http::Connection;
+use conformance_tests::session::{unique, user};
+use serde_json::json;
+
+use crate::support::{Chance, Program, Server, TOKEN, raw_json, wait_until};
+
+use worker::Worker;
+
+const ROUNDS: usize = 20;
+const WRITES: usize = 10_000;
+const WORKERS: usize = 8;
+/// Promised from the start of a process to its first 200 on `/readyz`.
+const READY: Duration = Duration::from_secs(2);
+
+/// 7644-3.1: an answer of 2xx means done; threats F04, F10.
+#[test]
+fn no_acknowledged_write_is_lost_and_none_is_half_applied_by_kill_9() {
+    let mut chance = Chance::new();
+    let mut server = Server::start();
+    let mut workers: Vec<_> = (0..WORKERS).map(|number| Worker::new(number, chance.below(1 << 30))).collect();
+    let mut before = 0;
+    let acknowledged = AtomicUsize::new(0);
+    for round in 1..=ROUNDS {
+        // At a random moment in each twentieth of the writes.
+        let target = (round - 1) * WRITES / ROUNDS + chance.below(WRITES / ROUNDS);
+        let target = if round == ROUNDS { WRITES } else { target.max(before) };
+        let pause = Duration::from_micros(chance.below(3_000) as u64);
+        let session = server.session();
+        thread::scope(|scope| {
+            for worker in &mut workers {
+                let (session, acknowledged) = (&session, &acknowledged);
+                scope.spawn(move || worker.write_until_cut_off(session, acknowledged));
+            }
+            wait_until(Duration::from_secs(60), "so many writes", || acknowledged.load(Ordering::Relaxed) >= target);
+            thread::sleep(pause);
+            server.kill();
+        });
+        before = acknowledged.load(Ordering::Relaxed);
+        let took = server.restart();
+        assert!(took < READY, "round {round}: ready only after {took:?}");
+        worker::compare(&server.session(), &mut workers, round);
+    }
+    assert!(before >= WRITES, "{before}");
+    server.stop();
+}
+
+/// The first start makes a tenant and a token; cut off anywhere, the next start makes what is missing.
+#[test]
+fn kill_9_during_the_first_start_leaves_a_store_that_starts() {
+    let mut chance = Chance::new();
+    for _ in 0..12 {
+        let folder = tempfile::tempdir().unwrap();
+        let program = Program::new(folder.path());
+        for _ in 0..3 {
+            let mut child = program
+                .command(&["serve"])
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            thread::sleep(Duration::from_micros(chance.below(60_000) as u64));
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        let listed = program.run(&["tenant", "list", "--format", "json"]);
+        assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+        let database = program.database();
+        let server = Server::of(|fresh| fresh.with("SCIM__STORE__SQLITE__PATH", database.to_str().unwrap()));
+        server.session().user(json!({})).unwrap();
+    }
+}
+
+#[test]
+fn sigterm_under_load_drops_nothing_that_was_accepted() {
+    let mut chance = Chance::new();
+    let mut server = Server::start();
+    for _ in 0..3 {
+        let session = server.session();
+        let refused = AtomicBool::new(false);
+        let made: Vec<String> = thread::scope(|scope| {
+            let writers: Vec<_> = (0..8).map(|_| scope.spawn(|| create_until_refused(&session, &refused))).collect();
+            let slow = scope.spawn(|| slow_body(&session));
+            thread::sleep(Duration::from_millis(200 + chance.below(300) as u64));
+            server.stop();
+            refused.store(true, Ordering::Relaxed);
+            let mut made: Vec<_> = writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect();
+            made.push(slow.join().unwrap());
+            made
+        });
+        assert!(made.len() > 50, "too few to tell: {}", made.len());
+        server.restart();
+        let session = server.session();
+        for id in &made {
+            session.get(&format!("/Users/{id}?attributes=id")).unwrap().is(200).unwrap();
+        }
+    }
+}
+
+/// Creates users, one after another, until no new connection is taken. Every request that went out whole is answered.
+fn create_until_refused(session: &conformance_tests::session::Session, ended: &AtomicBool) -> Vec<String> {
+    let mut made = Vec::new();
+    while let Ok(mut connection) = Connection::open(crate::support::authority(session)) {
+        loop {
+            let request = raw_json(session, "POST", "/Users", &[], &user(json!({"userName": unique("term")})));
+            if connection.write(&request).is_err() {
+                break;
+            }
+            let answer = connection.response("POST").unwrap_or_else(|error| {
+                panic!("a request was taken and not answered (ended: {}): {error:#}", ended.load(Ordering::Relaxed))
+            });
+            assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
+            let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+            made.push(body["id"].as_str().unwrap().to_owned());
+            if !connection.reusable() {
+                break;
+            }
+        }
+    }
+    made
+}
+
+/// Begins a request before the end is announced, and completes it after.
+fn slow_body(session: &conformance_tests::session::Session) -> String {
+    let request = raw_json(session, "POST", "/Users", &[], &user(json!({"userName": unique("slow")})));
+    let mut connection = Connection::open(crate::support::authority(session)).unwrap();
+    connection.write(&request[..request.len() - 20]).unwrap();
+    thread::sleep(Duration::from_millis(1_500));
+    connection.write(&request[request.len() - 20..]).unwrap();
+    let answer = connection.response("POST").unwrap();
+    assert_eq!(answer.status, 201);
+    assert!(!connection.reusable(), "the client is told that the connection ends");
+    serde_json::from_slice::<serde_json::Value>(&answer.body).unwrap()["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn while_it_stops_it_says_that_it_is_not_ready() {
+    let mut server = Server::start();
+    assert_eq!(server.probe("/readyz"), Some(200));
+    server.signal("TERM");
+    wait_until(Duration::from_secs(2), "not ready", || server.probe("/readyz") != Some(200));
+    assert!(server.ended().success());
+    assert_eq!(server.probe("/readyz"), None);
+}
+
+/// `TOKEN` is kept as a hash: what a restart reads is enough to know it again (threats E02, E04).
+#[test]
+fn tokens_outlive_the_process() {
+    let mut server = Server::start();
+    let id = server.session().user(json!({})).unwrap().id().unwrap().to_owned();
+    server.stop();
+    server.restart();
+    server.session().get(&format!("/Users/{id}")).unwrap().is(200).unwrap();
+    let other = server.session().with_token(&format!("{TOKEN}x"));
+    other.get("/Users").unwrap().fails(401, "").unwrap();
+}
