@@ -4,6 +4,7 @@
 
 mod auth;
 mod command_line;
+mod embedding;
 mod http;
 mod readme;
 mod schema_change;

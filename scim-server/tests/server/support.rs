@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use scim_server::{Server, Settings, Sources, Stopper};
+use scim_server::{Builder, Server, Settings, Sources, Stopper};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -38,13 +38,17 @@ impl Running {
 
     /// The same, with files put in place first.
     pub fn prepared(settings: &str, prepare: impl FnOnce(&Path)) -> Running {
+        Running::built(Server::builder(), settings, prepare)
+    }
+
+    /// The same, by a builder of the test's own.
+    pub fn built(builder: Builder, settings: &str, prepare: impl FnOnce(&Path)) -> Running {
         let directory = tempfile::tempdir().unwrap();
         prepare(directory.path());
         let config = write_config(directory.path(), settings);
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let builder = Server::builder();
                 let sources = Sources { file: Some(config), environment: Some(HashMap::new()) };
                 let settings = Settings::load(&sources, builder.backends())?;
                 let server = builder.open(settings, sources).await?;
