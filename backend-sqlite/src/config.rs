@@ -43,7 +43,7 @@ impl Options {
             queue: 4_096,
             exclusive: false,
             cache_kib: 4_096,
-            mmap: 128 << 20,
+            mmap: 1 << 30,
             busy: Duration::from_secs(5),
         }
     }

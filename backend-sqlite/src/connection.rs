@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -22,6 +22,17 @@ pub(crate) struct Reader {
     /// What the functions in the statement under way refer to.
     pub slot: Slot,
     pub watch: Watch,
+    /// The state of the database that is open.
+    state: Option<State>,
+}
+
+/// A state of the database, from a reader's first look at it on.
+#[derive(Debug)]
+struct State {
+    /// Not younger than it is.
+    since: Instant,
+    /// Transactions committed in this process when it was opened.
+    commits: u64,
 }
 
 /// When a statement is stopped.
@@ -55,32 +66,6 @@ impl Watch {
     }
 }
 
-/// One state of the database, for several statements.
-pub(crate) struct Snapshot<'a>(&'a Connection);
-
-impl<'a> Snapshot<'a> {
-    /// From the first statement on, until it is dropped. Its own statements are kept prepared, unlike a transaction's.
-    pub(crate) fn of(db: &'a Connection) -> rusqlite::Result<Self> {
-        db.prepare_cached("BEGIN")?.execute([])?;
-        Ok(Snapshot(db))
-    }
-}
-
-impl Drop for Snapshot<'_> {
-    fn drop(&mut self) {
-        // A statement that was stopped may have ended it; what only reads has nothing to lose.
-        let _ended = self.0.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
-    }
-}
-
-impl std::ops::Deref for Snapshot<'_> {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        self.0
-    }
-}
-
 impl Reader {
     /// Opens a connection that only reads. The writer must be open: it makes the files that readers share.
     pub(crate) fn open(options: &Options) -> rusqlite::Result<Reader> {
@@ -92,7 +77,41 @@ impl Reader {
         let watch = Watch::default();
         let own = watch.clone();
         db.progress_handler(STEPS, Some(move || own.stop()))?;
-        Ok(Reader { db, slot, watch })
+        Ok(Reader { db, slot, watch, state: None })
+    }
+
+    /// Opens the last state of the database for what follows, or goes on in the one that is open where there have been
+    /// no more commits than these and it is not older than this. Tells whether a state was opened.
+    pub(crate) fn enter(&mut self, commits: u64, kept: Duration) -> rusqlite::Result<bool> {
+        let now = Instant::now();
+        if let Some(state) = &self.state
+            && state.commits == commits
+            && now.duration_since(state.since) < kept
+        {
+            return Ok(false);
+        }
+        self.leave()?;
+        self.db.prepare_cached("BEGIN")?.execute([])?;
+        self.state = Some(State { since: now, commits });
+        Ok(true)
+    }
+
+    /// Closes the state that is open.
+    pub(crate) fn leave(&mut self) -> rusqlite::Result<()> {
+        self.state = None;
+        if !self.db.is_autocommit() {
+            self.db.prepare_cached("COMMIT")?.execute([])?;
+        }
+        Ok(())
+    }
+
+    /// Closes the state that is open, if it is older than this; tells whether one is still open.
+    pub(crate) fn leave_older(&mut self, kept: Duration) -> bool {
+        if self.state.as_ref().is_some_and(|state| state.since.elapsed() >= kept) {
+            // One that cannot be closed now is closed before the next is opened.
+            return self.leave().is_err();
+        }
+        self.state.is_some()
     }
 }
 

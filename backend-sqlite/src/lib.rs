@@ -1,6 +1,6 @@
 //! SCIM resources, tenants and credentials in one SQLite file.
 //!
-//! `config` how it is opened · `open` and `migrate` the file and its layout · `connection`, `readers`, `writer` who runs
+//! `config` how it is opened · `open` and `migrate` the file and its layout · `connection`, `inline`, `readers`, `writer` who runs
 //! what where · `writing`, `commit`, `links` one mutation · `index`, `pick`, `prepare`, `reindex` the indexed values ·
 //! `compile`, `drive`, `query`, `scan`, `functions` filters and lists · `read` known resources · `changelog`, `control`,
 //! `backup` the rest.
@@ -21,6 +21,7 @@ mod drive;
 mod error;
 mod functions;
 mod index;
+mod inline;
 mod links;
 mod migrate;
 mod open;

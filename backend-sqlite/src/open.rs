@@ -9,6 +9,7 @@ use scim_core::store::{Capabilities, IdsFrom, Lock, Secrets, Unique, Versions, W
 use crate::config::Options;
 use crate::error::{BACKEND, OpenError};
 use crate::index::Catalogue;
+use crate::inline::Inline;
 use crate::readers::Readers;
 use crate::writer::Writer;
 use crate::{SqliteStore, connection, migrate};
@@ -29,9 +30,10 @@ impl SqliteStore {
         migrate::check(&db, &path)?;
         connection::durable(&db).map_err(sql)?;
         migrate::migrate(&mut db, &path)?;
-        let readers = Readers::open(&options).map_err(sql)?;
+        let inline = Inline::open(&options).map_err(sql)?;
+        let readers = Readers::open(&options, inline.clone()).map_err(sql)?;
         let catalogue = Arc::new(Catalogue::new(options.search_from));
-        let writer = Writer::start(db, catalogue.clone(), options.queue)?;
+        let writer = Writer::start(db, catalogue.clone(), inline, options.queue)?;
         Ok(SqliteStore {
             capabilities: Capabilities {
                 name: BACKEND,

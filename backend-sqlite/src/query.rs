@@ -15,7 +15,7 @@ use serde_json::Map;
 use crate::binds::Binds;
 use crate::collect::{Collector, MOST};
 use crate::compile::Compiler;
-use crate::connection::{Reader, Snapshot};
+use crate::connection::Reader;
 use crate::drive::Drive;
 use crate::error::Inner;
 use crate::index::{Catalogue, Extent};
@@ -83,24 +83,23 @@ pub(crate) struct Plan<'a> {
 
 impl Ask {
     fn answer(&self, reader: &mut Reader, brief: bool) -> Inner<Answer> {
-        // Every statement sees the same state.
-        let snapshot = Snapshot::of(&reader.db)?;
+        let db = &reader.db;
         let mut plans = Vec::new();
         for source in &self.query.from {
-            match self.plan(&snapshot, source)? {
+            match self.plan(db, source)? {
                 Some(plan) => plans.push(plan),
                 None => return Ok(Answer::Page(None)),
             }
         }
         let long_links = brief.then_some(FEW_LINKS);
         let answer = if let [plan] = plans.as_mut_slice()
-            && let Some(found) = self.in_order(&snapshot, plan, long_links)?
+            && let Some(found) = self.in_order(db, plan, long_links)?
         {
             found
         } else if brief && !plans.iter().all(Plan::is_short) {
             Answer::Long
         } else {
-            self.collected(&snapshot, reader, &mut plans, long_links)?
+            self.collected(db, reader, &mut plans, long_links)?
         };
         Ok(answer)
     }

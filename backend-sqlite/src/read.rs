@@ -10,7 +10,6 @@ use scim_core::query::{LinkSelect, Select};
 use scim_core::schema::Kind;
 use scim_core::store::{Key, Link, Links, Record, ResourceId, Version};
 
-use crate::connection::Snapshot;
 use crate::error::Inner;
 use crate::links::array;
 
@@ -46,14 +45,9 @@ pub(crate) fn records(
     select: &Select,
     most: Option<u32>,
 ) -> Inner<Option<Vec<Record>>> {
-    if let ([id], []) = (ids, select.links.as_slice()) {
-        return Ok(Some(one(db, tenant, kind, id, select)?.into_iter().collect()));
-    }
-    // What is read in several statements is read of one state.
-    let snapshot = Snapshot::of(db)?;
-    let mut records = rows(&snapshot, tenant, kind, ids, select)?;
+    let mut records = rows(db, tenant, kind, ids, select)?;
     for record in &mut records {
-        match links_of(&snapshot, tenant, &record.key, select, most)? {
+        match links_of(db, tenant, &record.key, select, most)? {
             Some(links) => record.links = links,
             None => return Ok(None),
         }

@@ -1,11 +1,10 @@
 //! The connections that read. Short work runs where it is called, on a connection borrowed for that moment; long work
 //! runs on threads of its own (`docs/decisions/0002-inline-reads.md`).
 
-use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
 use scim_core::store::{Result, Retry, StoreError, StoreErrorKind};
@@ -13,10 +12,8 @@ use scim_core::store::{Result, Retry, StoreError, StoreErrorKind};
 use crate::config::Options;
 use crate::connection::{Bounds, Reader};
 use crate::error::{BACKEND, Inner, closed};
+use crate::inline::Inline;
 use crate::queue::Queue;
-
-/// Connections for short reads: more callers than these at one moment wait for microseconds.
-const INLINE: usize = 4;
 
 /// How long work may hold a calling thread, in looks at the watch of a thousand machine steps: a millisecond or two.
 const SHORT: u32 = 24;
@@ -24,7 +21,7 @@ const SHORT: u32 = 24;
 type Job = Box<dyn FnOnce(&mut Reader) + Send>;
 
 pub(crate) struct Readers {
-    inline: Vec<Mutex<Reader>>,
+    inline: Arc<Inline>,
     queue: Arc<Queue<Job>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -39,8 +36,7 @@ impl Drop for Waiting {
 }
 
 impl Readers {
-    pub(crate) fn open(options: &Options) -> rusqlite::Result<Readers> {
-        let inline = (0..INLINE).map(|_| Reader::open(options).map(Mutex::new)).collect::<rusqlite::Result<_>>()?;
+    pub(crate) fn open(options: &Options, inline: Arc<Inline>) -> rusqlite::Result<Readers> {
         let queue = Arc::new(Queue::<Job>::new(options.queue));
         let mut threads = Vec::new();
         for number in 0..options.readers.max(1) {
@@ -56,28 +52,9 @@ impl Readers {
         Ok(Readers { inline, queue, threads })
     }
 
-    /// Runs work that reads a known few rows, here and now.
+    /// Runs work that reads a known few rows, here and now, all of it in one state of the database.
     pub(crate) fn here<T>(&self, work: impl FnOnce(&mut Reader) -> Inner<T>) -> Inner<T> {
-        thread_local! { static OWN: Cell<Option<usize>> = const { Cell::new(None) } }
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        // Each thread has a connection it tries first, whose caches then hold what that thread reads.
-        let own = OWN.get().unwrap_or_else(|| {
-            let own = NEXT.fetch_add(1, Ordering::Relaxed);
-            OWN.set(Some(own));
-            own
-        });
-        let start = own % self.inline.len().max(1);
-        for place in self.inline.iter().cycle().skip(start).take(self.inline.len()) {
-            match place.try_lock() {
-                Ok(mut reader) => return work(&mut reader),
-                Err(TryLockError::Poisoned(poisoned)) => return work(&mut poisoned.into_inner()),
-                Err(TryLockError::WouldBlock) => {}
-            }
-        }
-        match self.inline.get(start) {
-            Some(place) => work(&mut place.lock().unwrap_or_else(PoisonError::into_inner)),
-            None => Err(closed("read").into()),
-        }
+        self.inline.run(work)
     }
 
     /// Runs work here and now as long as it is short; None where it was not.
@@ -109,7 +86,7 @@ impl Readers {
                 return;
             }
             reader.watch.set(Bounds { looks: None, deadline, dropped: Some(dropped) });
-            let done = work(reader);
+            let done = whole(reader, work);
             reader.watch.set(Bounds::default());
             // Nobody waits any more: nothing is lost.
             let _gone = answer.send(done);
@@ -125,6 +102,14 @@ impl Readers {
             Err(_) => Err(closed(operation)),
         }
     }
+}
+
+/// Runs work in a state of the database that is opened for it and closed behind it.
+fn whole<T>(reader: &mut Reader, work: impl FnOnce(&mut Reader) -> Inner<T>) -> Inner<T> {
+    reader.enter(0, Duration::ZERO)?;
+    let done = work(reader);
+    reader.leave()?;
+    done
 }
 
 impl Drop for Readers {

@@ -12,7 +12,7 @@ use scim_core::store::{BoxStream, Pushdown, Record, ResourceId, Result, Scan, Sc
 use crate::SqliteStore;
 use crate::binds::Binds;
 use crate::compile::Compiler;
-use crate::connection::{Reader, Snapshot};
+use crate::connection::Reader;
 use crate::error::{Fault, Inner};
 use crate::index::Catalogue;
 use crate::links::array;
@@ -76,18 +76,18 @@ impl SqliteStore {
 impl Scanning {
     /// The next piece, and where it ends; None at the end of all.
     fn piece(&self, reader: &mut Reader, stand: Stand) -> Inner<(Vec<Record>, Option<Stand>)> {
-        let snapshot = Snapshot::of(&reader.db)?;
+        let db = &reader.db;
         let kind = &self.scan.kind;
         let mut binds = Binds::new(self.tenant.as_str());
         let mark = binds.bind(kind.as_str().to_owned());
         let rt = self.types.as_ref().and_then(|types| types.iter().find(|rt| rt.kind == *kind));
         let compiler = Compiler { kind, kind_mark: &mark, rt: rt.map(AsRef::as_ref) };
         if let (Stand::Start, Some(filter)) = (&stand, &self.scan.filter) {
-            let extent = self.catalogue.extent(&snapshot, self.tenant.as_str(), kind.as_str())?;
+            let extent = self.catalogue.extent(db, self.tenant.as_str(), kind.as_str())?;
             let indexes = extent.map(|extent| extent.indexes).unwrap_or_default();
             if let Some(drive) = compiler.drive(filter, &indexes, &mut binds) {
                 let mut ids = VecDeque::new();
-                binds.each(&snapshot, &drive.ids, |row| {
+                binds.each(db, &drive.ids, |row| {
                     ids.push_back(ResourceId::new(row.get_ref(0)?.as_str()?));
                     Ok(())
                 })?;
@@ -118,7 +118,7 @@ impl Scanning {
                      ORDER BY id LIMIT 1 OFFSET {}",
                     PIECE - 1
                 );
-                binds.each(&snapshot, &sql, |row| {
+                binds.each(db, &sql, |row| {
                     last = row.get(0)?;
                     Ok(())
                 })?;
@@ -127,7 +127,7 @@ impl Scanning {
                     "SELECT {columns} FROM resource r INDEXED BY sqlite_autoindex_resource_1 \
                      WHERE r.tenant = ?1 AND r.kind = {mark} AND r.id > {from} {upto} AND {condition}"
                 );
-                binds.each(&snapshot, &sql, &mut keep)?;
+                binds.each(db, &sql, &mut keep)?;
                 last.map(|id| Stand::Behind(ResourceId::new(&id)))
             }
             Stand::Before(ids) => {
@@ -138,7 +138,7 @@ impl Scanning {
                      ON r.tenant = ?1 AND r.kind = {mark} AND r.id = ids.value WHERE {condition}",
                     binds.values.len() + 1
                 );
-                let mut statement = snapshot.prepare_cached(&sql)?;
+                let mut statement = db.prepare_cached(&sql)?;
                 binds.apply(&mut statement)?;
                 let place = binds.values.len() + 1;
                 statement.raw_bind_parameter(place, array(ids.iter().map(ResourceId::as_str)))?;
@@ -151,7 +151,7 @@ impl Scanning {
         };
         reader.slot.set(Vec::new());
         for record in &mut records {
-            let links = read::links_of(&snapshot, self.tenant.as_str(), &record.key, &self.scan.select, None)?;
+            let links = read::links_of(db, self.tenant.as_str(), &record.key, &self.scan.select, None)?;
             record.links = links.unwrap_or_default();
         }
         Ok((records, next))

@@ -11,6 +11,7 @@ use scim_core::store::{Result, StoreError, StoreErrorKind};
 
 use crate::error::{BACKEND, Fault, Inner, OpenError, closed};
 use crate::index::Catalogue;
+use crate::inline::Inline;
 use crate::queue::Queue;
 use crate::writing::Writing;
 
@@ -44,6 +45,7 @@ impl Writer {
     pub(crate) fn start(
         mut db: Connection,
         catalogue: Arc<Catalogue>,
+        inline: Arc<Inline>,
         queue: usize,
     ) -> std::result::Result<Writer, OpenError> {
         let queue = Arc::new(Queue::<Box<dyn Task>>::new(queue));
@@ -58,7 +60,7 @@ impl Writer {
         .map_err(|error| OpenError::sql(path.as_ref(), error))?;
         let thread = std::thread::Builder::new()
             .name("sqlite-write".into())
-            .spawn(move || Loop { db, catalogue: &catalogue, pages, checkpointed: 0 }.run(&own))
+            .spawn(move || Loop { db, catalogue: &catalogue, inline: &inline, pages, checkpointed: 0 }.run(&own))
             .map_err(|error| OpenError::io(path.as_ref(), error))?;
         Ok(Writer { queue, thread: Mutex::new(Some(thread)) })
     }
@@ -128,6 +130,8 @@ pub(crate) fn lost(operation: &'static str, why: &str) -> StoreError {
 struct Loop<'a> {
     db: Connection,
     catalogue: &'a Catalogue,
+    /// Who must learn of commits.
+    inline: &'a Inline,
     /// In the write-ahead log, at the last commit.
     pages: Arc<AtomicI32>,
     /// How many there were when it was last copied back.
@@ -140,6 +144,7 @@ impl Loop<'_> {
             let mut group = Vec::new();
             let settled = self.transaction(first, queue, &mut group);
             let settled = settled.map_err(|fault| fault.during("commit").to_string());
+            self.inline.committed();
             for task in group {
                 task.finish(settled.as_ref().map(|_| ()).map_err(String::as_str));
             }
@@ -207,6 +212,7 @@ impl Loop<'_> {
             writing.settle()?;
             Ok(transaction.commit()?)
         });
+        self.inline.committed();
         if let Err(fault) = made {
             self.catalogue.forget();
             tracing::warn!(tenant, kind, why = %fault.during("index"), "no substring index yet; fragments are looked for by scanning");
@@ -225,6 +231,8 @@ impl Loop<'_> {
             if let Err(error) = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
                 tracing::warn!(%error, "the write-ahead log could not be copied into the database");
             }
+            // States opened from here on need nothing of the log: it can start anew.
+            self.inline.leave();
         }
     }
 }

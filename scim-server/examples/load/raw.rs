@@ -61,7 +61,7 @@ impl Raw {
             "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -16384;
              PRAGMA temp_store = MEMORY;",
         )?;
-        db.query_row("PRAGMA mmap_size = 134217728", [], |_| Ok(()))?;
+        db.query_row("PRAGMA mmap_size = 1073741824", [], |_| Ok(()))?;
         db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let mut statement =
             db.prepare("SELECT attr, via, path, rule FROM indexed WHERE tenant = ?1 AND kind = 'User'")?;

@@ -1,0 +1,154 @@
+//! The connections for short reads, and the states of the database that they keep open between two reads.
+//!
+//! Opening a state costs several system calls, more than what most reads do in it. So a connection goes on in the state
+//! that it has open as long as this is certainly the last one: no transaction has been committed in this process since,
+//! and it is younger than [`KEPT`]. Other processes wait that long after a commit of their own before they answer
+//! ([`Inline::committed`]), so whatever was answered anywhere is seen by every read that begins after it.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::thread::{JoinHandle, Thread};
+use std::time::Duration;
+
+use crate::config::Options;
+use crate::connection::Reader;
+use crate::error::{Inner, closed};
+
+/// Connections for short reads: more callers than these at one moment wait for microseconds.
+const PLACES: usize = 4;
+
+/// How long a state is read from, where nobody in this process commits.
+const KEPT: Duration = Duration::from_millis(1);
+
+/// Between two looks for states that nobody reads from any more.
+const REST: Duration = Duration::from_millis(20);
+
+pub(crate) struct Inline {
+    places: Vec<Mutex<Reader>>,
+    /// Transactions committed in this process.
+    commits: AtomicU64,
+    /// Others may serve the file too: no state is kept, and commits wait.
+    beside: bool,
+    rest: Rest,
+}
+
+/// The thread that closes states which nobody reads from any more: they would keep the log from starting anew.
+struct Rest {
+    /// May some state be open?
+    open: Arc<AtomicBool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    wake: Mutex<Option<Thread>>,
+}
+
+impl Inline {
+    pub(crate) fn open(options: &Options) -> rusqlite::Result<Arc<Inline>> {
+        let places = (0..PLACES).map(|_| Reader::open(options).map(Mutex::new)).collect::<rusqlite::Result<_>>()?;
+        let rest = Rest { open: Arc::default(), thread: Mutex::default(), wake: Mutex::default() };
+        let inline = Arc::new(Inline { places, commits: AtomicU64::new(0), beside: !options.exclusive, rest });
+        if options.exclusive {
+            let (own, open) = (Arc::downgrade(&inline), inline.rest.open.clone());
+            let thread =
+                std::thread::Builder::new().name("sqlite-rest".into()).spawn(move || close_unused(&own, &open));
+            let thread = thread.map_err(|_| rusqlite::Error::InvalidQuery)?;
+            *held(&inline.rest.wake) = Some(thread.thread().clone());
+            *held(&inline.rest.thread) = Some(thread);
+        }
+        Ok(inline)
+    }
+
+    /// Runs work that reads a known few rows, here and now, all of it in one state of the database.
+    pub(crate) fn run<T>(&self, work: impl FnOnce(&mut Reader) -> Inner<T>) -> Inner<T> {
+        thread_local! { static OWN: Cell<Option<usize>> = const { Cell::new(None) } }
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        // Each thread has a connection it tries first, whose caches then hold what that thread reads.
+        let own = OWN.get().unwrap_or_else(|| {
+            let own = NEXT.fetch_add(1, Ordering::Relaxed);
+            OWN.set(Some(own));
+            own
+        });
+        let start = own % self.places.len().max(1);
+        for place in self.places.iter().cycle().skip(start).take(self.places.len()) {
+            match place.try_lock() {
+                Ok(mut reader) => return self.with(&mut reader, work),
+                Err(TryLockError::Poisoned(poisoned)) => return self.with(&mut poisoned.into_inner(), work),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        match self.places.get(start) {
+            Some(place) => self.with(&mut held(place), work),
+            None => Err(closed("read").into()),
+        }
+    }
+
+    fn with<T>(&self, reader: &mut Reader, work: impl FnOnce(&mut Reader) -> Inner<T>) -> Inner<T> {
+        let kept = if self.beside { Duration::ZERO } else { KEPT };
+        // Read before the state is opened, so that the state holds at least these.
+        let commits = self.commits.load(Ordering::Acquire);
+        if reader.enter(commits, kept)? && !self.beside && !self.rest.open.swap(true, Ordering::AcqRel) {
+            held(&self.rest.wake).as_ref().map(Thread::unpark).unwrap_or_default();
+        }
+        let done = work(reader);
+        if self.beside || done.is_err() {
+            reader.leave()?;
+        }
+        done
+    }
+
+    /// A transaction is durable, and is about to be answered.
+    pub(crate) fn committed(&self) {
+        self.commits.fetch_add(1, Ordering::AcqRel);
+        if self.beside {
+            // Whoever serves the file reads from no state that is older.
+            std::thread::sleep(KEPT);
+        }
+    }
+
+    /// Closes every state that is open.
+    pub(crate) fn leave(&self) {
+        for place in &self.places {
+            if let Err(error) = held(place).leave() {
+                tracing::debug!(%error, "a state of the database could not be closed");
+            }
+        }
+    }
+
+    /// Closes the states that are too old to be read from; tells whether others are open.
+    fn leave_old(&self) -> bool {
+        self.places.iter().fold(false, |open, place| match place.try_lock() {
+            Ok(mut reader) => reader.leave_older(KEPT) || open,
+            Err(_) => true,
+        })
+    }
+}
+
+impl Drop for Inline {
+    fn drop(&mut self) {
+        held(&self.rest.wake).as_ref().map(Thread::unpark).unwrap_or_default();
+        let thread = held(&self.rest.thread).take();
+        // The thread itself may be the last that has a hold on this.
+        if let Some(thread) = thread.filter(|thread| thread.thread().id() != std::thread::current().id()) {
+            let _ended = thread.join();
+        }
+    }
+}
+
+fn close_unused(inline: &Weak<Inline>, open: &AtomicBool) {
+    while inline.strong_count() > 0 {
+        if !open.load(Ordering::Acquire) {
+            std::thread::park();
+            continue;
+        }
+        std::thread::sleep(REST);
+        // Before looking: who opens a state from here on says so again.
+        open.store(false, Ordering::Release);
+        let Some(inline) = inline.upgrade() else { return };
+        if inline.leave_old() {
+            open.store(true, Ordering::Release);
+        }
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
