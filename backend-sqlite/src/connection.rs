@@ -127,9 +127,7 @@ pub(crate) fn writer(options: &Options) -> rusqlite::Result<Connection> {
 pub(crate) fn durable(db: &Connection) -> rusqlite::Result<()> {
     db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     // FULL: a commit that was answered survives a power cut. The writer makes checkpoints itself, behind its answers.
-    db.execute_batch(
-        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;",
-    )
+    db.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;")
 }
 
 /// A connection on any file, for looking at it and copying it.

@@ -389,3 +389,13 @@ fn passwords_are_verified_and_never_shown() {
         assert_eq!(verified.now_or_never().unwrap().unwrap(), right, "{name} {candidate}");
     }
 }
+
+#[test]
+fn ids_rise_also_within_a_millisecond() {
+    let desk = desk();
+    let bodies: Vec<_> =
+        (0..100).map(|n| (desk.kind("Users"), json!({ "schemas": [USER], "userName": format!("u{n}") }))).collect();
+    let made = desk.service.import(&desk.caller, &bodies).now_or_never().unwrap();
+    let ids: Vec<_> = made.into_iter().map(Result::unwrap).collect();
+    assert!(ids.is_sorted(), "{ids:?}");
+}
