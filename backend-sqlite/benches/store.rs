@@ -69,14 +69,12 @@ impl Bench {
         let registry = Registry::standard();
         runtime.block_on(store.prepare(&scope().tenant, registry.types())).unwrap();
         let bench = Bench { runtime, store, raw, registry, users, next: AtomicUsize::new(users), _dir: dir };
-        let begun = Instant::now();
         for batch in (0..users).collect::<Vec<_>>().chunks(500) {
             let batch = batch.iter().map(|&n| bench.create(n)).collect();
             for outcome in bench.runtime.block_on(bench.store.commit(&scope(), batch)) {
                 outcome.unwrap();
             }
         }
-        println!("import: {:.0} users/s", users as f64 / begun.elapsed().as_secs_f64());
         let tx = bench.raw.unchecked_transaction().unwrap();
         for n in 0..users {
             bench.raw_insert(n);

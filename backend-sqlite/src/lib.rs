@@ -37,6 +37,9 @@ mod sorted;
 mod writer;
 mod writing;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::sync::{Arc, RwLock};

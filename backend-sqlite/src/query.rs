@@ -30,12 +30,7 @@ const SHORT_SKIP: u64 = 2_000;
 impl SqliteStore {
     pub(crate) async fn page(&self, scope: &Scope, query: &Query) -> Result<Option<Page>> {
         const DOING: &str = "query";
-        let ask = Ask {
-            tenant: scope.tenant.clone(),
-            query: query.clone(),
-            types: self.types_of(&scope.tenant),
-            catalogue: self.catalogue.clone(),
-        };
+        let ask = self.ask(scope, query);
         let skip = if let Window::Offset { skip, .. } = query.window { skip } else { 0 };
         if skip <= SHORT_SKIP && query.window.count() as usize <= FEW {
             match self.readers.briefly(|reader| ask.answer(reader, true)) {
@@ -50,15 +45,24 @@ impl SqliteStore {
         }
     }
 
+    pub(crate) fn ask(&self, scope: &Scope, query: &Query) -> Ask {
+        Ask {
+            tenant: scope.tenant.clone(),
+            query: query.clone(),
+            types: self.types_of(&scope.tenant),
+            catalogue: self.catalogue.clone(),
+        }
+    }
+
     pub(crate) fn types_of(&self, tenant: &TenantId) -> Option<Arc<[Arc<ResourceType>]>> {
         self.types.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(tenant).cloned()
     }
 }
 
 /// A list that is asked for.
-struct Ask {
+pub(crate) struct Ask {
     tenant: TenantId,
-    query: Query,
+    pub query: Query,
     types: Option<Arc<[Arc<ResourceType>]>>,
     catalogue: Arc<Catalogue>,
 }
@@ -104,7 +108,7 @@ impl Ask {
         Ok(answer)
     }
 
-    fn plan<'a>(&self, db: &Connection, source: &'a Source) -> Inner<Option<Plan<'a>>> {
+    pub(crate) fn plan<'a>(&self, db: &Connection, source: &'a Source) -> Inner<Option<Plan<'a>>> {
         let extent = self.catalogue.extent(db, self.tenant.as_str(), source.kind.as_str())?;
         let extent = extent.unwrap_or_else(|| Extent { n: 0, indexes: Arc::default() });
         if source.sort.as_ref().is_some_and(|at| matches!(at.place(), Place::Link | Place::Reverse)) {
@@ -135,13 +139,15 @@ impl Ask {
         };
         let mut found = plan.binds.all(db, &statement, |row| {
             let record = read::record(row, &plan.source.kind, &self.query.select)?;
-            let key = sorted.key(row, record_width(&self.query))?;
-            Ok((record, key))
+            let position = sort::position(&record, sorted.key(row, record_width(&self.query))?);
+            Ok((record, position))
         })?;
+        let order = self.query.order.filter(|_| plan.source.sort.is_some());
+        let backwards = matches!(self.query.window, Window::Before { .. });
+        found.sort_by(|(_, a), (_, b)| if backwards { b.compare(a, order) } else { a.compare(b, order) });
         let count = self.query.window.count() as usize;
         let more = found.len() > count;
         found.truncate(count);
-        let backwards = matches!(self.query.window, Window::Before { .. });
         if backwards {
             found.reverse();
         }
@@ -157,16 +163,11 @@ impl Ask {
                 Total::Exact(counted.first().map_or(0, |n| u64::try_from(*n).unwrap_or_default()))
             }
         };
-        let positions: Vec<Position> = [found.first(), found.last()]
-            .into_iter()
-            .flatten()
-            .map(|(record, key)| sort::position(record, key.clone()))
-            .collect();
+        let ends = found.first().zip(found.last()).map(|((_, first), (_, last))| (first.clone(), last.clone()));
         let mut records: Vec<Record> = found.into_iter().map(|(record, _)| record).collect();
         if !self.add_links(db, &mut records, links)? {
             return Ok(Some(Answer::Long));
         }
-        let ends = positions.first().cloned().zip(positions.last().cloned());
         Ok(Some(Answer::Page(Some(Page { records, total, more, ends }))))
     }
 
@@ -232,6 +233,19 @@ impl Plan<'_> {
             (Some(_), Some(drive)) if drive.exact && drive.ordered => Ok(Some(drive)),
             _ => Err(()),
         }
+    }
+
+    /// The statements that answer a list, as they are run: for tests of their plans.
+    #[cfg(test)]
+    pub(crate) fn statements(&mut self, db: &Connection, query: &Query) -> Inner<Vec<String>> {
+        if let Some(sorted) = Sorted::of(db, self, query.order)?
+            && let Some(statement) = sorted.statement(self, &query.window, read::columns(&query.select))
+        {
+            let count = self.drive.as_ref().map(|drive| format!("SELECT count(*) FROM ({})", drive.ids));
+            return Ok([statement].into_iter().chain(count).collect());
+        }
+        let collector = Collector::new(&query.window, query.order);
+        Ok(vec![self.pass(db, query, &collector)?])
     }
 
     fn is_short(&self) -> bool {

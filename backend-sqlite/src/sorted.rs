@@ -54,8 +54,8 @@ impl Sorted {
         Ok(usable.then_some(Sorted::Token { table, attr, order }))
     }
 
-    /// The statement for a window: the columns of records, then the sort key. One row more than the window holds.
-    /// None where the position is none in this order.
+    /// The statement for a window: the columns of records, then the sort key. One row more than the window holds, in no
+    /// order. None where the position is none in this order.
     pub(crate) fn statement(&self, plan: &mut Plan<'_>, window: &Window, columns: &str) -> Option<String> {
         let kind = plan.kind.clone();
         let (source, condition) = match self {
@@ -84,27 +84,30 @@ impl Sorted {
             Sorted::Id => None,
             Sorted::Token { order, .. } | Sorted::Modified(order) => Some(*order == Order::Descending),
         };
-        let backwards = matches!(window, Window::Before { .. });
-        let direction = |down: bool| if down { "DESC" } else { "ASC" };
-        let by_key = |name: &str| match down {
-            None => String::new(),
-            Some(down) => format!("{name} {}, ", direction(down != backwards)),
-        };
-        let limit = plan.binds.bind(i64::from(window.count()) + 1);
-        let skip = match window {
-            Window::Offset { skip: 0, .. } | Window::After { .. } | Window::Before { .. } => String::new(),
-            Window::Offset { skip, .. } => {
-                format!(" OFFSET {}", plan.binds.bind(i64::try_from(*skip).unwrap_or(i64::MAX)))
+        let total = u64::try_from(plan.extent.n).unwrap_or_default();
+        let (limit, skip, from_end) = match window {
+            // Far behind, the way from the end is the shorter one. Only of all resources is it known how long it is.
+            Window::Offset { skip, count } if *skip > total / 2 && plan.source.filter.is_none() => {
+                let limit = (u64::from(*count) + 1).min(total.saturating_sub(*skip));
+                (limit, total.saturating_sub(*skip).saturating_sub(limit), true)
             }
+            Window::Offset { skip, count } => (u64::from(*count) + 1, *skip, false),
+            Window::After { count, .. } => (u64::from(*count) + 1, 0, false),
+            Window::Before { count, .. } => (u64::from(*count) + 1, 0, true),
         };
-        let ids = direction(backwards);
+        let direction = |down: bool| if down { "DESC" } else { "ASC" };
+        let by_key = down.map_or(String::new(), |down| format!("token {}, ", direction(down != from_end)));
+        let limit = plan.binds.bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let offset = match skip {
+            0 => String::new(),
+            skip => format!(" OFFSET {}", plan.binds.bind(i64::try_from(skip).unwrap_or(i64::MAX))),
+        };
         // The inner query touches nothing but an index, also where many rows are skipped.
         Some(format!(
-            "SELECT {columns}, w.token FROM ({source} WHERE {condition}{bounds} ORDER BY {}holder {ids} LIMIT {limit}{skip}) w \
-             CROSS JOIN resource r ON r.tenant = ?1 AND r.kind = {kind} AND r.id = w.holder \
-             ORDER BY {}w.holder {ids}",
-            by_key("token"),
-            by_key("w.token"),
+            "SELECT {columns}, w.token FROM ({source} WHERE {condition}{bounds} \
+             ORDER BY {by_key}holder {} LIMIT {limit}{offset}) w \
+             CROSS JOIN resource r ON r.tenant = ?1 AND r.kind = {kind} AND r.id = w.holder",
+            direction(from_end),
         ))
     }
 

@@ -7,5 +7,10 @@
     reason = "a test fails by panicking, helpers included"
 )]
 
+mod backup;
 mod common;
+mod control;
+mod durable;
 mod model;
+mod open;
+mod reindex;

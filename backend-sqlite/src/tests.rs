@@ -1,0 +1,211 @@
+//! What only shows from inside: the plans of statements, and a disk that is full.
+
+use std::sync::Arc;
+
+use scim_core::access::Profile;
+use scim_core::change::{Action, ChangeSet, Making, Mutation, Verb};
+use scim_core::clock::Timestamp;
+use scim_core::document::{Document, claims};
+use scim_core::filter::{self, bind};
+use scim_core::limits::Limits;
+use scim_core::path;
+use scim_core::query::{Order, Position, Query, Select, SortKey, Source, Total, Window};
+use scim_core::schema::{Kind, Registry, ResourceType};
+use scim_core::store::{ResourceId, Scope, Store, StoreErrorKind, TenantId};
+
+use crate::{Options, SqliteStore};
+
+fn scope() -> Scope {
+    let now = Timestamp::from_millis(1_000);
+    Scope { tenant: TenantId::new("acme"), actor: "a".into(), request: "r".into(), now, deadline: None }
+}
+
+fn rt(kind: &str) -> Arc<ResourceType> {
+    Registry::standard().kind(&Kind::new(kind)).unwrap().clone()
+}
+
+fn create(n: usize, name: &str) -> Mutation {
+    let document = serde_json::json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name, "displayName": name, "title": "x",
+    });
+    let document = Document::from_stored(document.to_string());
+    let change = ChangeSet {
+        label: document.label(),
+        links: Vec::new(),
+        claim: claims(&document.parse(), &rt("User"), false),
+        release: Vec::new(),
+        secrets: Vec::new(),
+        record: Making::new(&scope(), format!("c{n}"), Verb::Create).record(Vec::new()),
+        document: Some(document),
+    };
+    let action = Action::Create { id: Some(ResourceId::new(&format!("u{n:05}"))), change };
+    Mutation { kind: Kind::new("User"), action, reply: None }
+}
+
+async fn store(dir: &tempfile::TempDir, users: usize) -> SqliteStore {
+    let options =
+        Options { indexed: vec!["title".into()], search_from: 10, ..Options::new(dir.path().join("scim.db")) };
+    let store = SqliteStore::open(options).unwrap();
+    store.prepare(&scope().tenant, Registry::standard().types()).await.unwrap();
+    for outcome in store.commit(&scope(), (0..users).map(|n| create(n, &format!("name{n}"))).collect()).await {
+        outcome.unwrap();
+    }
+    // The index of fragments is made behind the answers.
+    store.writer.ask("wait", |_| Ok(())).await.unwrap();
+    store
+}
+
+fn list(kind: &str, text: Option<&str>) -> Query {
+    let filter = text.map(|text| {
+        let filter = filter::parse(text, &Limits::default()).unwrap();
+        bind::bind(&filter, &rt(kind), &Profile::Compatible.rules()).unwrap()
+    });
+    Query {
+        from: vec![Source { kind: Kind::new(kind), filter, sort: None }],
+        order: None,
+        window: Window::Offset { skip: 0, count: 100 },
+        select: Select::document(),
+        total: true,
+    }
+}
+
+/// The steps of all statements that answer a list.
+fn steps(store: &SqliteStore, query: &Query) -> Vec<String> {
+    let ask = store.ask(&scope(), query);
+    store
+        .readers
+        .here(|reader| {
+            let mut plan = ask.plan(&reader.db, &ask.query.from[0])?.unwrap();
+            let mut steps = Vec::new();
+            for sql in plan.statements(&reader.db, query)? {
+                let rows =
+                    plan.binds.all(&reader.db, &format!("EXPLAIN QUERY PLAN {sql}"), |row| row.get::<_, String>(3))?;
+                steps.extend(rows);
+            }
+            Ok(steps)
+        })
+        .unwrap()
+}
+
+/// No step goes through a table: only what an index gave, or results of steps before.
+fn check(store: &SqliteStore, query: &Query, expected: &str) {
+    let steps = steps(store, query);
+    let shown = steps.join("\n");
+    for step in &steps {
+        let scan = step.strip_prefix("SCAN ").unwrap_or_default();
+        let allowed = ["w", "d", "(subquery", "ids ", "g", "CONSTANT ROW"].iter().any(|name| scan.starts_with(name));
+        assert!(scan.is_empty() || allowed, "{step}\nof\n{shown}");
+    }
+    assert!(shown.contains(expected), "{expected} is not in\n{shown}");
+}
+
+#[tokio::test]
+async fn lists_start_from_an_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir, 50).await;
+    for (kind, text, expected) in [
+        ("User", "userName eq \"name7\"", "SEARCH t USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token=?)"),
+        ("User", "externalId eq \"x\"", "SEARCH t USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token=?)"),
+        ("User", "emails.value eq \"x\"", "SEARCH t USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token=?)"),
+        (
+            "User",
+            "emails[type eq \"work\" and value eq \"x\"]",
+            "SEARCH t USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token=?)",
+        ),
+        ("User", "displayName eq \"x\"", "SEARCH t USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token=?)"),
+        (
+            "User",
+            "title eq \"x\" and active eq true",
+            "SEARCH t USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token=?)",
+        ),
+        (
+            "User",
+            "displayName sw \"x\"",
+            "SEARCH term USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token>? AND token<?)",
+        ),
+        ("User", "displayName co \"ame\"", "VIRTUAL TABLE INDEX"),
+        ("User", "displayName co \"am\"", "SEARCH term USING PRIMARY KEY (tenant=? AND kind=? AND attr=?)"),
+        ("User", "userName eq \"a\" or emails.value eq \"b\"", "UNION"),
+        ("User", "id eq \"u00001\"", "(tenant=? AND kind=? AND id=?)"),
+        (
+            "User",
+            "meta.lastModified gt \"2020-01-01T00:00:00Z\"",
+            "resource_modified (tenant=? AND kind=? AND modified>?)",
+        ),
+        (
+            "User",
+            "meta.lastModified eq \"2020-01-01T00:00:00Z\"",
+            "resource_modified (tenant=? AND kind=? AND modified=?)",
+        ),
+        ("User", "groups.value eq \"g1\"", "SEARCH m USING PRIMARY KEY (tenant=? AND holder=? AND attr=?)"),
+        ("User", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value eq \"u1\"", "link_target"),
+        ("Group", "members.value eq \"u00001\"", "link_target (tenant=? AND target=? AND attr=? AND holder_kind=?)"),
+        ("Group", "members[value eq \"u00001\"]", "link_target (tenant=? AND target=? AND attr=? AND holder_kind=?)"),
+    ] {
+        check(&store, &list(kind, Some(text)), expected);
+    }
+    check(&store, &list("User", None), "sqlite_autoindex_resource_1 (tenant=? AND kind=?)");
+}
+
+#[tokio::test]
+async fn windows_and_orders_start_in_an_index_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir, 50).await;
+    let position = |key| Position { key, id: ResourceId::new("u00007") };
+    let mut query = list("User", None);
+    query.window = Window::After { position: position(SortKey::Absent), count: 10 };
+    check(&store, &query, "sqlite_autoindex_resource_1 (tenant=? AND kind=? AND id>?)");
+    query.window = Window::Before { position: position(SortKey::Absent), count: 10 };
+    check(&store, &query, "sqlite_autoindex_resource_1 (tenant=? AND kind=? AND id<?)");
+    query.order = Some(Order::Ascending);
+    for (name, key, expected) in [
+        (
+            "userName",
+            SortKey::Text("name7".into()),
+            "claim USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token",
+        ),
+        ("title", SortKey::Text("x".into()), "term USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token"),
+        (
+            "meta.lastModified",
+            SortKey::Instant("1000000000".into()),
+            "resource_modified (tenant=? AND kind=? AND modified",
+        ),
+    ] {
+        query.from[0].sort = path::attribute(name, &rt("User"), false);
+        for window in [
+            Window::After { position: position(key.clone()), count: 10 },
+            Window::Before { position: position(key), count: 10 },
+        ] {
+            query.window = window;
+            check(&store, &query, expected);
+        }
+    }
+    let mut equal = list("User", Some("title eq \"x\""));
+    equal.window = Window::After { position: position(SortKey::Absent), count: 10 };
+    check(&store, &equal, "PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token=? AND holder>?)");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_unavailable_and_what_was_there_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir, 1).await;
+    let pages = |most: u32| {
+        store.writer.ask("limit", move |writing| {
+            Ok(writing.db.query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(()))?)
+        })
+    };
+    pages(1).await.unwrap();
+    let batch = vec![create(1, "ann"), create(2, &"x".repeat(400_000)), create(3, "bob")];
+    let outcomes = store.commit(&scope(), batch).await;
+    for error in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
+        assert!(matches!(error.kind, StoreErrorKind::Unavailable), "{error}");
+    }
+    assert!(outcomes[1].is_err());
+    // What was answered is there, and nothing else.
+    let made = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    let left = store.query(&scope(), &list("User", None)).await.unwrap().unwrap();
+    assert_eq!(left.total, Total::Exact(1 + made as u64));
+    assert_eq!(left.records.len(), 1 + made);
+    pages(1_000_000).await.unwrap();
+    store.commit(&scope(), vec![create(4, "cleo")]).await.remove(0).unwrap();
+}

@@ -1,0 +1,126 @@
+//! Why a file cannot be opened, in one sentence that says what to do.
+
+use std::path::Path;
+
+use backend_sqlite::{OpenError, Options, SqliteStore};
+use rusqlite::Connection;
+use scim_core::store::Store;
+use tempfile::tempdir;
+
+use crate::common::*;
+
+fn check(path: &Path, expected: &str) {
+    let error = SqliteStore::open(Options::new(path)).expect_err("must not open").to_string();
+    assert!(error.contains(expected), "{error}");
+    assert!(error.contains(&*path.file_name().unwrap().to_string_lossy()), "names the file: {error}");
+    assert!(!error.contains('\n'), "one sentence: {error}");
+}
+
+#[test]
+fn what_stands_in_the_way_is_named_with_its_mend() {
+    let dir = tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    check(&at("missing/scim.db"), "does not exist; create it");
+    check(dir.path(), "is a directory");
+
+    std::fs::write(at("text.db"), "this is no database, but long enough to be looked at as one".repeat(40)).unwrap();
+    check(&at("text.db"), "damaged or no SQLite database");
+
+    let other = Connection::open(at("other.db")).unwrap();
+    other.execute_batch("CREATE TABLE theirs (x)").unwrap();
+    drop(other);
+    check(&at("other.db"), "another program");
+
+    drop(SqliteStore::open(Options::new(at("newer.db"))).unwrap());
+    let newer = Connection::open(at("newer.db")).unwrap();
+    newer.pragma_update(None, "user_version", 99).unwrap();
+    drop(newer);
+    check(&at("newer.db"), "layout 99");
+
+    let busy = Connection::open(at("busy.db")).unwrap();
+    busy.execute_batch("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE; CREATE TABLE x (y)").unwrap();
+    let mut options = Options::new(at("busy.db"));
+    options.busy = std::time::Duration::from_millis(10);
+    let error = SqliteStore::open(options).expect_err("locked");
+    assert!(matches!(error, OpenError::Busy { .. }), "{error}");
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_damaged() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("cut.db");
+    drop(SqliteStore::open(Options::new(&path)).unwrap());
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() / 3]).unwrap();
+    check(&path, "damaged");
+}
+
+#[test]
+fn who_serves_a_file_serves_it_alone_while_commands_stand_beside() {
+    let dir = tempdir().unwrap();
+    let mut serve = Options::new(dir.path().join("scim.db"));
+    serve.exclusive = true;
+    let first = SqliteStore::open(serve.clone()).unwrap();
+    let second = SqliteStore::open(serve.clone()).expect_err("served already");
+    assert!(matches!(second, OpenError::Served { .. }), "{second}");
+    assert!(SqliteStore::open(Options::new(dir.path().join("scim.db"))).is_ok());
+    drop(first);
+    assert!(SqliteStore::open(serve).is_ok());
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_can_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempdir().unwrap();
+    let _store = SqliteStore::open(Options { exclusive: true, ..Options::new(dir.path().join("scim.db")) }).unwrap();
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
+    }
+}
+
+#[tokio::test]
+async fn many_may_open_an_empty_file_at_once() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("scim.db");
+    let opened: Vec<_> = (0..4)
+        .map(|_| {
+            let path = path.clone();
+            std::thread::spawn(move || SqliteStore::open(Options::new(path)))
+        })
+        .collect();
+    for store in opened {
+        let store = store.join().unwrap().unwrap();
+        assert!(store.health().await.is_ok());
+    }
+}
+
+/// What the first released layout wrote is read by every later program.
+#[tokio::test]
+async fn a_database_of_the_first_layout_is_brought_to_todays() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("scim.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../../src/layout/001.sql")).unwrap();
+    old.execute_batch(
+        "PRAGMA application_id = 1396918605; PRAGMA user_version = 1;
+         INSERT INTO extent VALUES ('acme', 'User', 1, 0);",
+    )
+    .unwrap();
+    old.execute(
+        "INSERT INTO resource (tenant, kind, id, version, created, modified, label, document)
+         VALUES ('acme', 'User', 'u1', 3, 1, 2, 'Ann', ?1)",
+        [user("ann")],
+    )
+    .unwrap();
+    old.execute("INSERT INTO claim VALUES ('acme', 'User', 'userName', 'ann', 'acme', 'u1')", []).unwrap();
+    drop(old);
+    let store = SqliteStore::open(Options::new(&path)).unwrap();
+    store.prepare(&tenant(), registry().types()).await.unwrap();
+    let page = store.query(&scope(), &query("User", Some("userName eq \"ANN\""))).await.unwrap().unwrap();
+    assert_eq!((ids(&page), page.records[0].version.as_str()), (vec!["u1".to_owned()], "3"));
+    let page =
+        store.query(&scope(), &query("User", Some("emails.value eq \"ann@example.com\""))).await.unwrap().unwrap();
+    assert_eq!(ids(&page), ["u1"]);
+}
