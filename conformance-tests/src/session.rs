@@ -140,8 +140,8 @@ impl Drop for Session {
     fn drop(&mut self) {
         if self.harness.shared() {
             let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
-            for path in made.iter().rev() {
-                let _ = self.delete(path);
+            for location in made.iter().rev() {
+                let _ = self.with_base(location).delete("");
             }
         }
     }
@@ -189,9 +189,11 @@ impl Request<'_> {
         let response =
             self.session.client.send(&self.method, &url, &self.headers, &self.body).with_context(|| asked.clone())?;
         let answer = Answer::new(asked, response);
-        if answer.status == 201 && self.session.harness.shared() {
-            let path = format!("{}/{}", self.path.split('?').next().unwrap_or_default(), answer.text("/id"));
-            self.session.made.lock().unwrap_or_else(PoisonError::into_inner).push(path);
+        if self.session.harness.shared() {
+            let mut made = self.session.made.lock().unwrap_or_else(PoisonError::into_inner);
+            made.extend(answer.header("location").filter(|_| answer.status == 201).map(str::to_owned));
+            let in_bulk = answer.list("/Operations").iter().filter(|operation| operation["status"] == "201");
+            made.extend(in_bulk.filter_map(|operation| operation["location"].as_str()).map(str::to_owned));
         }
         Ok(answer)
     }
