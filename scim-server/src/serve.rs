@@ -251,17 +251,29 @@ impl Server {
         Ok(())
     }
 
-    /// Reads what can change while running: log level, schemas, certificate.
+    /// Reads what can change while running: log level, schemas, certificate. Other schemas come into force only where
+    /// every tenant can be served with them.
     async fn reload(&self) -> Result<()> {
         let settings = Settings::load(&self.sources, &self.backends)?;
-        let registries = schemas::load(&settings.schemas, self.app.control.as_ref()).await?;
+        let registries = schemas::compile(&settings.schemas)?;
+        let changed = registries.plain.fingerprint() != self.app.tenants.registries().plain.fingerprint();
+        if changed {
+            let rows = self.app.control.tenants().await?;
+            for row in &rows {
+                let prepared = self.app.store.prepare(&row.id, registries.of(&row.settings).types()).await;
+                prepared.with_context(|| format!("the tenant {} cannot be served with these schemas", row.id))?;
+            }
+            for misfits in schemas::misfits(&self.app.service, &rows, &registries).await? {
+                tracing::warn!("{misfits}");
+            }
+        }
         telemetry::level(&settings.log)?;
         if let Some(certificate) = &self.certificate
             && settings.server.secure()
         {
             certificate.reload(&settings.server.tls)?;
         }
-        if registries.plain.fingerprint() != self.app.tenants.registries().plain.fingerprint() {
+        if changed {
             schemas::note(self.app.control.as_ref(), &registries).await?;
             self.app.tenants.replace(registries);
         }

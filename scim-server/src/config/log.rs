@@ -52,7 +52,8 @@ impl LogSettings {
         if !self.level.split(',').map(str::trim).all(known) {
             bail!(wrong());
         }
-        EnvFilter::try_new(&self.level).with_context(wrong)
+        // What the HTTP library says of its threads is of no use to an operator; who wants it can name it.
+        EnvFilter::try_new(format!("actix_server=warn,{}", self.level)).with_context(wrong)
     }
 
     /// Checks the level.
