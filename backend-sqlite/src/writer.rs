@@ -60,7 +60,14 @@ impl Writer {
         .map_err(|error| OpenError::sql(path.as_ref(), error))?;
         let thread = std::thread::Builder::new()
             .name("sqlite-write".into())
-            .spawn(move || Loop { db, catalogue: &catalogue, inline: &inline, pages, checkpointed: 0 }.run(&own))
+            .spawn(move || {
+                let mut work = Loop { db, catalogue: &catalogue, inline, pages, checkpointed: 0 };
+                work.run(&own);
+                // The last connection to close copies the log into the database: it must be the one that may write.
+                let Loop { db, inline, .. } = work;
+                drop(inline);
+                drop(db);
+            })
             .map_err(|error| OpenError::io(path.as_ref(), error))?;
         Ok(Writer { queue, thread: Mutex::new(Some(thread)) })
     }
@@ -131,7 +138,7 @@ struct Loop<'a> {
     db: Connection,
     catalogue: &'a Catalogue,
     /// Who must learn of commits.
-    inline: &'a Inline,
+    inline: Arc<Inline>,
     /// In the write-ahead log, at the last commit.
     pages: Arc<AtomicI32>,
     /// How many there were when it was last copied back.

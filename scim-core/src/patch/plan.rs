@@ -56,9 +56,10 @@ impl Plan {
         Ok(Plan { resource_type: resource_type.clone(), steps, links, reads, only_links, budget, secrets, requested })
     }
 
-    /// Do all operations address link attributes? Such a PATCH is answered with 204 (7644-3.5.2-25).
+    /// Do all operations address attributes with links without bound? Such a PATCH is answered with 204
+    /// (7644-3.5.2-25). A single link, such as `manager`, is as bounded as anything in the document.
     pub fn only_links(&self) -> bool {
-        self.only_links
+        self.only_links && self.links.iter().all(|plan| plan.link.multi_valued())
     }
 
     /// Roughly how much work resolving is, for deciding whether to do it while the record is locked: one for each plain
