@@ -280,7 +280,7 @@ impl Place<'_> {
         select: &Select,
     ) -> Inner<Record> {
         Ok(Record {
-            links: read::links_of(writing.db, self.tenant, key, select, None)?.unwrap_or_default(),
+            links: read::links_of(writing.db, self.tenant, key, select)?,
             key: key.clone(),
             version: version(standing.version),
             created: Timestamp::from_millis(standing.created),

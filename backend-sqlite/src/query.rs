@@ -165,7 +165,7 @@ impl Ask {
         };
         let ends = found.first().zip(found.last()).map(|((_, first), (_, last))| (first.clone(), last.clone()));
         let mut records: Vec<Record> = found.into_iter().map(|(record, _)| record).collect();
-        if !self.add_links(db, &mut records, links)? {
+        if !read::add_links(db, self.tenant.as_str(), &mut records, &self.query.select, links)? {
             return Ok(Some(Answer::Long));
         }
         Ok(Some(Answer::Page(Some(Page { records, total, more, ends }))))
@@ -198,25 +198,11 @@ impl Ask {
         }
         let mut records: Vec<Record> =
             positions.iter().filter_map(|(_, position)| found.remove(&position.id)).collect();
-        if !self.add_links(db, &mut records, links)? {
+        if !read::add_links(db, self.tenant.as_str(), &mut records, &self.query.select, links)? {
             return Ok(Answer::Long);
         }
         let ends = positions.first().zip(positions.last()).map(|((_, a), (_, b))| (a.clone(), b.clone()));
         Ok(Answer::Page(Some(Page { records, total, more, ends })))
-    }
-
-    /// False where some record has more links than may be read here.
-    fn add_links(&self, db: &Connection, records: &mut [Record], most: Option<u32>) -> Inner<bool> {
-        if self.query.select.links.is_empty() {
-            return Ok(true);
-        }
-        for record in records {
-            match read::links_of(db, self.tenant.as_str(), &record.key, &self.query.select, most)? {
-                Some(links) => record.links = links,
-                None => return Ok(false),
-            }
-        }
-        Ok(true)
     }
 }
 

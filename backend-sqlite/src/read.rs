@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use scim_core::clock::Timestamp;
 use scim_core::document::Document;
 use scim_core::query::{LinkSelect, Select};
@@ -46,13 +46,7 @@ pub(crate) fn records(
     most: Option<u32>,
 ) -> Inner<Option<Vec<Record>>> {
     let mut records = rows(db, tenant, kind, ids, select)?;
-    for record in &mut records {
-        match links_of(db, tenant, &record.key, select, most)? {
-            Some(links) => record.links = links,
-            None => return Ok(None),
-        }
-    }
-    Ok(Some(records))
+    Ok(add_links(db, tenant, &mut records, select, most)?.then_some(records))
 }
 
 /// Those of `ids` that exist, without links.
@@ -91,42 +85,82 @@ fn one(db: &Connection, tenant: &str, kind: &Kind, id: &ResourceId, select: &Sel
     Ok(statement.query_row([tenant, kind.as_str(), id.as_str()], |row| record(row, kind, select)).optional()?)
 }
 
-/// The selected links of a resource. With `most`, None where one attribute has more values than that.
-pub(crate) fn links_of(
+/// The selected links of a resource.
+pub(crate) fn links_of(db: &Connection, tenant: &str, holder: &Key, select: &Select) -> Inner<Vec<Links>> {
+    let mut all = Vec::new();
+    for select in select.links.iter().filter(|select| select.link.holder == holder.kind) {
+        all.extend(Reading::new(db, tenant, select, None)?.of(&holder.id)?.flatten());
+    }
+    Ok(all)
+}
+
+/// Adds the selected links to resources. False where one attribute of one of them has more values than `most`.
+pub(crate) fn add_links(
     db: &Connection,
     tenant: &str,
-    holder: &Key,
+    records: &mut [Record],
     select: &Select,
     most: Option<u32>,
-) -> Inner<Option<Vec<Links>>> {
-    let mut all = Vec::new();
-    // A list over several types selects the links of each.
-    for LinkSelect { link, at_most } in select.links.iter().filter(|select| select.link.holder == holder.kind) {
+) -> Inner<bool> {
+    for select in &select.links {
+        let mut reading = Reading::new(db, tenant, select, most)?;
+        // A list over several types selects the links of each.
+        for record in records.iter_mut().filter(|record| record.key.kind == select.link.holder) {
+            match reading.of(&record.key.id)? {
+                Some(links) => record.links.extend(links),
+                None => return Ok(false),
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// One link attribute of many resources: the statement is prepared and its constants are bound once.
+struct Reading<'a> {
+    statement: CachedStatement<'a>,
+    select: &'a LinkSelect,
+    /// The kinds met so far, shared by all links.
+    kinds: Vec<Kind>,
+    /// Values that are wanted, and those that are read, at most.
+    wanted: i64,
+    limit: i64,
+}
+
+impl<'a> Reading<'a> {
+    fn new(db: &'a Connection, tenant: &str, select: &'a LinkSelect, most: Option<u32>) -> Inner<Self> {
         // One more than wanted tells whether those were all.
-        let wanted = at_most.map_or(i64::MAX, |most| i64::from(most) + 1);
+        let wanted = select.at_most.map_or(i64::MAX, |most| i64::from(most) + 1);
         let limit = most.map_or(wanted, |most| wanted.min(i64::from(most) + 1));
         let mut statement = db.prepare_cached(
             "SELECT target, target_kind, display FROM link
              WHERE tenant = ?1 AND holder = ?2 AND attr = ?3 ORDER BY target LIMIT ?4",
         )?;
-        let mut kinds: Vec<Kind> = link.kinds.to_vec();
-        let rows = statement.query_map(params![tenant, holder.id.as_str(), link.at.to_string(), limit], |row| {
-            let kind = known(&mut kinds, row.get_ref(1)?.as_str()?);
-            let target = Key { kind, id: ResourceId::new(row.get_ref(0)?.as_str()?) };
-            Ok(Link { target, display: row.get(2)?, indirect: false })
-        })?;
-        let mut links = rows.collect::<Result<Vec<_>, _>>()?;
-        if limit < wanted && links.len() as i64 >= limit {
+        statement.raw_bind_parameter(1, tenant)?;
+        statement.raw_bind_parameter(3, select.link.at.to_string())?;
+        statement.raw_bind_parameter(4, limit)?;
+        Ok(Reading { statement, select, kinds: select.link.kinds.to_vec(), wanted, limit })
+    }
+
+    /// The links of one resource, None inside where it has none; None where there are more than may be read.
+    fn of(&mut self, holder: &ResourceId) -> Inner<Option<Option<Links>>> {
+        self.statement.raw_bind_parameter(2, holder.as_str())?;
+        let mut rows = self.statement.raw_query();
+        let mut links = Vec::new();
+        while let Some(row) = rows.next()? {
+            let text = |column| -> rusqlite::Result<&str> { Ok(row.get_ref(column)?.as_str()?) };
+            let target = Key { kind: known(&mut self.kinds, text(1)?), id: ResourceId::new(text(0)?) };
+            links.push(Link { target, display: row.get(2)?, indirect: false });
+        }
+        if self.limit < self.wanted && links.len() as i64 >= self.limit {
             return Ok(None);
         }
         if links.is_empty() {
-            continue;
+            return Ok(Some(None));
         }
-        let whole = at_most.is_none_or(|most| links.len() <= most as usize);
-        links.truncate(at_most.map_or(usize::MAX, |most| most as usize));
-        all.push(Links { at: link.at.clone(), links, whole });
+        let whole = self.select.at_most.is_none_or(|most| links.len() <= most as usize);
+        links.truncate(self.select.at_most.map_or(usize::MAX, |most| most as usize));
+        Ok(Some(Some(Links { at: self.select.link.at.clone(), links, whole })))
     }
-    Ok(Some(all))
 }
 
 /// The kind of this name, shared with those already met.
@@ -148,27 +182,31 @@ pub(crate) fn holders(
     holder: &Kind,
     attr: &str,
 ) -> Inner<Vec<(ResourceId, Link)>> {
+    // The index holds all that is asked of it. What shows the holder is read once, however many it holds.
     let mut statement = db.prepare_cached(
-        "SELECT l.holder, h.label FROM link l INDEXED BY link_target
-         CROSS JOIN resource h ON h.tenant = l.tenant AND h.kind = l.holder_kind AND h.id = l.holder
-         WHERE l.tenant = ?1 AND l.target = ?2 AND l.attr = ?3 AND l.holder_kind = ?4 AND l.target_kind = ?5",
+        "SELECT holder FROM link INDEXED BY link_target
+         WHERE tenant = ?1 AND target = ?2 AND attr = ?3 AND holder_kind = ?4 AND target_kind = ?5",
     )?;
+    statement.raw_bind_parameter(1, tenant)?;
+    statement.raw_bind_parameter(3, attr)?;
+    statement.raw_bind_parameter(4, holder.as_str())?;
+    statement.raw_bind_parameter(5, of.as_str())?;
+    let mut label = db.prepare_cached("SELECT label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3")?;
     let mut found = Vec::new();
-    // A label that many share is kept once.
-    let mut labels: HashMap<String, Arc<str>> = HashMap::new();
+    let mut known: HashMap<String, Option<Link>> = HashMap::new();
     for target in targets {
-        let mut rows = statement.query(params![tenant, target.as_str(), attr, holder.as_str(), of.as_str()])?;
+        statement.raw_bind_parameter(2, target.as_str())?;
+        let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
             let id = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-            let display = match row.get_ref(1)?.as_str_or_null().map_err(rusqlite::Error::from)? {
-                Some(label) => match labels.get(label) {
-                    Some(known) => Some(known.clone()),
-                    None => Some(labels.entry(label.to_owned()).or_insert_with(|| label.into()).clone()),
-                },
-                None => None,
-            };
-            let target_of = Key { kind: holder.clone(), id: ResourceId::new(id) };
-            found.push((target.clone(), Link { target: target_of, display, indirect: false }));
+            if !known.contains_key(id) {
+                let display: Option<Option<Arc<str>>> =
+                    label.query_row([tenant, holder.as_str(), id], |row| row.get(0)).optional()?;
+                let target = Key { kind: holder.clone(), id: ResourceId::new(id) };
+                known.insert(id.to_owned(), display.map(|display| Link { target, display, indirect: false }));
+            }
+            // A holder that is gone is not shown.
+            found.extend(known.get(id).cloned().flatten().map(|link| (target.clone(), link)));
         }
     }
     Ok(found)

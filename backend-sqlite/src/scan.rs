@@ -150,10 +150,7 @@ impl Scanning {
             }
         };
         reader.slot.set(Vec::new());
-        for record in &mut records {
-            let links = read::links_of(db, self.tenant.as_str(), &record.key, &self.scan.select, None)?;
-            record.links = links.unwrap_or_default();
-        }
+        read::add_links(db, self.tenant.as_str(), &mut records, &self.scan.select, None)?;
         Ok((records, next))
     }
 }

@@ -29,13 +29,53 @@ impl Timestamp {
     }
 }
 
-/// The form in which the server writes times: UTC with milliseconds, `2011-05-13T04:42:34.000Z`.
+impl Timestamp {
+    /// Appends the form in which the server writes times: UTC with milliseconds, `2011-05-13T04:42:34.000Z`.
+    pub fn write(self, out: &mut Vec<u8>) {
+        let (days, millis) = (self.0.div_euclid(86_400_000), self.0.rem_euclid(86_400_000));
+        // The days of 400 years are always the same number; years begin in March here, so that a leap day is their last.
+        let since = days + 719_468;
+        let (era, day) = (since.div_euclid(146_097), since.rem_euclid(146_097));
+        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let day = day - (153 * month + 2) / 5 + 1;
+        let (month, later) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+        let year = year + era * 400 + later;
+        if !(0..=9_999).contains(&year) {
+            out.extend_from_slice(b"1970-01-01T00:00:00.000Z");
+            return;
+        }
+        digits(out, year, 4);
+        for (lead, value, width) in [
+            (b'-', month, 2),
+            (b'-', day, 2),
+            (b'T', millis / 3_600_000, 2),
+            (b':', millis / 60_000 % 60, 2),
+            (b':', millis / 1_000 % 60, 2),
+            (b'.', millis % 1_000, 3),
+        ] {
+            out.push(lead);
+            digits(out, value, width);
+        }
+        out.push(b'Z');
+    }
+}
+
+/// A number in so many digits.
+fn digits(out: &mut Vec<u8>, value: i64, width: u32) {
+    for place in (0..width).rev() {
+        // The remainder is below ten.
+        out.push(b'0' + u8::try_from(value / 10_i64.pow(place) % 10).unwrap_or_default());
+    }
+}
+
+/// As [`Timestamp::write`].
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(moment) => write!(f, "{moment:.3}"),
-            Err(_) => f.write_str("1970-01-01T00:00:00.000Z"),
-        }
+        let mut out = Vec::with_capacity(24);
+        self.write(&mut out);
+        f.write_str(&String::from_utf8_lossy(&out))
     }
 }
 
@@ -57,4 +97,29 @@ pub trait Clock: Send + Sync {
 pub trait Entropy: Send + Sync {
     /// Fills `bytes` from the system's generator.
     fn fill(&self, bytes: &mut [u8]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_a_calendar_says() {
+        let check = |millis: i64| {
+            let calendar = jiff::Timestamp::from_millisecond(millis).unwrap();
+            assert_eq!(Timestamp::from_millis(millis).to_string(), format!("{calendar:.3}"), "{millis}");
+        };
+        let year = 31_556_952_000;
+        for turn in 0..9_000 {
+            check(turn * year / 37 + turn);
+            check(-turn * 86_399_999 * 7);
+        }
+        for millis in
+            [0, -1, 999, 951_782_400_000, 951_868_799_999, 1_709_164_800_000, 4_107_542_399_999, 253_402_207_199_999]
+        {
+            check(millis);
+        }
+        assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(Timestamp::from_millis(i64::MIN).to_string(), "1970-01-01T00:00:00.000Z");
+    }
 }

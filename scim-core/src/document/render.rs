@@ -1,12 +1,13 @@
 //! A record as the JSON that is sent: the stored text with `id`, `meta`, links and computed values spliced around it.
 
 use std::hash::Hasher;
+use std::sync::Arc;
 
 use serde_json::Value;
 use siphasher::sip::SipHasher13;
 
 use crate::query::Select;
-use crate::schema::{AttributeDef, Kind, Registry, ResourceType};
+use crate::schema::{Kind, Registry, ResourceType};
 use crate::store::{Link, Links, Record, Version};
 
 use super::project::{Projection, Shown};
@@ -15,14 +16,18 @@ use super::project::{Projection, Shown};
 #[derive(Debug)]
 pub struct Renderer<'a> {
     rt: &'a ResourceType,
-    registry: &'a Registry,
     /// The SCIM base URL, without trailing slash.
     base: &'a str,
     projection: &'a Projection,
     meta: Shown,
     /// Links may change without the version moving, so they go into the digest.
     loose_versions: bool,
+    /// The URI of each type's resources, up to the id: the inside of a JSON string.
+    endpoints: Vec<(&'a Kind, Vec<u8>)>,
 }
+
+/// Bytes that one link takes, more or less.
+const LINK: usize = 224;
 
 impl<'a> Renderer<'a> {
     /// A renderer. `loose_versions` says that the store's versions may miss changes of links.
@@ -35,7 +40,19 @@ impl<'a> Renderer<'a> {
     ) -> Self {
         let meta = rt.common.iter().find(|def| def.name == "meta");
         let meta = meta.map_or(Shown::No, |def| projection.shown(None, def));
-        Renderer { rt, registry, base, projection, meta, loose_versions }
+        let endpoint = |rt: &'a Arc<ResourceType>| {
+            let mut text = Vec::new();
+            escape(&mut text, &format!("{base}{}/", rt.endpoint));
+            (&rt.kind, text)
+        };
+        let endpoints = registry.types().iter().map(endpoint).collect();
+        Renderer { rt, base, projection, meta, loose_versions, endpoints }
+    }
+
+    /// About how many bytes the representation takes.
+    pub fn length(&self, record: &Record) -> usize {
+        let links: usize = record.links.iter().map(|links| links.links.len()).sum();
+        record.document.as_str().len() + 512 + links * LINK
     }
 
     /// What the store and the core must have filled in.
@@ -58,16 +75,21 @@ impl<'a> Renderer<'a> {
 
     /// Appends the representation.
     pub fn write(&self, record: &Record, out: &mut Vec<u8>) {
+        self.write_with(record, &self.etag(record), out);
+    }
+
+    /// Appends the representation, whose [`Renderer::etag`] is at hand.
+    pub fn write_with(&self, record: &Record, etag: &str, out: &mut Vec<u8>) {
         let text = record.document.as_str();
         if self.projection.takes_verbatim(self.rt, text) {
-            self.splice(record, text, out);
+            self.splice(record, text, etag, out);
         } else {
             let shown = self.projection.document(self.rt, &record.document.parse());
-            self.splice(record, &Value::Object(shown).to_string(), out);
+            self.splice(record, &Value::Object(shown).to_string(), etag, out);
         }
     }
 
-    fn splice(&self, record: &Record, document: &str, out: &mut Vec<u8>) {
+    fn splice(&self, record: &Record, document: &str, etag: &str, out: &mut Vec<u8>) {
         let inner = document.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
         out.extend_from_slice(b"{\"id\":");
         text(out, record.key.id.as_str());
@@ -77,7 +99,7 @@ impl<'a> Renderer<'a> {
                 self.write_links(links, out);
             }
         }
-        self.write_meta(record, out);
+        self.write_meta(record, etag, out);
         out.push(b'}');
     }
 
@@ -153,27 +175,45 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    fn write_meta(&self, record: &Record, out: &mut Vec<u8>) {
+    fn write_meta(&self, record: &Record, etag: &str, out: &mut Vec<u8>) {
         let wanted = |name: &str| match &self.meta {
             Shown::No => false,
             Shown::Whole => true,
             Shown::Subs(subs) => subs.iter().any(|sub| sub.name == name),
         };
         let mut lead: &[u8] = b",\"meta\":{";
-        let mut part = |name: &str, value: &dyn Fn() -> String, out: &mut Vec<u8>| {
-            if wanted(name) {
+        let mut part = |name: &str, out: &mut Vec<u8>| {
+            let wanted = wanted(name);
+            if wanted {
                 out.extend_from_slice(lead);
                 lead = b",";
                 text(out, name);
                 out.push(b':');
-                text(out, &value());
             }
+            wanted
         };
-        part("resourceType", &|| self.rt.kind.to_string(), out);
-        part("created", &|| record.created.to_string(), out);
-        part("lastModified", &|| record.modified.to_string(), out);
-        part("location", &|| self.location(record), out);
-        part("version", &|| self.etag(record), out);
+        if part("resourceType", out) {
+            text(out, self.rt.kind.as_str());
+        }
+        for (name, moment) in [("created", record.created), ("lastModified", record.modified)] {
+            if part(name, out) {
+                out.push(b'"');
+                moment.write(out);
+                out.push(b'"');
+            }
+        }
+        if part("location", out) {
+            out.push(b'"');
+            match self.endpoints.iter().find(|(kind, _)| **kind == self.rt.kind) {
+                Some((_, endpoint)) => out.extend_from_slice(endpoint),
+                None => escape(out, &location(self.base, &self.rt.endpoint, "")),
+            }
+            escape(out, record.key.id.as_str());
+            out.push(b'"');
+        }
+        if part("version", out) {
+            text(out, etag);
+        }
         if lead == b"," {
             out.push(b'}');
         }
@@ -211,10 +251,11 @@ impl<'a> Renderer<'a> {
 /// Which sub-attributes of a link are written, and from what.
 struct LinkParts<'a> {
     value: bool,
-    reference: bool,
+    /// Up to the id, by the type of the target.
+    reference: &'a [(&'a Kind, Vec<u8>)],
     kind: Option<KindText>,
-    display: Option<&'a AttributeDef>,
-    endpoints: Vec<(&'a Kind, String)>,
+    /// `"display":"`, or what the schema calls it.
+    display: Option<Vec<u8>>,
 }
 
 enum KindText {
@@ -225,7 +266,7 @@ enum KindText {
 }
 
 impl<'a> LinkParts<'a> {
-    fn new(renderer: &Renderer<'a>, links: &'a Links, shown: &Shown) -> Self {
+    fn new(renderer: &'a Renderer<'_>, links: &Links, shown: &Shown) -> Self {
         let def = links.at.attr();
         let wanted = |name: &str| match shown {
             Shown::No => false,
@@ -236,48 +277,51 @@ impl<'a> LinkParts<'a> {
         let display = ["display", "displayName"].into_iter().find(|name| wanted(name));
         LinkParts {
             value: wanted("value"),
-            reference: wanted("$ref"),
+            reference: if wanted("$ref") { &renderer.endpoints } else { &[] },
             kind: wanted("type").then_some(if reverse { KindText::Path } else { KindText::Target }),
-            display: display.and_then(|name| def.sub(name)).map(|def| &**def),
-            endpoints: renderer
-                .registry
-                .types()
-                .iter()
-                .map(|rt| (&rt.kind, format!("{}{}/", renderer.base, rt.endpoint)))
-                .collect(),
+            display: display.and_then(|name| def.sub(name)).map(|def| {
+                let mut key = Vec::new();
+                text(&mut key, &def.name);
+                key.extend_from_slice(b":\"");
+                key
+            }),
         }
     }
 
     /// Writes one element; false where it would be empty.
     fn write(&self, link: &Link, out: &mut Vec<u8>) -> bool {
         let start = out.len();
-        let part = |name: &str, value: &[&str], out: &mut Vec<u8>| {
-            out.push(if out.len() == start { b'{' } else { b',' });
-            text(out, name);
-            out.extend_from_slice(b":\"");
-            for piece in value {
-                escape(out, piece);
-            }
-            out.push(b'"');
-        };
+        let id = link.target.id.as_str();
         if self.value {
-            part("value", &[link.target.id.as_str()], out);
+            out.extend_from_slice(b",\"value\":\"");
+            escape(out, id);
+            out.push(b'"');
         }
-        if self.reference
-            && let Some((_, endpoint)) = self.endpoints.iter().find(|(kind, _)| **kind == link.target.kind)
-        {
-            part("$ref", &[endpoint, link.target.id.as_str()], out);
+        if let Some((_, endpoint)) = self.reference.iter().find(|(kind, _)| **kind == link.target.kind) {
+            out.extend_from_slice(b",\"$ref\":\"");
+            out.extend_from_slice(endpoint);
+            escape(out, id);
+            out.push(b'"');
         }
-        match &self.kind {
-            Some(KindText::Target) => part("type", &[link.target.kind.as_str()], out),
-            Some(KindText::Path) => part("type", &[if link.indirect { "indirect" } else { "direct" }], out),
-            None => {}
+        let kind = match &self.kind {
+            Some(KindText::Target) => Some(link.target.kind.as_str()),
+            Some(KindText::Path) => Some(if link.indirect { "indirect" } else { "direct" }),
+            None => None,
+        };
+        if let Some(kind) = kind {
+            out.extend_from_slice(b",\"type\":\"");
+            escape(out, kind);
+            out.push(b'"');
         }
-        if let (Some(def), Some(display)) = (self.display, &link.display) {
-            part(&def.name, &[display], out);
+        if let (Some(key), Some(display)) = (&self.display, &link.display) {
+            out.push(b',');
+            out.extend_from_slice(key);
+            escape(out, display);
+            out.push(b'"');
         }
-        if out.len() == start {
-            return false;
+        match out.get_mut(start) {
+            Some(lead) => *lead = b'{',
+            None => return false,
         }
         out.push(b'}');
         true
@@ -303,7 +347,9 @@ fn text(out: &mut Vec<u8>, value: &str) {
 
 /// The inside of a JSON string.
 fn escape(out: &mut Vec<u8>, value: &str) {
-    if value.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+    // Without an early end this is done for many bytes at once.
+    let special = value.bytes().fold(false, |found, byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\'));
+    if !special {
         out.extend_from_slice(value.as_bytes());
         return;
     }

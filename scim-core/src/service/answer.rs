@@ -45,13 +45,9 @@ impl Service {
     ) -> Result<Reply, ScimError> {
         self.hydrate(scope, projection, std::slice::from_mut(&mut record)).await?;
         let renderer = self.renderer(caller, rt, projection);
-        let mut body = Vec::with_capacity(record.document.as_str().len() + 512);
-        renderer.write(&record, &mut body);
-        Ok(Reply {
-            done,
-            body: body.into(),
-            etag: Some(renderer.etag(&record)),
-            location: Some(renderer.location(&record)),
-        })
+        let mut body = Vec::with_capacity(renderer.length(&record));
+        let etag = renderer.etag(&record);
+        renderer.write_with(&record, &etag, &mut body);
+        Ok(Reply { done, body: body.into(), etag: Some(etag), location: Some(renderer.location(&record)) })
     }
 }

@@ -135,7 +135,9 @@ impl Service {
         mut records: Vec<Record>,
     ) -> Result<(usize, Vec<u8>), ScimError> {
         for (rt, projection) in list.types.iter().zip(&list.projections) {
-            if !projection.reverse().is_empty() {
+            if list.types.len() == 1 {
+                self.hydrate(scope, projection, &mut records).await?;
+            } else if !projection.reverse().is_empty() {
                 // Records of a root query stand mixed; those of one type are taken out, filled in and put back.
                 let places: Vec<usize> =
                     (0..records.len()).filter(|&n| records.get(n).is_some_and(|r| r.key.kind == rt.kind)).collect();

@@ -63,7 +63,12 @@ async fn ancestors(
 }
 
 /// The direct holders and all above them, each once, in order of their ids.
-fn close(direct: Vec<Link>, parents: &HashMap<ResourceId, Vec<Link>>) -> Vec<Link> {
+fn close(mut direct: Vec<Link>, parents: &HashMap<ResourceId, Vec<Link>>) -> Vec<Link> {
+    if parents.is_empty() {
+        direct.sort_by(|a, b| a.target.id.cmp(&b.target.id));
+        direct.dedup_by(|a, b| a.target.id == b.target.id);
+        return direct;
+    }
     let mut all: BTreeMap<ResourceId, Link> = BTreeMap::new();
     let mut open: Vec<ResourceId> = Vec::new();
     for link in direct {

@@ -2,22 +2,27 @@
 //! reason in `FILE.refused.jsonl`; how far it got stands in `FILE.progress`, so that a second run of the same command
 //! goes on: with what was not reached, and with refused lines that were mended in the file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::Poll;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use futures_util::future::LocalBoxFuture;
+use futures_util::{FutureExt, poll};
 use indicatif::ProgressBar;
 use scim_core::ScimError;
 use scim_core::access::{Principal, Right, Tenant};
 use scim_core::document::json;
 use scim_core::name::same;
 use scim_core::schema::ResourceType;
-use scim_core::service::{Caller, Conditions, ListParams, Over, Prefer, Service, View};
+use scim_core::service::{Caller, Conditions, Imported, ListParams, Over, Prefer, Service, View};
 use scim_core::store::control::ControlStore;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 use crate::say::{bar, complain, say};
@@ -30,7 +35,7 @@ use super::progress::{Made, Progress};
 use super::tenant::find;
 
 /// Resources made at once.
-const BATCH: usize = 200;
+const BATCH: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -48,6 +53,14 @@ struct Item {
     kind: Arc<ResourceType>,
     body: Value,
     held: Vec<(String, Value)>,
+}
+
+/// A batch that the store has been given.
+struct UnderWay<'a> {
+    items: Vec<Item>,
+    /// The answers, where they came at once.
+    early: Option<Vec<Imported>>,
+    answers: LocalBoxFuture<'a, Vec<Imported>>,
 }
 
 struct Import<'a> {
@@ -109,11 +122,40 @@ fn survey(path: &Path) -> Result<(Vec<u64>, Ids)> {
         }
         offsets.push(at);
         at += length as u64;
-        if let Ok(Value::Object(resource)) = serde_json::from_slice(&line)
-            && let Some(id) = own_id(&resource)
-        {
+        if let Ok(OwnId(Some(id))) = serde_json::from_slice(&line) {
             ids.in_file.insert(id);
         }
+    }
+}
+
+/// The `id` of a line, without making anything of the rest of it.
+struct OwnId(Option<String>);
+
+impl<'de> Deserialize<'de> for OwnId {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = OwnId;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a resource")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<OwnId, A::Error> {
+                let mut id = None;
+                while let Some(name) = members.next_key::<Cow<'de, str>>()? {
+                    if id.is_none() && same(&name, "id") {
+                        id = Some(members.next_value::<Value>()?);
+                    } else {
+                        members.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(OwnId(id.and_then(|id| id.as_str().map(str::to_owned))))
+            }
+        }
+
+        source.deserialize_map(Members)
     }
 }
 
@@ -121,7 +163,7 @@ fn own_id(resource: &Map<String, Value>) -> Option<String> {
     resource.iter().find(|(key, _)| same(key, "id")).and_then(|(_, id)| id.as_str()).map(str::to_owned)
 }
 
-impl Import<'_> {
+impl<'a> Import<'a> {
     /// Takes over what an earlier run made.
     fn remember(&mut self) {
         for made in self.progress.made.values() {
@@ -156,11 +198,16 @@ impl Import<'_> {
     ) -> Result<Vec<(u64, u64)>> {
         let mut waiting = Vec::new();
         let mut batch = Vec::new();
+        // While the store writes one batch, the next is read and checked.
+        let mut under_way: Option<UnderWay> = None;
         let mut text = Vec::new();
+        reader.seek(SeekFrom::Start(0))?;
+        let mut at = 0;
         for (line, offset) in left {
-            reader.seek(SeekFrom::Start(offset))?;
+            // Lines come in their order: what was read ahead stays good.
+            reader.seek_relative(offset.saturating_sub(at).cast_signed())?;
             text.clear();
-            reader.read_until(b'\n', &mut text)?;
+            at = offset + reader.read_until(b'\n', &mut text)? as u64;
             let blank = text.iter().all(u8::is_ascii_whitespace);
             match self.item(line, &text, hold) {
                 _ if blank => {}
@@ -169,10 +216,13 @@ impl Import<'_> {
                 Err(error) => self.refuse(line, None, error),
             }
             if batch.len() == BATCH {
-                self.make(std::mem::take(&mut batch)).await?;
+                let next = self.begin(std::mem::take(&mut batch)).await?;
+                self.finish(std::mem::replace(&mut under_way, next)).await?;
             }
         }
-        self.make(batch).await?;
+        let last = self.begin(batch).await?;
+        self.finish(under_way).await?;
+        self.finish(last).await?;
         Ok(waiting)
     }
 
@@ -214,23 +264,39 @@ impl Import<'_> {
         })
     }
 
-    async fn make(&mut self, batch: Vec<Item>) -> Result<()> {
-        let mut todo = Vec::new();
+    /// Begins to make a batch: when this returns, it is checked and on its way to the store.
+    async fn begin(&mut self, batch: Vec<Item>) -> Result<Option<UnderWay<'a>>> {
+        let mut items = Vec::new();
         for item in batch {
             let doubtful = self.progress.doubtful.contains(&item.line);
             match if doubtful { self.look_up(&item).await? } else { None } {
                 Some(id) => self.note(vec![(item, id)])?,
-                None => todo.push(item),
+                None => items.push(item),
             }
         }
-        if todo.is_empty() {
-            return Ok(());
+        if items.is_empty() {
+            return Ok(None);
         }
-        self.progress.begin(todo.iter().map(|item| item.line).collect())?;
-        let bodies = todo.iter_mut().map(|item| (item.kind.clone(), item.body.take())).collect::<Vec<_>>();
-        let answers = self.service.import(&self.caller, &bodies).await;
+        self.progress.begin(items.iter().map(|item| item.line).collect())?;
+        let bodies = items.iter_mut().map(|item| (item.kind.clone(), item.body.take())).collect::<Vec<_>>();
+        let (service, caller) = (self.service, self.caller.clone());
+        let mut answers = async move { service.import(&caller, &bodies).await }.boxed_local();
+        let early = match poll!(&mut answers) {
+            Poll::Ready(early) => Some(early),
+            Poll::Pending => None,
+        };
+        Ok(Some(UnderWay { items, early, answers }))
+    }
+
+    /// Waits for a batch, and notes what became of it.
+    async fn finish(&mut self, batch: Option<UnderWay<'_>>) -> Result<()> {
+        let Some(UnderWay { items, early, answers }) = batch else { return Ok(()) };
+        let answers = match early {
+            Some(answers) => answers,
+            None => answers.await,
+        };
         let mut made = Vec::new();
-        for (item, answer) in todo.into_iter().zip(answers) {
+        for (item, answer) in items.into_iter().zip(answers) {
             match answer {
                 Ok(id) => made.push((item, id.as_str().to_owned())),
                 Err(error) => self.refuse(item.line, item.old, error),
