@@ -6,7 +6,7 @@
 //!
 //! `contract` the store, topic by topic · `model` random histories against the reference store · `faults` races and
 //! interruption · `protocol` HTTP, a file for each section of RFC 7644 · `datasets` cases that are data · `coverage`
-//! which requirement is held by which test.
+//! which requirement is held by which test · `servers` real data systems for tests to run on.
 
 #![expect(clippy::indexing_slicing, reason = "a case that looks where nothing is has failed; the runner catches it")]
 
@@ -21,8 +21,9 @@ pub mod harness;
 pub mod http;
 pub mod model;
 pub mod protocol;
+pub mod servers;
 pub mod session;
 
-pub use contract::store_contract;
+pub use contract::{store_contract, store_contract_on};
 pub use harness::{Ability, Foreign, Harness, Site};
 pub use protocol::protocol_contract;

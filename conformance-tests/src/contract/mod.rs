@@ -143,11 +143,33 @@ where
     libtest_mimic::run(&Arguments::from_args(), trials(make)).exit_code()
 }
 
+/// The same for stores that stand on something that must outlast them and then go, such as a database of a server: it
+/// is dropped after its case.
+pub fn store_contract_on<S, G, F>(make: impl Fn() -> F + Send + Sync + 'static) -> ExitCode
+where
+    S: Store,
+    F: Future<Output = (S, G)>,
+{
+    libtest_mimic::run(&Arguments::from_args(), trials_on(make)).exit_code()
+}
+
 /// The contract as trials, to be run together with others.
 pub fn trials<S, F>(make: impl Fn() -> F + Send + Sync + 'static) -> Vec<Trial>
 where
     S: Store,
     F: Future<Output = S>,
+{
+    let make = Arc::new(make);
+    trials_on(move || {
+        let make = make.clone();
+        async move { (make().await, ()) }
+    })
+}
+
+fn trials_on<S, G, F>(make: impl Fn() -> F + Send + Sync + 'static) -> Vec<Trial>
+where
+    S: Store,
+    F: Future<Output = (S, G)>,
 {
     let runtime = Arc::new(Runtime::new());
     let make = Arc::new(make);
@@ -159,7 +181,8 @@ where
             let run = move || {
                 let runtime = runtime.as_ref().as_ref().map_err(|error| Failed::from(error.to_string()))?;
                 let checked = runtime.block_on(async {
-                    let bench = Bench::new(Arc::new(make().await)).await?;
+                    let (store, _ground) = make().await;
+                    let bench = Bench::new(Arc::new(store)).await?;
                     case.check(bench).await
                 });
                 checked.map_err(|error| Failed::from(format!("{error:#}")))
