@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-known="sqlite"
+known="sqlite postgres"
 
 fail() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
 
@@ -24,6 +24,34 @@ need() {
   command -v "$1" >/dev/null || fail "$1 is missing and could not be installed; install the package $2 (or $3, $4)"
 }
 
+# need_postgres: the programs of a PostgreSQL server, which distributions keep off the path. Only the programs: the
+# database that Debian would make and start with them is not wanted. Also where SCIM_TEST_POSTGRES_URL is set: some tests
+# stop the server, which that one is not for.
+need_postgres() {
+  have_postgres && return
+  local quiet=(-y --no-install-recommends -o DPkg::Lock::Timeout=300)
+  if command -v apt-get >/dev/null; then
+    as_root apt-get install "${quiet[@]}" postgresql-common ||
+      { as_root apt-get update && as_root apt-get install "${quiet[@]}" postgresql-common; }
+    as_root sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+    as_root apt-get install "${quiet[@]}" postgresql
+  elif command -v dnf >/dev/null; then
+    as_root dnf install -y postgresql-server
+  elif command -v brew >/dev/null; then
+    brew install postgresql@17
+  fi
+  have_postgres || fail "PostgreSQL is missing and could not be installed; install the package postgresql
+  (or postgresql-server, postgresql@17), or set SCIM_TEST_POSTGRES_URL to a server where tests may make databases"
+}
+
+have_postgres() {
+  local folder
+  for folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin; do
+    [ -x "$folder/postgres" ] && [ -x "$folder/initdb" ] && return
+  done
+  command -v postgres >/dev/null && command -v initdb >/dev/null
+}
+
 backends=("$@")
 [ $# -gt 0 ] || read -ra backends <<<"$known"
 for backend in "${backends[@]}"; do
@@ -33,6 +61,7 @@ done
 command -v cargo >/dev/null || fail "cargo is missing; install Rust from https://rustup.rs"
 need cc gcc gcc gcc
 need curl curl curl curl
+need_postgres
 
 packages=(-p scim-core -p conformance-tests -p scim-server)
 for backend in "${backends[@]}"; do packages+=(-p "backend-$backend"); done
