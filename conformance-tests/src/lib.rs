@@ -5,8 +5,9 @@
 //! suite knows no backend by name: what differs between them it reads from their `Capabilities`.
 //!
 //! `contract` the store, topic by topic · `model` random histories against the reference store · `faults` races and
-//! interruption · `protocol` HTTP, a file for each section of RFC 7644 · `datasets` cases that are data · `coverage`
-//! which requirement is held by which test · `servers` real data systems for tests to run on.
+//! interruption · `humble` a store that can do less · `protocol` HTTP, a file for each section of RFC 7644 · `datasets`
+//! cases that are data · `coverage` which requirement is held by which test · `servers` real data systems for tests to
+//! run on.
 
 #![expect(clippy::indexing_slicing, reason = "a case that looks where nothing is has failed; the runner catches it")]
 
@@ -19,6 +20,7 @@ pub mod datasets;
 pub mod faults;
 pub mod harness;
 pub mod http;
+pub mod humble;
 pub mod model;
 pub mod protocol;
 pub mod servers;

@@ -61,8 +61,10 @@ impl Registries {
 /// One tenant, ready for requests.
 #[derive(Debug)]
 pub struct Ready {
-    /// What the service needs of it.
+    /// What the service needs of it. Its types are those that the store can hold.
     pub tenant: Arc<Tenant>,
+    /// The types as the configuration has them.
+    wanted: Arc<Registry>,
     /// The base of its links when it is named in the path.
     pub base: Arc<str>,
     /// Its fair share.
@@ -89,20 +91,19 @@ impl Tenants {
     /// The tenant of this row. The row is read anew with every request, so a change of settings is in force at once.
     pub async fn get(&self, row: &TenantRow) -> Result<Arc<Ready>, ScimError> {
         let registries = self.registries();
-        let registry = registries.of(&row.settings);
+        let wanted = registries.of(&row.settings);
         let known = self.ready.read().unwrap_or_else(PoisonError::into_inner).get(&row.id).cloned();
-        if let Some(ready) = &known
-            && ready.tenant.settings == row.settings
-            && Arc::ptr_eq(&ready.tenant.registry, registry)
-        {
+        let prepared = known.as_ref().filter(|ready| Arc::ptr_eq(&ready.wanted, wanted));
+        if let Some(ready) = prepared.filter(|ready| ready.tenant.settings == row.settings) {
             return Ok(ready.clone());
         }
-        let prepared = known.as_ref().is_some_and(|ready| Arc::ptr_eq(&ready.tenant.registry, registry));
-        if !prepared {
-            self.prepare(row, registry).await?;
-        }
+        let registry = match prepared {
+            Some(ready) => ready.tenant.registry.clone(),
+            None => self.prepare(row, wanted).await?,
+        };
         let ready = Arc::new(Ready {
-            tenant: Arc::new(Tenant { id: row.id.clone(), registry: registry.clone(), settings: row.settings.clone() }),
+            tenant: Arc::new(Tenant { id: row.id.clone(), registry, settings: row.settings.clone() }),
+            wanted: wanted.clone(),
             base: format!("{}/t/{}/scim/v2", self.public_url, row.id).into(),
             share: known.map_or_else(|| Arc::new(Admission::new(&self.limits)), |ready| ready.share.clone()),
         });
@@ -126,13 +127,18 @@ impl Tenants {
         self.registries.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn prepare(&self, row: &TenantRow, registry: &Arc<Registry>) -> Result<Vec<Shortfall>, ScimError> {
-        let shortfalls = self.store.prepare(&row.id, registry.types()).await?;
+    async fn prepare(&self, row: &TenantRow, wanted: &Arc<Registry>) -> Result<Arc<Registry>, ScimError> {
+        let shortfalls = self.store.prepare(&row.id, wanted.types()).await?;
         for shortfall in &shortfalls {
             tracing::warn!(tenant = %row.id, kind = %shortfall.kind, at = %shortfall.at, "{}", shortfall.why);
         }
-        Ok(shortfalls)
+        Ok(holdable(wanted, &shortfalls))
     }
+}
+
+/// The types without what a store said it cannot hold.
+pub fn holdable(wanted: &Arc<Registry>, shortfalls: &[Shortfall]) -> Arc<Registry> {
+    if shortfalls.is_empty() { wanted.clone() } else { Arc::new(wanted.narrowed(shortfalls)) }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! `attribute` one definition · `builtin` the RFC's schemas, embedded · `load` JSON to [`Schema`] (`site` key by key) · `place` where values
 //! live · `compile` definitions put together · `resource_type` a compiled type · `registry` all of a tenant ·
-//! `describe` what discovery shows · `check` does stored data still fit?
+//! `narrow` without what a store cannot hold · `describe` what discovery shows · `check` does stored data still fit?
 
 pub mod attribute;
 pub mod builtin;
@@ -11,6 +11,7 @@ mod compile;
 pub mod describe;
 mod error;
 pub mod load;
+mod narrow;
 mod place;
 pub mod registry;
 pub mod resource_type;

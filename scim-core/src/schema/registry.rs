@@ -40,6 +40,10 @@ impl Registry {
         Ok(Registry { types, schemas })
     }
 
+    pub(super) fn of(types: Vec<Arc<ResourceType>>, schemas: Vec<Arc<Schema>>) -> Self {
+        Registry { types, schemas }
+    }
+
     /// Every name that documents of these types may hold as a key: attributes, sub-attributes, URNs of extensions.
     pub fn names(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();

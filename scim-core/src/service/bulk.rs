@@ -1,7 +1,8 @@
 //! `POST /Bulk` (RFC 7644 section 3.7): independent operations, made true in as few commits as possible.
 //!
-//! Ids are the core's, so every `bulkId` is replaced before anything runs. Creates that others refer to are moved before
-//! them; where creates refer to each other in a circle, the link that closes it is added once both are there.
+//! Every `bulkId` is replaced by an id before its operation runs: where ids are the core's before anything does, where
+//! the store gives them out as soon as the outcome tells it. Creates that others refer to are moved before them; where
+//! creates refer to each other in a circle, the link that closes it is added once both are there.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -32,8 +33,6 @@ struct Operation {
     path: String,
     version: Option<String>,
     data: Option<Value>,
-    /// POST: the id its resource will have.
-    id: ResourceId,
 }
 
 /// One operation, understood: what it writes, and on which creates of this request it depends.
@@ -58,6 +57,8 @@ enum Work {
 struct Held {
     link: Arc<LinkType>,
     value: LinkValue,
+    /// The operation that makes the target.
+    need: usize,
 }
 
 /// What became of an operation.
@@ -67,7 +68,7 @@ impl Service {
     /// Runs a bulk request. 200 with a BulkResponse, also where every operation failed.
     pub async fn bulk(&self, caller: &Caller, body: &[u8]) -> Result<Reply, ScimError> {
         let can = self.store.capabilities();
-        if can.writes != Writes::Full || can.ids != IdsFrom::Core {
+        if can.writes != Writes::Full {
             return Err(ScimError::not_implemented("the store behind this tenant supports no bulk requests"));
         }
         let limits = &self.env.limits;
@@ -140,7 +141,6 @@ impl Service {
             path: text("path")?.unwrap_or_default(),
             version: text("version")?,
             data: take(&mut fields, "data").filter(|data| !data.is_null()),
-            id: self.new_id(),
         })
     }
 }
@@ -151,6 +151,8 @@ struct Run<'a> {
     caller: &'a Caller,
     scope: &'a Scope,
     operations: &'a [Operation],
+    /// The id of what each POST makes. Where ids come from the store, one that stands for it until the outcome tells.
+    ids: Vec<ResourceId>,
     /// Operation by bulkId.
     named: HashMap<&'a str, usize>,
     prepared: Vec<Result<Prepared, ScimError>>,
@@ -172,6 +174,7 @@ impl<'a> Run<'a> {
             caller,
             scope,
             operations,
+            ids: operations.iter().map(|_| service.new_id()).collect(),
             named,
             prepared: Vec::new(),
             needs: Vec::new(),
@@ -192,7 +195,7 @@ impl<'a> Run<'a> {
             self.needs.push(needs);
         }
         self.settle_order();
-        self.hold_back();
+        self.hold_back(0..self.operations.len());
     }
 
     async fn prepare_one(
@@ -210,7 +213,7 @@ impl<'a> Run<'a> {
             )),
             Some(&other) => {
                 needs.push(other);
-                self.operations.get(other).map(|other| other.id.clone()).ok_or_else(ScimError::no_resource)
+                self.id_of(other)
             }
             None => {
                 Err(ScimError::invalid_value(format!("no POST of this request has the bulkId {}", excerpt(temporary))))
@@ -218,7 +221,7 @@ impl<'a> Run<'a> {
         };
         let id = match segment {
             Some(segment) => references::in_segment(&segment, &mut lookup)?,
-            None => operation.id.clone(),
+            None => self.id_of(n)?,
         };
         let expect = operation.version.as_deref().map_or(Expect::Exists, conditions::expect_version);
         if operation.version.is_none()
@@ -255,6 +258,10 @@ impl<'a> Run<'a> {
         let secrets = service.secrets(caller, secrets).await?;
         let making = service.making(caller, self.scope, verb, secrets);
         Ok(Prepared { rt, id, work, making })
+    }
+
+    fn id_of(&self, n: usize) -> Result<ResourceId, ScimError> {
+        self.ids.get(n).cloned().ok_or_else(ScimError::no_resource)
     }
 
     /// The type an operation is for, and the id in its path.
@@ -343,32 +350,39 @@ impl<'a> Run<'a> {
     }
 
     /// Takes out of every create the links to resources that are made after it.
-    fn hold_back(&mut self) {
+    fn hold_back(&mut self, which: std::ops::Range<usize>) {
         let place: HashMap<usize, usize> = self.order.iter().enumerate().map(|(place, &n)| (n, place)).collect();
-        for n in 0..self.prepared.len() {
-            let later = |need: &&usize| place.get(need) > place.get(&n);
-            let later: Vec<usize> = self.needs.get(n).into_iter().flatten().filter(later).copied().collect();
-            let ids: HashSet<ResourceId> =
-                later.iter().filter_map(|&need| self.operations.get(need)).map(|need| need.id.clone()).collect();
+        for n in which {
+            let later = self.needs.get(n).into_iter().flatten().filter(|need| place.get(need) > place.get(&n));
+            let later: HashMap<ResourceId, usize> =
+                later.filter_map(|&need| Some((self.ids.get(need)?.clone(), need))).collect();
             let Some(Ok(Prepared { work: Work::Create(draft), .. })) = self.prepared.get_mut(n) else { continue };
-            if ids.is_empty() {
+            if later.is_empty() {
                 continue;
             }
             let held = self.held.entry(n).or_default();
+            held.clear();
             for (link, values) in &mut draft.links {
-                let (waiting, there) =
-                    std::mem::take(values).into_iter().partition(|value| ids.contains(&value.target));
-                *values = there;
-                held.extend(Vec::into_iter(waiting).map(|value| Held { link: link.clone(), value }));
+                for value in std::mem::take(values) {
+                    match later.get(&value.target) {
+                        Some(&need) => held.push(Held { link: link.clone(), value, need }),
+                        None => values.push(value),
+                    }
+                }
             }
         }
     }
 
-    /// Everything in one batch, then the links that close circles in another.
+    /// Everything in one batch, then the links that close circles in another. Where ids come from the store, an operation
+    /// that refers to one in the batch waits for the next.
     async fn at_once(&mut self) {
         let mut batch = Vec::new();
         let mut of = Vec::new();
         for n in self.order.clone() {
+            if self.waits_for(n, &of) {
+                self.send(std::mem::take(&mut batch), std::mem::take(&mut of)).await;
+            }
+            self.renew(n).await;
             match self.mutation(n) {
                 Ok(mutation) => {
                     batch.push(mutation);
@@ -377,6 +391,33 @@ impl<'a> Run<'a> {
                 Err(error) => self.answer(n, Err(error)),
             }
         }
+        self.send(batch, of).await;
+        self.close_circles().await;
+    }
+
+    /// Must one of these be made before `n` can be said?
+    fn waits_for(&self, n: usize, batch: &[usize]) -> bool {
+        self.gives_ids() && self.needs.get(n).into_iter().flatten().any(|need| batch.contains(need))
+    }
+
+    fn gives_ids(&self) -> bool {
+        self.service.store.capabilities().ids == IdsFrom::Store
+    }
+
+    /// Understands an operation anew, now that the ids are known that it refers to.
+    async fn renew(&mut self, n: usize) {
+        let refers = self.needs.get(n).is_some_and(|needs| !needs.is_empty());
+        if let (true, true, Some(operation)) = (self.gives_ids(), refers, self.operations.get(n)) {
+            let prepared = self.prepare_one(n, operation, &mut Vec::new()).await;
+            if let Some(slot) = self.prepared.get_mut(n) {
+                *slot = prepared;
+            }
+            self.hold_back(n..n + 1);
+        }
+    }
+
+    /// Commits a batch and notes what became of each.
+    async fn send(&mut self, batch: Vec<Mutation>, of: Vec<usize>) {
         let outcomes = self.service.store.commit(self.scope, batch).await;
         for (n, outcome) in of.into_iter().zip(outcomes) {
             let answer = match outcome {
@@ -385,13 +426,13 @@ impl<'a> Run<'a> {
             };
             self.answer(n, answer);
         }
-        self.close_circles().await;
     }
 
     /// One commit for each operation, until so many have failed. What was not reached has no entry in the answer.
     async fn one_by_one(&mut self, most: u64) {
         let mut failed = 0;
         for n in self.order.clone() {
+            self.renew(n).await;
             let answer = match self.mutation(n) {
                 Ok(mutation) => match self.service.store.commit(self.scope, vec![mutation]).await.pop() {
                     Some(Err(error)) if matches!(error.kind, StoreErrorKind::Missing { .. }) => {
@@ -444,7 +485,8 @@ impl<'a> Run<'a> {
         };
         Ok(match work {
             Work::Create(draft) => {
-                self.service.creation(self.caller, rt, Some(id.clone()), draft.clone(), making, None)?
+                let id = (!self.gives_ids()).then(|| id.clone());
+                self.service.creation(self.caller, rt, id, draft.clone(), making, None)?
             }
             Work::Replace(draft, expect) => {
                 modify(patch::replace(draft.clone(), rt, &self.caller.rules(), making), expect)
@@ -469,11 +511,12 @@ impl<'a> Run<'a> {
             let Some(Ok(prepared)) = self.prepared.get(n) else { continue };
             let record = prepared.making.record(held.iter().map(|one| one.link.at.to_string()).collect());
             let mut links = Vec::new();
-            for Held { link, value } in held {
+            for Held { link, value, need } in held {
+                let target = self.ids.get(need).cloned().unwrap_or(value.target);
                 links.push(if link.multi_valued() {
-                    LinkEdit::Add { at: link, targets: vec![value.target], kinds: value.kinds }
+                    LinkEdit::Add { at: link, targets: vec![target], kinds: value.kinds }
                 } else {
-                    LinkEdit::Replace { at: link, targets: vec![(value.target, value.kinds)] }
+                    LinkEdit::Replace { at: link, targets: vec![(target, value.kinds)] }
                 });
             }
             let change = ChangeSet {
@@ -485,7 +528,8 @@ impl<'a> Run<'a> {
                 secrets: Vec::new(),
                 record: crate::change::ChangeRecord { id: self.service.uuid(), ..record },
             };
-            let (kind, id) = (prepared.rt.kind.clone(), prepared.id.clone());
+            let kind = prepared.rt.kind.clone();
+            let id = self.ids.get(n).unwrap_or(&prepared.id).clone();
             let change = Change::Known(Box::new(change));
             let action = Action::Modify { id: id.clone(), change, expect: Expect::Exists };
             let mutation = Mutation { kind: kind.clone(), action, reply: None };
@@ -521,6 +565,9 @@ impl<'a> Run<'a> {
             }
             answer => answer,
         };
+        if let (Ok(outcome), Some(id)) = (&answer, self.ids.get_mut(n)) {
+            *id = outcome.id.clone();
+        }
         if let Some(slot) = self.answers.get_mut(n) {
             *slot = Some(answer);
         }
@@ -568,7 +615,11 @@ impl<'a> Run<'a> {
 
     fn location(&self, n: usize, operation: &Operation) -> Option<String> {
         match self.prepared.get(n)? {
-            Ok(prepared) => Some(render::location(&self.caller.base, &prepared.rt.endpoint, prepared.id.as_str())),
+            Ok(prepared) => {
+                let made = matches!(prepared.work, Work::Create(_)).then(|| self.ids.get(n)).flatten();
+                let id = made.unwrap_or(&prepared.id);
+                Some(render::location(&self.caller.base, &prepared.rt.endpoint, id.as_str()))
+            }
             Err(_) if operation.path.is_empty() => None,
             Err(_) => Some(format!("{}/{}", self.caller.base, self.relative(&operation.path))),
         }

@@ -9,7 +9,7 @@ use siphasher::sip::SipHasher13;
 use crate::error::{Done, ScimError};
 use crate::name::same;
 use crate::schema::{Registry, describe};
-use crate::store::{IdsFrom, Lock, Secrets, Writes};
+use crate::store::{Lock, Secrets, Writes};
 
 use super::{Conditions, Reply, Service};
 
@@ -40,8 +40,6 @@ impl Service {
     pub fn service_provider_config(&self, base: &str, conditions: &Conditions) -> Reply {
         let can = self.store.capabilities();
         let limits = &self.env.limits;
-        let writes = can.writes == Writes::Full;
-        let bulk = writes && can.ids == IdsFrom::Core;
         let schemes = self.env.discovery.authentication_schemes.iter().enumerate().map(|(n, scheme)| {
             json!({
                 "type": scheme.kind, "name": scheme.name, "description": scheme.description,
@@ -56,7 +54,7 @@ impl Service {
         let rest = json!({
             "patch": { "supported": can.writes != Writes::None },
             "bulk": {
-                "supported": bulk,
+                "supported": can.writes == Writes::Full,
                 "maxOperations": limits.bulk_operations,
                 "maxPayloadSize": limits.bulk_body,
             },

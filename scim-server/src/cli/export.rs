@@ -36,7 +36,7 @@ pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
     }
     let stores = context.stores().await?;
     let service = service(&context.settings, &stores).await?;
-    let caller = caller(context, stores.control.as_ref(), &tenant, "export").await?;
+    let caller = caller(context, &stores, &tenant, "export").await?;
     let partial = PathBuf::from(format!("{}.partial", file.display()));
     let written = write(&service, &caller, &partial).await;
     let count = match written {

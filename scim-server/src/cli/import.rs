@@ -21,13 +21,13 @@ use scim_core::document::json;
 use scim_core::name::same;
 use scim_core::schema::ResourceType;
 use scim_core::service::{Caller, Conditions, Imported, ListParams, Over, Prefer, Service, View};
-use scim_core::store::control::ControlStore;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 use crate::say::{bar, complain, say};
 use crate::schemas;
-use crate::serve::service;
+use crate::serve::{Stores, service};
+use crate::tenancy::holdable;
 
 use super::Context;
 use super::links::{Ids, Ready, release, translate};
@@ -77,8 +77,7 @@ pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
     let Arguments { file, tenant } = arguments;
     let stores = context.stores().await?;
     let service = service(&context.settings, &stores).await?;
-    let caller = caller(context, stores.control.as_ref(), &tenant, "import").await?;
-    stores.opened.store.prepare(&caller.tenant.id, caller.tenant.registry.types()).await?;
+    let caller = caller(context, &stores, &tenant, "import").await?;
     let (offsets, ids) = survey(&file)?;
     let progress = Progress::open(&file, &tenant)?;
     let bar = bar(Some(offsets.len() as u64));
@@ -89,17 +88,19 @@ pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
     import.report(&file, offsets.len())
 }
 
-/// The caller of a command: it may do everything in the tenant.
-pub async fn caller(context: &Context<'_>, control: &dyn ControlStore, tenant: &str, name: &str) -> Result<Caller> {
-    let row = find(control, tenant).await?;
-    let registries = schemas::load(&context.settings.schemas, control).await?;
+/// The caller of a command: it may do everything in the tenant, which is prepared for it.
+pub async fn caller(context: &Context<'_>, stores: &Stores, tenant: &str, name: &str) -> Result<Caller> {
+    let row = find(stores.control.as_ref(), tenant).await?;
+    let registries = schemas::load(&context.settings.schemas, stores.control.as_ref()).await?;
     let principal = Principal {
         name: name.into(),
         rights: vec![Right { endpoint: None, write: true }],
         profile: row.settings.profile.unwrap_or_default(),
         subject: None,
     };
-    let registry = registries.of(&row.settings).clone();
+    let wanted = registries.of(&row.settings);
+    let shortfalls = stores.opened.store.prepare(&row.id, wanted.types()).await?;
+    let registry = holdable(wanted, &shortfalls);
     Ok(Caller {
         tenant: Arc::new(Tenant { id: row.id, registry, settings: row.settings }),
         principal: Arc::new(principal),

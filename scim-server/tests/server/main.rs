@@ -8,6 +8,7 @@ mod embedding;
 mod http;
 mod readme;
 mod schema_change;
+mod shortfalls;
 mod silence;
 mod stopping;
 mod support;
