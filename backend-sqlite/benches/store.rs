@@ -99,6 +99,7 @@ impl Bench {
             claim: claims(&document.parse(), self.rt(kind), false),
             release: Vec::new(),
             secrets: Vec::new(),
+            history: None,
             record: Making::new(&scope(), id.into(), Verb::Create).record(vec!["userName".into()]),
             document: Some(document),
         };
@@ -121,6 +122,7 @@ impl Bench {
             claim: Vec::new(),
             release: Vec::new(),
             secrets: Vec::new(),
+            history: None,
             record: Making::new(&scope(), "m".into(), Verb::Patch).record(vec!["members".into()]),
         };
         let change = Change::Known(Box::new(change));

@@ -3,7 +3,7 @@
 
 use rusqlite::{OptionalExtension, params};
 use scim_core::change::{
-    Action, Change, ChangeRecord, ChangeSet, Claim, Effect, Expect, Mutation, Outcome, resolve_guarded,
+    Action, Change, ChangeRecord, ChangeSet, Claim, Effect, Expect, History, Mutation, Outcome, resolve_guarded,
 };
 use scim_core::clock::Timestamp;
 use scim_core::document::Document;
@@ -72,6 +72,15 @@ struct Standing {
     label: Option<String>,
 }
 
+impl Standing {
+    /// With the version and the times that the resource brings along.
+    fn with(self, history: &History) -> Inner<Standing> {
+        let version = history.version.as_str().parse();
+        let version = version.map_err(|_| StoreErrorKind::Unsupported("versions that are no numbers"))?;
+        Ok(Standing { version, created: history.created.millis(), modified: history.modified.millis(), ..self })
+    }
+}
+
 impl Place<'_> {
     fn apply(&self, writing: &mut Writing<'_>, Mutation { kind, action, reply }: Mutation) -> Inner<Outcome> {
         match action {
@@ -92,22 +101,35 @@ impl Place<'_> {
         change: ChangeSet,
         reply: Option<Select>,
     ) -> Inner<Outcome> {
-        let ChangeSet { document, label, links, claim, release: _, secrets, record } = change;
+        let ChangeSet { document, label, links, claim, release: _, secrets, history, record } = change;
         let document = document.unwrap_or_default();
-        let now = self.now.millis();
+        let new = Standing { seq: 0, version: 1, created: self.now.millis(), modified: self.now.millis(), label: None };
+        let mut standing = match &history {
+            Some(history) => new.with(history)?,
+            None => new,
+        };
         let inserted = writing.run(
             // An id may stand once among all types of a tenant.
             "INSERT INTO resource (tenant, kind, id, version, created, modified, label, document)
-             SELECT ?1, ?2, ?3, 1, ?4, ?4, ?5, ?6
+             SELECT ?1, ?2, ?3, ?7, ?4, ?8, ?5, ?6
              WHERE NOT EXISTS (SELECT 1 FROM resource r WHERE r.tenant = ?1 AND r.kind = ?2 AND r.id = ?3)
                AND NOT EXISTS (SELECT 1 FROM extent e CROSS JOIN resource r
                                ON r.tenant = e.tenant AND r.kind = e.kind AND r.id = ?3 WHERE e.tenant = ?1)",
-            params![self.tenant, kind.as_str(), id.as_str(), now, label, document.as_str()],
+            params![
+                self.tenant,
+                kind.as_str(),
+                id.as_str(),
+                standing.created,
+                label,
+                document.as_str(),
+                standing.version,
+                standing.modified
+            ],
         )?;
         if inserted == 0 {
             return Err(StoreError::new(StoreErrorKind::Corrupt).because("an id was given out twice").into());
         }
-        let seq = writing.db.last_insert_rowid();
+        standing.seq = writing.db.last_insert_rowid();
         if writing.count(self.tenant, kind.as_str())? == 0 {
             // Known from the first resource on, so that the other types look here for ids.
             writing.run(
@@ -120,13 +142,11 @@ impl Place<'_> {
         for edit in links {
             links::edit(writing, self.tenant, kind, &id, edit)?;
         }
-        let row = Row { tenant: self.tenant, kind: kind.as_str(), id: id.as_str(), seq };
+        let row = Row { tenant: self.tenant, kind: kind.as_str(), id: id.as_str(), seq: standing.seq };
         writing.reindex_row(&row, None, Some(document.as_str()))?;
         self.keep_secrets(writing, &id, &secrets)?;
-        let version = Version::new("1");
         let key = Key { kind: kind.clone(), id };
-        changelog::append(writing, self.tenant, &record.logged(&key, &version))?;
-        let standing = Standing { seq, version: 1, created: now, modified: now, label: None };
+        changelog::append(writing, self.tenant, &record.logged(&key, &version(standing.version)))?;
         self.outcome(writing, key, &standing, Effect::Created, Some(document), reply)
     }
 
@@ -157,7 +177,7 @@ impl Place<'_> {
                 resolve_guarded(&*resolve, &now)?
             }
         };
-        let Some(ChangeSet { document, label, links, claim, release, secrets, record }) = change else {
+        let Some(ChangeSet { document, label, links, claim, release, secrets, history, record }) = change else {
             return self.outcome(writing, key, &standing, Effect::Unchanged, before, reply);
         };
         self.release(writing, kind, &key.id, &release)?;
@@ -186,16 +206,21 @@ impl Place<'_> {
         if !changed {
             return self.outcome(writing, key, &standing, Effect::Unchanged, before, reply);
         }
-        standing.version += 1;
-        standing.modified = self.now.millis().max(standing.modified.saturating_add(1));
+        match &history {
+            Some(history) => standing = standing.with(history)?,
+            None => {
+                standing.version += 1;
+                standing.modified = self.now.millis().max(standing.modified.saturating_add(1));
+            }
+        }
         match &document {
             Some(document) => writing.run(
-                "UPDATE resource SET version = ?2, modified = ?3, document = ?4 WHERE seq = ?1",
-                params![standing.seq, standing.version, standing.modified, document.as_str()],
+                "UPDATE resource SET version = ?2, created = ?3, modified = ?4, document = ?5 WHERE seq = ?1",
+                params![standing.seq, standing.version, standing.created, standing.modified, document.as_str()],
             )?,
             None => writing.run(
-                "UPDATE resource SET version = ?2, modified = ?3 WHERE seq = ?1",
-                params![standing.seq, standing.version, standing.modified],
+                "UPDATE resource SET version = ?2, created = ?3, modified = ?4 WHERE seq = ?1",
+                params![standing.seq, standing.version, standing.created, standing.modified],
             )?,
         };
         changelog::append(writing, self.tenant, &record.logged(&key, &version(standing.version)))?;

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use scim_core::store::{Capabilities, IdsFrom, Lock, Secrets, Unique, Versions, Writes};
+use scim_core::store::{Capabilities, IdsFrom, Keeps, Lock, Secrets, Unique, Versions, Writes};
 
 use crate::config::Options;
 use crate::error::{BACKEND, OpenError};
@@ -43,6 +43,7 @@ impl SqliteStore {
                 versions: Versions::Exact,
                 unique: Unique::Enforced,
                 secrets: Secrets::Hashed,
+                history: Keeps::Yes,
             },
             readers: Arc::new(readers),
             writer,

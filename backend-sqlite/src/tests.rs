@@ -35,6 +35,7 @@ fn create(n: usize, name: &str) -> Mutation {
         claim: claims(&document.parse(), &rt("User"), false),
         release: Vec::new(),
         secrets: Vec::new(),
+        history: None,
         record: Making::new(&scope(), format!("c{n}"), Verb::Create).record(Vec::new()),
         document: Some(document),
     };

@@ -76,6 +76,7 @@ pub fn change(rt: &ResourceType, before: Option<&Document>, document: &str, verb
         claim: new.iter().filter(|claim| !old.contains(claim)).cloned().collect(),
         release: old.iter().filter(|claim| !new.contains(claim)).cloned().collect(),
         secrets: Vec::new(),
+        history: None,
         record: Making::new(&scope(), "change".into(), verb).record(Vec::new()),
         document: Some(document),
     }
@@ -90,6 +91,7 @@ pub fn links(edit: LinkEdit) -> ChangeSet {
         claim: Vec::new(),
         release: Vec::new(),
         secrets: Vec::new(),
+        history: None,
         record: Making::new(&scope(), "links".into(), Verb::Patch).record(vec!["members".into()]),
     }
 }

@@ -165,6 +165,7 @@ impl Bench {
             claim: Vec::new(),
             release: Vec::new(),
             secrets: Vec::new(),
+            history: None,
             record: self.record(scope, verb),
         }
     }
@@ -440,6 +441,7 @@ where
             claim: Vec::new(),
             release: Vec::new(),
             secrets: Vec::new(),
+            history: None,
             record: self.record.clone(),
         }))
     }

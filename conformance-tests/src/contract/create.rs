@@ -1,8 +1,9 @@
 //! Creating.
 
-use anyhow::ensure;
-use scim_core::change::{Action, ChangeSet, Effect, Mutation};
-use scim_core::store::{ResourceId, StoreErrorKind, StoreExt, Version};
+use anyhow::{Context, ensure};
+use scim_core::change::{Action, ChangeSet, Effect, History, LinkEdit, Mutation};
+use scim_core::clock::Timestamp;
+use scim_core::store::{Record, ResourceId, StoreErrorKind, StoreExt, Version};
 use serde_json::json;
 
 use super::bench::{claim, fails, has_effect, whole};
@@ -122,6 +123,43 @@ pub fn cases() -> Vec<Case> {
             })
         })
         .needs(&[Need::Writes, Need::OwnIds]),
+        case("a resource from elsewhere keeps the version and the times it had", "", |b| {
+            Box::pin(async move {
+                let (kind, scope) = (b.group_type().clone(), b.scope());
+                let time = Timestamp::from_millis;
+                let had = |version: &str| {
+                    Some(History { version: Version::new(version), created: time(5_000), modified: time(9_000) })
+                };
+                let stands = |record: &Record, version: &str| {
+                    let as_it_was = (record.created, record.modified) == (time(5_000), time(9_000));
+                    ensure!(as_it_was && record.version.as_str() == version, "{record:?}");
+                    Ok(())
+                };
+                let change = b.change(&scope, &kind, json!({"displayName": "old"}))?;
+                let creation = b.creation(&kind, ChangeSet { history: had("41"), ..change });
+                let outcome = b.store.commit_one(&scope, Mutation { reply: Some(whole(&kind)), ..creation }).await?;
+                ensure!(outcome.version.as_str() == "41", "{outcome:?}");
+                stands(outcome.record.as_deref().context("the reply")?, "41")?;
+                stands(&b.get(&kind, &outcome.id).await?, "41")?;
+
+                // Its links come later, and change nothing of that.
+                let user = b.user("a").await?;
+                let link = b.members()?;
+                let add = LinkEdit::Add { at: link.clone(), targets: vec![user.clone()], kinds: link.kinds.clone() };
+                let change = ChangeSet { history: had("41"), ..b.link_change(&scope, add) };
+                ensure!(b.apply(&kind, &outcome.id, change.clone()).await?.effect == Effect::Changed);
+                stands(&b.get(&kind, &outcome.id).await?, "41")?;
+                ensure!(b.apply(&kind, &outcome.id, change).await?.effect == Effect::Unchanged);
+
+                // From here on it is a resource like all others.
+                b.rewrite(&kind, &outcome.id, json!({"displayName": "new"})).await?;
+                let now = b.get(&kind, &outcome.id).await?;
+                ensure!(now.version.as_str() != "41" && now.modified > time(9_000), "{now:?}");
+                ensure!(now.created == time(5_000), "{now:?}");
+                Ok(())
+            })
+        })
+        .needs(&[Need::Writes, Need::OwnIds, Need::History]),
         case("versions are texts of their own", "7643-3.1-18", |b| {
             Box::pin(async move {
                 let id = b.user("a").await?;

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use futures_util::future::BoxFuture;
 use libtest_mimic::{Arguments, Failed, Trial};
-use scim_core::store::{Capabilities, IdsFrom, Lock, Secrets, Store, Unique, Versions, Writes};
+use scim_core::store::{Capabilities, IdsFrom, Keeps, Lock, Secrets, Store, Unique, Versions, Writes};
 use tokio::runtime::Runtime;
 
 use bench::Bench;
@@ -44,6 +44,8 @@ pub enum Need {
     Secrets,
     /// There is an outbox.
     Log,
+    /// Versions and times from elsewhere are kept.
+    History,
 }
 
 impl Need {
@@ -57,6 +59,7 @@ impl Need {
             Need::Unique => can.unique == Unique::Enforced,
             Need::Secrets => can.secrets == Secrets::Hashed,
             Need::Log => store.change_log().is_some(),
+            Need::History => can.history == Keeps::Yes,
         }
     }
 
@@ -66,7 +69,7 @@ impl Need {
             Need::Writes => bench.refuses_to_write().await,
             Need::Lock => bench.refuses_versions().await,
             Need::Secrets => bench.refuses_secrets().await,
-            Need::OwnIds | Need::Versions | Need::Unique | Need::Log => Ok(()),
+            Need::OwnIds | Need::Versions | Need::Unique | Need::Log | Need::History => Ok(()),
         }
     }
 }

@@ -109,6 +109,7 @@ async fn sow(store: &dyn Store, tenant: &TenantId, seed: Seed) -> Result<()> {
         claim: Vec::new(),
         release: Vec::new(),
         secrets: Vec::new(),
+        history: None,
         record: Making::new(scope, format!("seed-{}-{}-{part}", tenant, seed.id), Verb::Create).record(Vec::new()),
     };
     let first = if seed.created == seed.modified {

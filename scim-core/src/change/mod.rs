@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use crate::clock::Timestamp;
 use crate::document::Document;
 use crate::error::ScimError;
 use crate::path::AttrPath;
@@ -34,8 +35,23 @@ pub struct ChangeSet {
     pub release: Vec<Claim>,
     /// Passwords and the like; never in documents, logs or events. A secret always counts as a change.
     pub secrets: Vec<SecretEdit>,
+    /// Of a resource that is taken over from another store: what it brings along. None: version and time move by
+    /// themselves. Needs `Capabilities::history`.
+    pub history: Option<History>,
     /// For audit and events; the store adds id and version.
     pub record: ChangeRecord,
+}
+
+/// Version and times that a resource had in the store it comes from. Where a change is one, they stand instead of the
+/// next version and the time of the request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct History {
+    /// Its version.
+    pub version: Version,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub modified: Timestamp,
 }
 
 /// A change to the links of one attribute. Targets are without repetition.

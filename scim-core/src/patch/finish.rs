@@ -91,6 +91,7 @@ pub(super) fn bare(links: Vec<LinkEdit>, making: &Making) -> ChangeSet {
         claim: Vec::new(),
         release: Vec::new(),
         secrets: making.secrets.clone(),
+        history: None,
         record,
     }
 }

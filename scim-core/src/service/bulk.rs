@@ -526,6 +526,7 @@ impl<'a> Run<'a> {
                 claim: Vec::new(),
                 release: Vec::new(),
                 secrets: Vec::new(),
+                history: None,
                 record: crate::change::ChangeRecord { id: self.service.uuid(), ..record },
             };
             let kind = prepared.rt.kind.clone();

@@ -20,6 +20,19 @@ pub struct Capabilities {
     pub unique: Unique,
     /// What becomes of secrets.
     pub secrets: Secrets,
+    /// What becomes of the version and the times that a resource had elsewhere.
+    pub history: Keeps,
+}
+
+/// Does the store keep the version and the times that a resource brings along
+/// ([`ChangeSet::history`](crate::change::ChangeSet::history))?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keeps {
+    /// No: its resources can be copied elsewhere, but none into it.
+    #[default]
+    No,
+    /// Yes.
+    Yes,
 }
 
 /// What may be written.

@@ -9,7 +9,8 @@ use futures_util::stream;
 use secrecy::SecretString;
 
 use crate::change::{
-    Action, Change, ChangeRecord, ChangeSet, Claim, Effect, Expect, LinkEdit, Mutation, Outcome, resolve_guarded,
+    Action, Change, ChangeRecord, ChangeSet, Claim, Effect, Expect, History, LinkEdit, Mutation, Outcome,
+    resolve_guarded,
 };
 use crate::clock::Timestamp;
 use crate::document::Document;
@@ -18,8 +19,8 @@ use crate::query::Select;
 use crate::schema::{Kind, LinkType};
 
 use super::{
-    BoxStream, Capabilities, ChangeLog, IdsFrom, Key, Link, Links, Lock, LoggedChange, Record, ResourceId, Result,
-    Scan, Scope, Secrets, Store, StoreError, StoreErrorKind, TenantId, Unique, Version, Versions, Writes,
+    BoxStream, Capabilities, ChangeLog, IdsFrom, Keeps, Key, Link, Links, Lock, LoggedChange, Record, ResourceId,
+    Result, Scan, Scope, Secrets, Store, StoreError, StoreErrorKind, TenantId, Unique, Version, Versions, Writes,
 };
 
 /// Resources in memory, gone when it is dropped.
@@ -69,6 +70,7 @@ impl MemoryStore {
                 versions: Versions::Exact,
                 unique: Unique::Enforced,
                 secrets: Secrets::Hashed,
+                history: Keeps::Yes,
             },
             state: Mutex::default(),
         }
@@ -196,13 +198,13 @@ impl State {
             id.clone(),
             Entry { kind: kind.clone(), version: 0, created, modified, label, document, links, secrets },
         );
-        let record = change.record.clone();
+        let (record, history) = (change.record.clone(), change.history.clone());
         if let Err(refused) = self.check(scope, kind, id, &change) {
             self.tenants.entry(scope.tenant.clone()).or_default().remove(id);
             return Err(refused);
         }
         self.write(scope, kind, id, change)?;
-        self.moved(scope, kind, id, &record, None)
+        self.moved(scope, kind, id, &record, history)
     }
 
     fn modify(
@@ -226,12 +228,11 @@ impl State {
         };
         let Some(change) = change else { return Ok(Effect::Unchanged) };
         self.check(scope, kind, id, &change)?;
-        let record = change.record.clone();
+        let (record, history) = (change.record.clone(), change.history.clone());
         if !self.write(scope, kind, id, change)? {
             return Ok(Effect::Unchanged);
         }
-        let modified = self.entry_mut(&scope.tenant, kind, id)?.modified.next();
-        self.moved(scope, kind, id, &record, Some(modified))?;
+        self.moved(scope, kind, id, &record, history)?;
         Ok(Effect::Changed)
     }
 
@@ -261,15 +262,17 @@ impl State {
         let key = Key { kind, id: id.clone() };
         self.append(scope, &record.logged(&key, &version));
         for (holder, attribute) in lost {
-            let modified = self.entry_mut(&scope.tenant, &holder.kind, &holder.id)?.modified.next();
             let released = record.released(&holder, &attribute);
-            self.moved(scope, &holder.kind, &holder.id, &released, Some(modified))?;
+            self.moved(scope, &holder.kind, &holder.id, &released, None)?;
         }
         Ok(Outcome { id, version, effect: Effect::Deleted, record: None })
     }
 
     /// Can the change be made true? Nothing is touched before this says so.
     fn check(&self, scope: &Scope, kind: &Kind, id: &ResourceId, change: &ChangeSet) -> Result<()> {
+        if let Some(history) = &change.history {
+            number(&history.version)?;
+        }
         for claim in &change.claim {
             if self.claims.get(&slot(scope, kind, claim)).is_some_and(|holder| holder != id) {
                 return Err(StoreErrorKind::Taken { at: claim.at.clone() }.into());
@@ -376,11 +379,21 @@ impl State {
         kind: &Kind,
         id: &ResourceId,
         record: &ChangeRecord,
-        at_least: Option<Timestamp>,
+        history: Option<History>,
     ) -> Result<()> {
         let entry = self.entry_mut(&scope.tenant, kind, id)?;
-        entry.version += 1;
-        entry.modified = at_least.map_or(scope.now, |least| scope.now.max(least));
+        match history {
+            Some(History { version, created, modified }) => {
+                entry.version = number(&version)?;
+                (entry.created, entry.modified) = (created, modified);
+            }
+            // Made just now.
+            None if entry.version == 0 => entry.version = 1,
+            None => {
+                entry.version += 1;
+                entry.modified = scope.now.max(entry.modified.next());
+            }
+        }
         let version = Version::new(&entry.version.to_string());
         let line = record.logged(&Key { kind: kind.clone(), id: id.clone() }, &version);
         self.append(scope, &line);
@@ -391,6 +404,11 @@ impl State {
         let position = self.log.last().map_or(0, |line| line.position) + 1;
         self.log.push(LoggedChange { position, tenant: scope.tenant.clone(), record: record.clone() });
     }
+}
+
+/// A version as this store counts them.
+fn number(version: &Version) -> Result<u64> {
+    version.as_str().parse().map_err(|_| StoreErrorKind::Unsupported("versions that are no numbers").into())
 }
 
 fn slot(scope: &Scope, kind: &Kind, claim: &Claim) -> Slot {
