@@ -1,0 +1,234 @@
+//! One connection: how it is made, what its session is set to, and how statements run on it.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use diesel_async::pooled_connection::PoolableConnection;
+use diesel_async::{AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection};
+use futures_util::TryStreamExt;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use secrecy::ExposeSecret;
+use tokio::task::coop::unconstrained;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::config::Options;
+use crate::error::{Fault, Inner, OpenError};
+use crate::statement::{InOrder, Line, Sql};
+
+/// Numbers for [`Link::slot`]: more sessions than these at once share one, which only costs time.
+const SLOTS: i64 = 1_000;
+
+/// The first half of the advisory locks of sessions: "SCIM".
+pub(crate) const LOCKS: i32 = 0x5343_494d;
+
+/// Where the database is, and how it is spoken to.
+#[derive(Clone)]
+pub(crate) struct Address {
+    config: tokio_postgres::Config,
+    tls: MakeRustlsConnect,
+    /// What every session is set to.
+    session: Arc<str>,
+}
+
+/// An open session.
+pub(crate) struct Link {
+    db: AsyncPgConnection,
+    tls: MakeRustlsConnect,
+    /// A number that no other open session has: rows that this session alone counts in.
+    pub slot: i64,
+    /// Statements that are prepared.
+    prepared: Mutex<HashSet<Arc<str>>>,
+}
+
+impl Address {
+    /// From the options.
+    pub(crate) fn new(options: &Options) -> Result<Address, OpenError> {
+        let (url, verified) = plain(options.url.expose_secret());
+        let mut config: tokio_postgres::Config =
+            url.parse().map_err(|error: tokio_postgres::Error| OpenError::Url { why: error.to_string() })?;
+        if config.get_ssl_mode() == SslMode::Prefer {
+            // TLS that anybody can talk a client out of protects nothing: it is needed, or, to this very machine, not.
+            let mode =
+                if !verified && config.get_hosts().iter().all(is_here) { SslMode::Disable } else { SslMode::Require };
+            config.ssl_mode(mode);
+        }
+        config.application_name("scim-server").connect_timeout(options.wait).keepalives(true);
+        let millis = options.statement_time.as_millis();
+        // A commit is answered when it is on disk; a stronger setting of the server (a synchronous standby) is kept.
+        // What runs too long is stopped, and a session that died in a transaction does not keep its locks.
+        let session = format!(
+            "SELECT set_config('synchronous_commit', 'on', false) \
+             WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write'); \
+             SET statement_timeout = {millis}; SET idle_in_transaction_session_timeout = {millis}; \
+             SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off; \
+             SET jit = off; SET plan_cache_mode = force_generic_plan; SET random_page_cost = 1.1"
+        );
+        Ok(Address { config, tls: tls(options.ca.as_deref())?, session: session.into() })
+    }
+
+    /// Opens a session. Runs in the runtime in which its connection is to live.
+    pub(crate) async fn connect(&self) -> Inner<Link> {
+        let lost = |error: tokio_postgres::Error| Fault::Lost(said(&error).into());
+        let (client, connection) = self.config.connect(self.tls.clone()).await.map_err(lost)?;
+        let db = AsyncPgConnection::try_from_client_and_connection(client, connection)
+            .await
+            .map_err(|error| Fault::Lost(error.into()))?;
+        let mut link = Link { db, tls: self.tls.clone(), slot: 0, prepared: Mutex::default() };
+        link.batch(&self.session).await?;
+        // Held until the session ends.
+        let free = "SELECT n FROM generate_series(1::bigint, $1) n WHERE pg_try_advisory_lock($2::int, n::int) LIMIT 1";
+        let free = Sql::new(free).once().bind(SLOTS).bind(i64::from(LOCKS));
+        link.slot = link.first(free).await?.map_or(Ok(0), |line| line.int(0))?;
+        Ok(link)
+    }
+}
+
+/// What the driver says, with its cause: the server's own words.
+fn said(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+/// The URL in the driver's words: `verify-full` is what its `require` does with our certificates.
+fn plain(url: &str) -> (String, bool) {
+    let mut plain = url.to_owned();
+    let mut verified = false;
+    for mode in ["verify-full", "verify-ca"] {
+        for form in [format!("sslmode={mode}"), format!("sslmode='{mode}'")] {
+            if plain.contains(&form) {
+                plain = plain.replace(&form, "sslmode=require");
+                verified = true;
+            }
+        }
+    }
+    (plain, verified)
+}
+
+fn is_here(host: &Host) -> bool {
+    match host {
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    }
+}
+
+/// TLS with certificates that the system trusts, and those in this file.
+fn tls(ca: Option<&Path>) -> Result<MakeRustlsConnect, OpenError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(path) = ca {
+        let unreadable = |why: String| OpenError::Ca { path: path.to_owned(), why };
+        let own = CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.to_string()))?;
+        let mut found = 0;
+        for certificate in own {
+            let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
+            roots.add(certificate).map_err(|error| unreadable(error.to_string()))?;
+            found += 1;
+        }
+        if found == 0 {
+            return Err(unreadable("it holds no certificate".into()));
+        }
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| OpenError::Unreachable { why: error.to_string() })?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(MakeRustlsConnect::new(config))
+}
+
+impl Link {
+    /// Is the connection gone?
+    pub(crate) fn is_closed(&mut self) -> bool {
+        self.db.is_broken()
+    }
+
+    /// Runs a statement; gives its rows.
+    pub(crate) async fn rows(&self, sql: Sql<'_>) -> Inner<Vec<Line>> {
+        self.each(sql, Ok).await
+    }
+
+    /// Runs a statement, making something of each row.
+    pub(crate) async fn each<T>(&self, sql: Sql<'_>, mut make: impl FnMut(Line) -> Inner<T>) -> Inner<Vec<T>> {
+        let text = self.unprepared(&sql);
+        let mut rows = (&mut &self.db).load(sql).await?;
+        let mut made = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            made.push(make(Line::new(row))?);
+        }
+        self.now_prepared(text);
+        Ok(made)
+    }
+
+    /// Runs a statement; gives its first row.
+    pub(crate) async fn first(&self, sql: Sql<'_>) -> Inner<Option<Line>> {
+        Ok(self.rows(sql).await?.into_iter().next())
+    }
+
+    /// Runs a statement; gives how many rows it touched.
+    pub(crate) async fn run(&self, sql: Sql<'_>) -> Inner<usize> {
+        let text = self.unprepared(&sql);
+        let touched = (&mut &self.db).execute_returning_count(sql).await?;
+        self.now_prepared(text);
+        Ok(touched)
+    }
+
+    /// Runs statements without values, all in one message.
+    pub(crate) async fn batch(&self, text: &str) -> Inner<()> {
+        Ok((&mut &self.db).batch_execute(text).await?)
+    }
+
+    /// Runs statements one behind another without waiting in between; each gives its rows or its failure. Those that are
+    /// to be prepared first are waited for.
+    pub(crate) async fn behind_another(&self, statements: Vec<Sql<'_>>) -> Vec<Inner<Vec<Line>>> {
+        let mut answers = Vec::with_capacity(statements.len());
+        let mut open = Vec::new();
+        for sql in statements {
+            if self.unprepared(&sql).is_some() || !sql.is_kept() {
+                answers.extend(self.together(std::mem::take(&mut open)).await);
+                answers.push(self.rows(sql).await);
+            } else {
+                open.push(sql);
+            }
+        }
+        answers.extend(self.together(open).await);
+        answers
+    }
+
+    /// Sends prepared statements in their order, in one go. The scheduler may not interrupt: their order is the order in
+    /// which these futures are first polled.
+    async fn together(&self, statements: Vec<Sql<'_>>) -> Vec<Inner<Vec<Line>>> {
+        unconstrained(InOrder::new(statements.into_iter().map(|sql| self.rows(sql)))).await
+    }
+
+    /// The text of a statement that is to be prepared before it is sent.
+    fn unprepared(&self, sql: &Sql<'_>) -> Option<Arc<str>> {
+        let known = self.prepared.lock().unwrap_or_else(PoisonError::into_inner).contains(&**sql.text());
+        (sql.is_kept() && !known).then(|| Arc::from(&**sql.text()))
+    }
+
+    fn now_prepared(&self, text: Option<Arc<str>>) {
+        if let Some(text) = text {
+            self.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(text);
+        }
+    }
+
+    /// Asks the server to stop what it does for this session.
+    pub(crate) fn stop(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let (token, tls) = (self.db.cancel_token(), self.tls.clone());
+        async move {
+            if let Err(error) = token.cancel_query(tls).await {
+                tracing::debug!(%error, "a statement could not be stopped");
+            }
+        }
+    }
+}
