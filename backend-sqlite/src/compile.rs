@@ -3,10 +3,10 @@
 //! What rows of `link` decide becomes SQL; all else is handed, in parts as large as possible, to the core's evaluator
 //! ([`crate::functions`]). Values are bound, never written into the text, so that filters of one form share a statement.
 
-use scim_core::filter::{BoundFilter, Compare, Leaf, Operand};
-use scim_core::name::TextRule;
+use scim_core::filter::{BoundFilter, Compare, Leaf};
 use scim_core::path::AttrPath;
-use scim_core::schema::{Kind, Place, ResourceType};
+use scim_core::schema::{Kind, LinkType, Place, ResourceType};
+use scim_core::store::index::lead::{Known, link_target};
 
 use crate::binds::Binds;
 use crate::functions::Part;
@@ -130,16 +130,16 @@ impl Compiler<'_> {
     }
 
     /// The ids of all members of a group, through nested ones too.
-    pub(crate) fn members(&self, leaf: &Leaf, binds: &mut Binds) -> Option<String> {
-        let Leaf::Compare(at, Compare::Eq, Operand::Text { key, .. }) = leaf else { return None };
-        let id = at.sub().is_some_and(|sub| sub.name == "value" && sub.text == TextRule::Exact);
-        let via = &self.rt?.reverse(at)?.via;
-        // Of a type that holds such links itself, members and groups would be one set.
-        if !id || at.place() != Place::Reverse || via.holder == *self.kind {
-            return None;
-        }
+    fn members(&self, leaf: &Leaf, binds: &mut Binds) -> Option<String> {
+        let known = Known { kind: self.kind, rt: self.rt, indexed: &[], fragments: &|_| false };
+        let (via, group) = known.members(leaf)?;
+        Some(self.member_ids(via, group, binds))
+    }
+
+    /// The same, by the link and the group's id.
+    pub(crate) fn member_ids(&self, via: &LinkType, group: &str, binds: &mut Binds) -> String {
         let (attr, holder) = (binds.bind(via.at.to_string()), binds.bind(via.holder.as_str().to_owned()));
-        let group = binds.bind(key.clone());
+        let group = binds.bind(group.to_owned());
         let nested = if via.kinds.contains(&via.holder) {
             format!(
                 " UNION SELECT n.target FROM groups g CROSS JOIN link n ON n.tenant = ?1 AND n.holder = g.id \
@@ -148,26 +148,12 @@ impl Compiler<'_> {
         } else {
             String::new()
         };
-        Some(format!(
+        format!(
             "WITH RECURSIVE groups (id) AS (SELECT {group}{nested}) \
              SELECT DISTINCT m.target AS id FROM groups g CROSS JOIN link m ON m.tenant = ?1 AND m.holder = g.id \
              AND m.attr = {attr} AND m.holder_kind = {holder} AND m.target_kind = {}",
             self.kind_mark
-        ))
-    }
-}
-
-/// The target, where the leaf asks for links to one resource.
-pub(crate) fn link_target(leaf: &Leaf) -> Option<&str> {
-    match leaf {
-        Leaf::Compare(at, Compare::Eq, Operand::Text { key, .. })
-            if at.place() == Place::Link
-                && at.leaf().text == TextRule::Exact
-                && at.sub().is_none_or(|sub| ["value", "$ref"].contains(&sub.name.as_str())) =>
-        {
-            Some(key)
-        }
-        _ => None,
+        )
     }
 }
 

@@ -14,10 +14,9 @@ use scim_core::document::Document;
 use scim_core::filter::{BoundFilter, eval};
 use scim_core::path::AttrPath;
 use scim_core::schema::{Kind, Place};
+use scim_core::store::index::pick;
 use scim_core::store::{Key, Link, Links, Record, ResourceId, Version};
 use serde_json::Map;
-
-use crate::pick::pick;
 
 /// A part of a filter, ready to be decided row by row.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rusqlite::{Connection, OptionalExtension, params};
+use scim_core::store::index::{Entries, Indexed, Rule, Shape, State, Via};
 
 use crate::error::Inner;
-use crate::pick::{Rule, Shape, pick};
 
 /// The indexes of one type in one tenant.
 #[derive(Debug, Default)]
@@ -17,84 +17,12 @@ pub(crate) struct Indexes {
     pub searches: Vec<Search>,
 }
 
-/// One indexed attribute.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Indexed {
-    /// In path notation.
-    pub attr: String,
-    pub shape: Shape,
-    pub via: Via,
-    pub state: State,
-    /// At most one value a resource.
-    pub single: bool,
-    /// Fragments of it are looked for too.
-    pub search: bool,
-}
-
-/// Which table holds the values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Via {
-    /// `term`.
-    Term,
-    /// `claim`, where the core's claims put them.
-    Claim,
-    /// `claim`, under no tenant.
-    Global,
-}
-
-/// Is an index whole?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
-    /// Resources older than the index are not in it yet.
-    Missing,
-    /// It is.
-    Built,
-    /// It is not kept any more.
-    Dropped,
-}
-
 /// A substring index.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Search {
     pub number: i64,
     pub attrs: Vec<String>,
     pub state: State,
-}
-
-impl Via {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Via::Term => "term",
-            Via::Claim => "claim",
-            Via::Global => "global",
-        }
-    }
-
-    fn named(name: &str) -> Via {
-        match name {
-            "claim" => Via::Claim,
-            "global" => Via::Global,
-            _ => Via::Term,
-        }
-    }
-}
-
-impl State {
-    pub(crate) fn number(self) -> i64 {
-        match self {
-            State::Missing => 0,
-            State::Built => 1,
-            State::Dropped => 2,
-        }
-    }
-
-    pub(crate) fn numbered(number: i64) -> State {
-        match number {
-            0 => State::Missing,
-            1 => State::Built,
-            _ => State::Dropped,
-        }
-    }
 }
 
 impl Search {
@@ -125,13 +53,7 @@ impl Indexes {
 
     /// What the indexes hold of a document.
     pub(crate) fn entries(&self, document: &str) -> Entries {
-        let kept = self.attributes.iter().filter(|indexed| indexed.state != State::Dropped);
-        let names: Vec<&str> = kept.clone().map(|indexed| indexed.shape.top()).collect();
-        if names.is_empty() {
-            return Entries::default();
-        }
-        let members = pick(document, &names);
-        Entries(kept.map(|indexed| (indexed.attr.clone(), indexed.shape.tokens(&members))).collect())
+        Entries::new(&self.attributes, document)
     }
 
     /// Reads them from the database. What a newer program may have put there and this one does not know is left alone.
@@ -164,16 +86,6 @@ impl Indexes {
 
 fn list(json: &str) -> Vec<String> {
     serde_json::from_str(json).unwrap_or_default()
-}
-
-/// The tokens of one document, attribute by attribute.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Entries(pub Vec<(String, Vec<String>)>);
-
-impl Entries {
-    pub(crate) fn of(&self, attr: &str) -> &[String] {
-        self.0.iter().find(|(own, _)| own == attr).map_or(&[], |(_, tokens)| tokens)
-    }
 }
 
 /// The indexes of all types, read when they are needed and again when the database says that they moved.

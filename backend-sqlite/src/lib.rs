@@ -1,7 +1,7 @@
 //! SCIM resources, tenants and credentials in one SQLite file.
 //!
 //! `config` how it is opened · `open` and `migrate` the file and its layout · `connection`, `inline`, `readers`, `writer` who runs
-//! what where · `writing`, `commit`, `links` one mutation · `index`, `pick`, `prepare`, `reindex` the indexed values ·
+//! what where · `writing`, `commit`, `links` one mutation · `index`, `prepare`, `reindex` the indexed values ·
 //! `compile`, `drive`, `query`, `scan`, `functions` filters and lists · `read` known resources · `changelog`, `control`,
 //! `backup` the rest.
 //!
@@ -11,7 +11,6 @@
 mod backup;
 mod binds;
 mod changelog;
-mod collect;
 mod commit;
 mod compile;
 mod config;
@@ -25,7 +24,6 @@ mod inline;
 mod links;
 mod migrate;
 mod open;
-mod pick;
 mod prepare;
 mod query;
 mod queue;

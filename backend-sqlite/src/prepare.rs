@@ -6,22 +6,14 @@
 use std::sync::{Arc, PoisonError};
 
 use rusqlite::params;
-use scim_core::path::{self, AttrPath};
-use scim_core::schema::{Kind, Place, ResourceType, Uniqueness};
+use scim_core::schema::{Kind, ResourceType};
+use scim_core::store::index::{Indexed, State, usable, wanted};
 use scim_core::store::{Result, TenantId};
 
 use crate::SqliteStore;
-use crate::config::Options;
 use crate::error::Inner;
-use crate::index::{Indexed, Indexes, State, Via};
-use crate::pick::{Rule, Shape};
+use crate::index::Indexes;
 use crate::writing::{AT_ONCE, Writing};
-
-/// Indexed in every type that has them, beside what is unique.
-const ALWAYS: &[&str] = &["externalId", "displayName", "emails.value"];
-
-/// Fragments of these are looked for.
-const FRAGMENTS: &[&str] = &["displayName", "userName"];
 
 impl SqliteStore {
     /// Takes over the types of a tenant.
@@ -33,7 +25,7 @@ impl SqliteStore {
             }
         }
         for rt in types {
-            let wanted = wanted(rt, &self.options);
+            let wanted = wanted(rt, &self.options.indexed, &self.options.substring);
             let known = self.readers.here(|reader| {
                 let extent = self.catalogue.extent(&reader.db, tenant.as_str(), rt.kind.as_str())?;
                 Ok(extent.map(|extent| extent.indexes).unwrap_or_default())
@@ -73,71 +65,9 @@ impl SqliteStore {
     }
 }
 
-/// The attribute of this name, where it can be indexed in this type.
-fn usable(name: &str, rt: &ResourceType) -> Option<(AttrPath, Shape)> {
-    let at = path::attribute(name, rt, true)?;
-    let at = match at.attr().sub("value") {
-        // What a filter on the attribute alone means.
-        Some(value) if at.sub().is_none() && at.attr().is_complex() => at.with_sub(value.clone()),
-        _ => at,
-    };
-    if at.place() != Place::Document || at.leaf().name == "primary" || at.attr().name == "schemas" {
-        return None;
-    }
-    let shape = Shape::of(&at)?;
-    Some((at, shape))
-}
-
-/// The attributes of a type that are to be indexed.
-pub(crate) fn wanted(rt: &ResourceType, options: &Options) -> Vec<Indexed> {
-    let mut all: Vec<Indexed> = Vec::new();
-    let searched: Vec<AttrPath> = FRAGMENTS
-        .iter()
-        .copied()
-        .chain(options.substring.iter().map(String::as_str))
-        .filter_map(|name| usable(name, rt))
-        .filter(|(_, shape)| matches!(shape.rule, Rule::Text(_)))
-        .map(|(at, _)| at)
-        .collect();
-    let mut add = |at: AttrPath, shape: Shape, via: Via| {
-        if !all.iter().any(|known| known.attr == at.to_string()) {
-            let single = !at.attr().multi_valued && !at.leaf().multi_valued;
-            let (attr, search) = (at.to_string(), searched.contains(&at));
-            all.push(Indexed { attr, shape, via, state: State::Missing, single, search });
-        }
-    };
-    let names = ALWAYS.iter().copied().chain(options.indexed.iter().chain(&options.substring).map(String::as_str));
-    // Group names have claims only where the tenant wants them unique, so they stand in terms all the same.
-    let (terms, claims): (Vec<_>, Vec<_>) = names
-        .filter_map(|name| usable(name, rt))
-        .partition(|(at, _)| !rt.unique.contains(at) || ALWAYS.contains(&at.to_string().as_str()));
-    for (at, shape) in terms {
-        add(at, shape, Via::Term);
-    }
-    let unique = rt.unique.iter().filter_map(|at| usable(&at.to_string(), rt));
-    for (at, shape) in claims.into_iter().chain(unique) {
-        let via = match (at.leaf().uniqueness, shape.rule) {
-            (Uniqueness::Global, _) => Via::Global,
-            _ => Via::Claim,
-        };
-        add(at, shape, via);
-    }
-    all
-}
-
 /// Does the database keep all that is wanted already?
 fn is_settled(known: &Indexes, wanted: &[Indexed]) -> bool {
     wanted.iter().all(|wanted| known.attributes.iter().any(|known| known.keeps(wanted)))
-}
-
-impl Indexed {
-    /// Is this kept as it is wanted?
-    pub(crate) fn keeps(&self, wanted: &Indexed) -> bool {
-        self.state != State::Dropped
-            && Indexed { state: wanted.state, search: self.search, ..wanted.clone() }
-                == Indexed { state: wanted.state, ..self.clone() }
-            && (self.search || !wanted.search)
-    }
 }
 
 impl Indexes {

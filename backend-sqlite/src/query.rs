@@ -7,19 +7,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::Connection;
+use scim_core::query::collect::{Collector, MOST};
 use scim_core::query::{Page, Position, Query, Select, Source, Total, Window, sort};
 use scim_core::schema::{Place, ResourceType};
+use scim_core::store::index::pick;
 use scim_core::store::{Record, ResourceId, Result, Scope, TenantId};
 use serde_json::Map;
 
 use crate::binds::Binds;
-use crate::collect::{Collector, MOST};
 use crate::compile::Compiler;
 use crate::connection::Reader;
 use crate::drive::Drive;
 use crate::error::Inner;
 use crate::index::{Catalogue, Extent};
-use crate::pick::pick;
 use crate::read;
 use crate::sorted::Sorted;
 use crate::{FEW, FEW_LINKS, SqliteStore};

@@ -6,13 +6,13 @@ use rusqlite::{OptionalExtension, params};
 use scim_core::document::{Document, claims};
 use scim_core::path::AttrPath;
 use scim_core::schema::ResourceType;
+use scim_core::store::index::{State, Via, wanted};
 use scim_core::store::{Result, StoreErrorKind, TenantId};
 
 use crate::SqliteStore;
 use crate::commit::{Room, take};
 use crate::error::Inner;
-use crate::index::{Search, State, Via};
-use crate::prepare::wanted;
+use crate::index::Search;
 use crate::writing::Writing;
 
 /// Resources in one transaction: others wait for some milliseconds.
@@ -53,7 +53,8 @@ impl SqliteStore {
 
     /// Ends the indexes that are not configured any more.
     async fn give_up(&self, tenant: &TenantId, rt: &Arc<ResourceType>) -> Result<()> {
-        let (own, kind, kept) = (tenant.clone(), rt.kind.clone(), wanted(rt, &self.options));
+        let (own, kind, kept) =
+            (tenant.clone(), rt.kind.clone(), wanted(rt, &self.options.indexed, &self.options.substring));
         let dropped = self
             .writer
             .ask("reindex", move |writing| {

@@ -4,10 +4,9 @@
 use rusqlite::{Connection, Row, params};
 use scim_core::query::{Order, SortKey, Window};
 use scim_core::schema::Place;
+use scim_core::store::index::{Rule, Via};
 
 use crate::error::Inner;
-use crate::index::Via;
-use crate::pick::Rule;
 use crate::query::Plan;
 
 /// What a list is in order of.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use rusqlite::{Connection, params};
+use scim_core::store::index::{Entries, State, Via};
 
 use crate::error::Inner;
-use crate::index::{Catalogue, Entries, Extent, Indexes, Search, State, Via};
+use crate::index::{Catalogue, Extent, Indexes, Search};
 
 /// The most resources for which the writer makes an index on its own, in one go; more are left to `reindex`.
 pub(crate) const AT_ONCE: i64 = 20_000;

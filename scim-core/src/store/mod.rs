@@ -1,13 +1,15 @@
 //! The store: a place where resources live. Four methods are required; the rest make it faster or let it say more.
 //!
 //! `capability` what a store can do, as data · `error` how it fails · `pushdown` which part of a filter it can take ·
-//! `evaluate` what the core does in its place · `memory` the reference store · `control` tenants and credentials.
+//! `evaluate` what the core does in its place · `index` what stores that keep indexes have in common · `memory` the reference
+//! store · `control` tenants and credentials.
 
 pub mod capability;
 pub mod control;
 pub mod error;
 pub mod evaluate;
 pub mod ext;
+pub mod index;
 pub mod memory;
 pub mod pushdown;
 pub mod reverse;

@@ -4,13 +4,16 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use scim_core::query::{Order, Position, SortKey, Window};
-use scim_core::store::ResourceId;
+use crate::store::ResourceId;
+
+use super::{Order, Position, SortKey, Window};
 
 /// Resources kept at most for one list. A window that begins further behind is left to a walk.
-pub(crate) const MOST: u64 = 1_000_000;
+pub const MOST: u64 = 1_000_000;
 
-pub(crate) struct Collector<'a> {
+/// Keeps what the window needs of the resources that are offered to it.
+#[derive(Debug)]
+pub struct Collector<'a> {
     window: &'a Window,
     order: Option<Order>,
     keep: usize,
@@ -20,6 +23,7 @@ pub(crate) struct Collector<'a> {
 }
 
 /// Ordered so that what is kept least willingly is the greatest.
+#[derive(Debug)]
 struct Kept {
     position: Position,
     source: usize,
@@ -49,10 +53,11 @@ impl PartialEq for Kept {
 impl Eq for Kept {}
 
 /// The window: positions in list order, each with its source, and whether there are more in its direction.
-pub(crate) type Cut = (Vec<(usize, Position)>, bool);
+pub type Cut = (Vec<(usize, Position)>, bool);
 
 impl<'a> Collector<'a> {
-    pub(crate) fn new(window: &'a Window, order: Option<Order>) -> Self {
+    /// For this window of a list in this order.
+    pub fn new(window: &'a Window, order: Option<Order>) -> Self {
         let skip = if let Window::Offset { skip, .. } = window { *skip } else { 0 };
         // One more than wanted tells whether there are more.
         let keep = skip.min(MOST).saturating_add(u64::from(window.count())).saturating_add(1);
@@ -66,7 +71,7 @@ impl<'a> Collector<'a> {
     }
 
     /// How many of one source are enough, in list order.
-    pub(crate) fn enough(&self) -> usize {
+    pub fn enough(&self) -> usize {
         self.keep
     }
 
@@ -75,7 +80,7 @@ impl<'a> Collector<'a> {
     }
 
     /// Offers a resource of a list without sort.
-    pub(crate) fn offer_id(&mut self, source: usize, id: &str) {
+    pub fn offer_id(&mut self, source: usize, id: &str) {
         // Most are told by a look at their id, before anything is made of it.
         if self.order.is_none() && self.kept.len() >= self.keep {
             let worst = self.kept.peek().map(|worst| worst.position.id.as_str().cmp(id));
@@ -89,7 +94,7 @@ impl<'a> Collector<'a> {
     }
 
     /// Offers a resource.
-    pub(crate) fn offer(&mut self, source: usize, position: Position) {
+    pub fn offer(&mut self, source: usize, position: Position) {
         self.total += 1;
         let inside = match self.window {
             Window::Offset { .. } => true,
@@ -109,7 +114,8 @@ impl<'a> Collector<'a> {
         }
     }
 
-    pub(crate) fn cut(self) -> Cut {
+    /// The part that was asked for.
+    pub fn cut(self) -> Cut {
         let count = self.window.count() as usize;
         let backwards = self.backwards();
         let skip = if let Window::Offset { skip, .. } = self.window {

@@ -3,15 +3,16 @@
 
 use std::fmt;
 
-use scim_core::filter::{self, Number};
-use scim_core::name::TextRule;
-use scim_core::path::AttrPath;
-use scim_core::schema::Type;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::filter::{self, Number};
+use crate::name::TextRule;
+use crate::path::AttrPath;
+use crate::schema::Type;
+
 /// The members of a document with these names (attributes, or URNs of extensions).
-pub(crate) fn pick(document: &str, names: &[&str]) -> Map<String, Value> {
+pub fn pick(document: &str, names: &[&str]) -> Map<String, Value> {
     struct Picker<'a>(&'a [&'a str]);
 
     impl<'de> Visitor<'de> for Picker<'_> {
@@ -41,25 +42,29 @@ pub(crate) fn pick(document: &str, names: &[&str]) -> Map<String, Value> {
 
 /// The way to the values of an attribute in a document, and how their tokens are made.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Shape {
+pub struct Shape {
     /// Keys from the top: `["emails","value"]`, `["urn:…:User","department"]`.
     pub path: Vec<String>,
+    /// How tokens are made of them.
     pub rule: Rule,
 }
 
 /// How the token of a value is made. Equal values have equal tokens, and unequal ones unequal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rule {
+pub enum Rule {
+    /// Under the attribute's text rule.
     Text(TextRule),
+    /// `true` or `false`.
     Boolean,
+    /// In decimal.
     Integer,
     /// Numbers that are equal as doubles have one token.
     Decimal,
+    /// Nanoseconds since the Unix epoch.
     Instant,
     /// Base64; with the URL-safe alphabet too.
-    Bytes {
-        url_safe: bool,
-    },
+    #[expect(missing_docs, reason = "said above")]
+    Bytes { url_safe: bool },
 }
 
 impl Rule {
@@ -75,11 +80,13 @@ impl Rule {
         ("url_bytes", Rule::Bytes { url_safe: true }),
     ];
 
-    pub(crate) fn name(self) -> &'static str {
+    /// Its name, for a catalogue.
+    pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, rule)| *rule == self).map_or("exact", |(name, _)| name)
     }
 
-    pub(crate) fn named(name: &str) -> Option<Rule> {
+    /// The rule of this name.
+    pub fn named(name: &str) -> Option<Rule> {
         Self::NAMES.iter().find(|(own, _)| *own == name).map(|(_, rule)| *rule)
     }
 
@@ -103,12 +110,12 @@ impl Rule {
 }
 
 /// The token of a decimal.
-pub(crate) fn decimal(number: Number) -> String {
+pub fn decimal(number: Number) -> String {
     number.as_f64().to_string()
 }
 
 /// The token of bytes.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+pub fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string does not fail.
@@ -119,7 +126,7 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
 
 impl Shape {
     /// Of this attribute; None where its values have no tokens.
-    pub(crate) fn of(at: &AttrPath) -> Option<Shape> {
+    pub fn of(at: &AttrPath) -> Option<Shape> {
         let leaf = at.leaf();
         let rule = match leaf.ty {
             Type::String | Type::Reference => Rule::Text(leaf.text),
@@ -136,12 +143,12 @@ impl Shape {
     }
 
     /// The member of the document in which the values are.
-    pub(crate) fn top(&self) -> &str {
+    pub fn top(&self) -> &str {
         self.path.first().map_or("", String::as_str)
     }
 
     /// The tokens of the values, in order, each once.
-    pub(crate) fn tokens(&self, members: &Map<String, Value>) -> Vec<String> {
+    pub fn tokens(&self, members: &Map<String, Value>) -> Vec<String> {
         let mut tokens = Vec::new();
         if let Some((top, rest)) = self.path.split_first()
             && let Some(value) = members.get(top)
