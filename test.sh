@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-known="sqlite postgres"
+known="sqlite postgres ldap"
 
 fail() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
 
@@ -52,6 +52,34 @@ have_postgres() {
   command -v postgres >/dev/null && command -v initdb >/dev/null
 }
 
+# need_slapd: OpenLDAP's server, which is not on everybody's path, and its ldapsearch. Without the database that Debian would
+# make, and without its service.
+need_slapd() {
+  have_slapd && return
+  local quiet=(-y --no-install-recommends -o DPkg::Lock::Timeout=300 slapd ldap-utils)
+  if command -v apt-get >/dev/null; then
+    echo 'slapd slapd/no_configuration boolean true' | as_root debconf-set-selections
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install "${quiet[@]}" ||
+      { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive apt-get install "${quiet[@]}"; }
+  elif command -v dnf >/dev/null; then
+    as_root dnf install -y openldap-servers openldap-clients
+  elif command -v brew >/dev/null; then
+    brew install openldap
+  fi
+  have_slapd || fail "OpenLDAP is missing and could not be installed; install slapd and ldap-utils
+  (or openldap-servers and openldap-clients, openldap)"
+}
+
+have_slapd() {
+  local program
+  command -v ldapsearch >/dev/null || return
+  for program in /usr/sbin/slapd /usr/libexec/slapd /usr/local/libexec/slapd /opt/homebrew/opt/openldap/libexec/slapd \
+    /usr/local/opt/openldap/libexec/slapd; do
+    [ -x "$program" ] && return
+  done
+  return 1
+}
+
 backends=("$@")
 [ $# -gt 0 ] || read -ra backends <<<"$known"
 for backend in "${backends[@]}"; do
@@ -62,6 +90,7 @@ command -v cargo >/dev/null || fail "cargo is missing; install Rust from https:/
 need cc gcc gcc gcc
 need curl curl curl curl
 need_postgres
+need_slapd
 
 packages=(-p scim-core -p conformance-tests -p scim-server)
 for backend in "${backends[@]}"; do packages+=(-p "backend-$backend"); done

@@ -1,9 +1,10 @@
 //! A server's folder and process: private, never root's, and gone when the process that started them is gone, also
 //! when that was killed.
 
+use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -50,6 +51,17 @@ impl Folder {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Writes a file that its owner alone can read, and says where it is.
+    pub fn write(&self, name: &str, text: &str) -> Result<String> {
+        let path = self.path.join(name);
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        file.write_all(text.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
+        if let Some((user, group)) = self.user {
+            chown(&path, Some(user), Some(group))?;
+        }
+        path.to_str().map(str::to_owned).context("the name of the folder is text")
     }
 
     /// A command that runs in the folder, as its owner.

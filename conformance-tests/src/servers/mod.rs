@@ -4,9 +4,12 @@
 //! machine's own programs, started in a folder and on a port of their own; a container, where the crate is built with
 //! the feature `containers` and an engine answers; else an error that says what to install. Nothing is ever skipped.
 //!
-//! `guard` is what the kinds share: a process that ends when ours does, however ours ends.
+//! `guard` is what the kinds share: a process that ends when ours does, however ours ends · `certificates` for those that
+//! speak TLS.
 
+pub mod certificates;
 mod guard;
 pub mod postgres;
+pub mod slapd;
 
 pub use guard::{Folder, Guarded, free_port};

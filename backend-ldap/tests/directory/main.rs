@@ -1,0 +1,12 @@
+//! The directory's connections against real servers: what is asked, what is answered, and what happens when a server goes.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, helpers included"
+)]
+
+mod faults;
+mod operations;
+mod support;
+mod transport;

@@ -1,0 +1,69 @@
+//! Clear, TLS and the machine's own socket; who we are on each.
+
+use backend_ldap::directory::{Credentials, Directory, Identity, Options, Tls};
+use backend_ldap::ldap::{LdapError, Request};
+use conformance_tests::servers::slapd::{Setup, Slapd};
+use secrecy::SecretString;
+
+use super::support::*;
+
+async fn who(options: Options) -> Result<String, LdapError> {
+    let answer = Directory::open(options).unwrap().perform(&call(), &Request::who_am_i()).await?;
+    Ok(String::from_utf8(answer.value.unwrap_or_default().to_vec()).unwrap())
+}
+
+fn trusting(slapd: &Slapd) -> Tls {
+    Tls { authorities: Some(slapd.certificates().authority_pem.clone().into_bytes()), ..Tls::default() }
+}
+
+const ADMIN: &str = "dn:cn=admin,dc=example,dc=org";
+
+#[tokio::test]
+async fn every_way_leads_to_the_same_server_and_says_who_we_are() {
+    let slapd = slapd(&Setup::default());
+    assert_eq!(who(options(&[slapd.url()])).await.unwrap(), ADMIN);
+    assert_eq!(who(Options { tls: trusting(&slapd), ..options(&[slapd.tls_url()]) }).await.unwrap(), ADMIN);
+    let start_tls = Tls { start: true, ..trusting(&slapd) };
+    assert_eq!(who(Options { tls: start_tls, ..options(&[slapd.url()]) }).await.unwrap(), ADMIN);
+    let external = Options { credentials: Credentials::External, ..options(&[slapd.socket_url()]) };
+    assert_eq!(who(external).await.unwrap(), ADMIN);
+    let anonymous = Options { credentials: Credentials::Anonymous, ..options(&[slapd.url()]) };
+    assert_eq!(who(anonymous).await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn a_client_certificate_says_who_we_are() {
+    let slapd = slapd(&Setup::default());
+    let certificates = slapd.certificates();
+    let identity = Identity {
+        certificates: certificates.client_pem.clone().into_bytes(),
+        key: SecretString::from(certificates.client_key_pem.clone()),
+    };
+    let tls = Tls { identity: Some(identity), ..trusting(&slapd) };
+    let external = Options { credentials: Credentials::External, tls, ..options(&[slapd.tls_url()]) };
+    assert_eq!(who(external).await.unwrap(), ADMIN);
+}
+
+#[tokio::test]
+async fn whoever_cannot_prove_its_name_gets_no_password() {
+    let (slapd, other) = (slapd(&Setup::default()), super::support::slapd(&Setup::default()));
+    // Signed by somebody else; and a name that is not in the certificate.
+    let stranger = Options { tls: trusting(&other), ..options(&[slapd.tls_url()]) };
+    let elsewhere = slapd.tls_url().replace("127.0.0.1", "127.0.0.2");
+    let misnamed = Options { tls: trusting(&slapd), ..options(&[elsewhere]) };
+    let system = options(&[slapd.tls_url()]);
+    for (what, options) in [("stranger", stranger), ("misnamed", misnamed), ("not of the system", system)] {
+        let error = who(options).await.unwrap_err();
+        assert!(matches!(error, LdapError::Unavailable(_)), "{what}: {error}");
+    }
+    let insecure = Options { tls: Tls { insecure: true, ..Tls::default() }, ..options(&[slapd.tls_url()]) };
+    assert_eq!(who(insecure).await.unwrap(), ADMIN, "because it was asked for");
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_said() {
+    let slapd = slapd(&Setup::default());
+    let credentials = Credentials::Simple { dn: dn("cn=admin,dc=example,dc=org"), password: "wrong".to_owned().into() };
+    let error = who(Options { credentials, ..options(&[slapd.url()]) }).await.unwrap_err();
+    assert!(error.to_string().contains("invalidCredentials"), "{error}");
+}
