@@ -15,7 +15,7 @@ pub const TENANT: &str = "default";
 /// The environment variable that sets the first token.
 pub const VARIABLE: &str = "SCIM_BOOTSTRAP_TOKEN";
 /// Says that there was a first start: who revokes all tokens does not get a new one by starting again.
-const NOTE: &str = "first_start";
+pub const NOTE: &str = "first_start";
 /// Days for which the first token is good.
 const DAYS: i64 = 365;
 

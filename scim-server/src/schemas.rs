@@ -14,9 +14,9 @@ use crate::edge::SystemClock;
 use crate::tenancy::Registries;
 
 /// Where the fingerprint of the schemas last served stands.
-const NOTE: &str = "schemas.fingerprint";
+pub const NOTE: &str = "schemas.fingerprint";
 /// Where every name stands that a schema ever gave an attribute.
-const NAMES: &str = "schemas.names";
+pub const NAMES: &str = "schemas.names";
 /// Resources named in a report.
 const NAMED: usize = 5;
 

@@ -27,6 +27,8 @@ use crate::telemetry::{self, RequestIds};
 use crate::tenancy::Tenants;
 use crate::{auth, schemas};
 
+/// Where the key that signs cursors stands: one for all servers on a store.
+pub const CURSOR_KEY: &str = "cursor.key";
 /// Password hashes that wait for a thread.
 const HASHES_WAITING: usize = 256;
 /// How often uses of credentials are written.
@@ -91,7 +93,7 @@ pub async fn stores(settings: &Settings, backends: &[Factory], purpose: Purpose)
 
 /// The use cases over a store.
 pub async fn service(settings: &Settings, stores: &Stores) -> Result<Service> {
-    let key = stores.control.set_note("cursor.key", &edge::random(), true).await?;
+    let key = stores.control.set_note(CURSOR_KEY, &edge::random(), true).await?;
     let cursor_key = key.as_slice().try_into().context("the stored key of cursors is damaged")?;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).div_ceil(2);
     let env = Env {

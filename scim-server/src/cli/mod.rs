@@ -2,10 +2,11 @@
 //! [`crate::say`].
 //!
 //! `serve` · `check` check-config · `tenant` · `token` · `upkeep` backup, restore, reindex, healthcheck · `import` and
-//! `export` resources as JSON Lines (`links` maps their ids, `progress` remembers how far it got) · `format` durations
-//! and moments.
+//! `export` resources as JSON Lines (`links` maps their ids, `progress` remembers how far it got) · `copy` a whole store
+//! into another · `format` durations and moments.
 
 mod check;
+mod copy;
 mod export;
 mod format;
 mod import;
@@ -55,6 +56,8 @@ enum Command {
     Import(import::Arguments),
     /// Write all resources of a tenant to a file of SCIM JSON Lines.
     Export(export::Arguments),
+    /// Copy every tenant with its resources and tokens into another store, and compare both; goes on where it broke off.
+    Copy(copy::Arguments),
     /// Write a consistent copy of the store to FILE, also while the server writes.
     Backup {
         /// The file to make; it must not exist.
@@ -116,19 +119,19 @@ pub fn main(backends: &[Factory]) -> ExitCode {
 }
 
 fn run(arguments: Arguments, backends: &[Factory]) -> Result<()> {
+    let command = arguments.command.unwrap_or(Command::Serve);
+    if let Command::Copy(arguments) = command {
+        return alone(copy::run(backends, arguments));
+    }
     let sources = Sources { file: arguments.config, environment: None };
     let settings = Settings::load(&sources, backends)?;
     let context = Context { settings, sources, backends };
-    let command = arguments.command.unwrap_or(Command::Serve);
     if let Command::Serve = command {
         return serve::run(context);
     }
-    // Commands speak for themselves; the log adds only what went wrong.
-    telemetry::start(&LogSettings { level: "warn".into(), format: LogFormat::Text })?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
+    alone(async {
         match command {
-            Command::Serve => Ok(()),
+            Command::Serve | Command::Copy(_) => Ok(()),
             Command::CheckConfig => check::run(&context).await,
             Command::Tenant(command) => tenant::run(&context, command).await,
             Command::Token(command) => token::run(&context, command).await,
@@ -140,4 +143,11 @@ fn run(arguments: Arguments, backends: &[Factory]) -> Result<()> {
             Command::Healthcheck => upkeep::healthcheck(&context),
         }
     })
+}
+
+/// Runs a command, which speaks for itself; the log adds only what went wrong.
+fn alone(command: impl Future<Output = Result<()>>) -> Result<()> {
+    telemetry::start(&LogSettings { level: "warn".into(), format: LogFormat::Text })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(command)
 }
