@@ -2,11 +2,13 @@
 //!
 //! `start` what it says when it cannot start · `durability` ends of every kind · `races` many at one moment · `walks`
 //! lists that change underfoot · `bad_input` what no client should send · `wire` what is not even HTTP · `types` every
-//! attribute with every wrong value · `tenants`, `credentials`, `secrets`, `injection`, `load` the threats by name.
+//! attribute with every wrong value · `copy` a store moved · `tenants`, `credentials`, `secrets`, `injection`, `load` the
+//! threats by name.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on must fail")]
 #![expect(clippy::print_stdout, reason = "what stands beside a failure: the seed of chance, the end of the log")]
 
 mod bad_input;
+mod copy;
 mod credentials;
 mod durability;
 mod injection;
