@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection};
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -219,6 +219,14 @@ impl Link {
     fn now_prepared(&self, text: Option<Arc<str>>) {
         if let Some(text) = text {
             self.prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(text);
+        }
+    }
+
+    /// Waits until there is news on a channel that this session listens to.
+    pub(crate) async fn news(&mut self) -> Inner<()> {
+        match std::pin::pin!(self.db.notifications_stream()).next().await {
+            Some(news) => Ok(news.map(drop)?),
+            None => Err(Fault::Lost("the session that listens has ended".into())),
         }
     }
 

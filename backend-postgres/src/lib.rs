@@ -1,12 +1,14 @@
 //! SCIM resources, tenants and credentials in a PostgreSQL database, for any number of servers side by side.
 //!
 //! `config` how it is opened · `open` and `migrate` the database and its layout · `connection`, `pool`, `statement` who
-//! runs what where.
+//! runs what where · `control`, `grants` tenants and tokens.
 #![expect(dead_code, reason = "the layout and the connections stand; what uses them follows")]
 
 mod config;
 mod connection;
+mod control;
 mod error;
+mod grants;
 mod migrate;
 mod open;
 mod pool;
@@ -19,6 +21,7 @@ use scim_core::store::Capabilities;
 pub use config::Options;
 pub use error::OpenError;
 
+use grants::Grants;
 use pool::Pool;
 
 /// A database, open.
@@ -26,6 +29,7 @@ pub struct PostgresStore {
     capabilities: Capabilities,
     pool: Pool,
     options: Arc<Options>,
+    grants: Arc<Grants>,
 }
 
 impl std::fmt::Debug for PostgresStore {

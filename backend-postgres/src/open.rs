@@ -7,6 +7,7 @@ use scim_core::store::{Capabilities, IdsFrom, Keeps, Lock, Secrets, Unique, Vers
 use crate::config::Options;
 use crate::connection::{Address, Link};
 use crate::error::{BACKEND, Fault, OpenError};
+use crate::grants::{self, Grants};
 use crate::pool::Pool;
 use crate::statement::Sql;
 use crate::{PostgresStore, migrate};
@@ -20,6 +21,7 @@ impl PostgresStore {
         let address = Address::new(&options)?;
         let pool = Pool::new(address.clone(), &options)?;
         let allow_unsafe = options.allow_unsafe;
+        let watched = address.clone();
         let opening = async move {
             let unreachable = |fault: Fault| OpenError::Unreachable { why: fault.during("open").to_string() };
             let link = address.connect().await.map_err(unreachable)?;
@@ -29,6 +31,8 @@ impl PostgresStore {
         pool.finish(opening)
             .await
             .map_err(|fault| OpenError::Unreachable { why: fault.during("open").to_string() })??;
+        let grants = Arc::new(Grants::default());
+        pool.start(grants::watch(watched, grants.clone()));
         Ok(PostgresStore {
             capabilities: Capabilities {
                 name: BACKEND,
@@ -42,6 +46,7 @@ impl PostgresStore {
             },
             pool,
             options: Arc::new(options),
+            grants,
         })
     }
 }

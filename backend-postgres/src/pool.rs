@@ -92,6 +92,11 @@ impl Pool {
         self.handle.spawn(work).await.map_err(|error| Fault::Lost(error.into()))
     }
 
+    /// Starts work that goes on as long as the pool is there.
+    pub(crate) fn start(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.handle.spawn(work);
+    }
+
     /// Borrows a connection.
     pub(crate) fn lender(&self) -> Lender {
         Lender { links: self.links.clone(), handle: self.handle.clone() }

@@ -135,6 +135,22 @@ CREATE TABLE note (
   value bytea NOT NULL
 );
 
+-- A number that moves with every change of a tenant or a credential, but for the time of its last use: what was read of
+-- them holds as long as it stands. Other servers are told, and ask for it as well.
+CREATE TABLE generation (n bigint NOT NULL);
+INSERT INTO generation VALUES (1);
+CREATE FUNCTION scim_control() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE generation SET n = n + 1;
+  PERFORM pg_notify('scim_control', '');
+  RETURN NULL;
+END $$;
+CREATE TRIGGER tenant_moves AFTER INSERT OR UPDATE OR DELETE ON tenant
+  FOR EACH STATEMENT EXECUTE FUNCTION scim_control();
+CREATE TRIGGER credential_moves
+  AFTER INSERT OR DELETE OR UPDATE OF digest, tenant, name, rights, profile, subject, created, expires ON credential
+  FOR EACH STATEMENT EXECUTE FUNCTION scim_control();
+
 -- Ends a statement that finds, while it runs, that it may not stand; `reason` comes back as the name of a constraint.
 CREATE FUNCTION scim_refuse(reason text) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
