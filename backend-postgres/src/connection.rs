@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel_async::pooled_connection::PoolableConnection;
@@ -40,6 +41,8 @@ pub(crate) struct Link {
     tls: MakeRustlsConnect,
     /// A number that no other open session has: rows that this session alone counts in.
     pub slot: i64,
+    /// It may not be used again.
+    spoiled: AtomicBool,
     /// Statements that are prepared.
     prepared: Mutex<HashSet<Arc<str>>>,
 }
@@ -77,7 +80,8 @@ impl Address {
         let db = AsyncPgConnection::try_from_client_and_connection(client, connection)
             .await
             .map_err(|error| Fault::Lost(error.into()))?;
-        let mut link = Link { db, tls: self.tls.clone(), slot: 0, prepared: Mutex::default() };
+        let mut link =
+            Link { db, tls: self.tls.clone(), slot: 0, spoiled: AtomicBool::new(false), prepared: Mutex::default() };
         link.batch(&self.session).await?;
         // Held until the session ends.
         let free = "SELECT n FROM generate_series(1::bigint, $1) n WHERE pg_try_advisory_lock($2::int, n::int) LIMIT 1";
@@ -147,9 +151,14 @@ fn tls(ca: Option<&Path>) -> Result<MakeRustlsConnect, OpenError> {
 }
 
 impl Link {
-    /// Is the connection gone?
+    /// Is the connection gone, or not to be used any more?
     pub(crate) fn is_closed(&mut self) -> bool {
-        self.db.is_broken()
+        self.spoiled.load(Ordering::Relaxed) || self.db.is_broken()
+    }
+
+    /// Something is left under way in it: it is not used again.
+    pub(crate) fn spoil(&self) {
+        self.spoiled.store(true, Ordering::Relaxed);
     }
 
     /// Runs a statement; gives its rows.

@@ -116,7 +116,9 @@ impl PostgresStore {
 }
 
 async fn rows(lender: &Lender, sql: Sql<'static>) -> Inner<Vec<Line>> {
-    lender.lend().await?.with(async move |link| link.rows(sql).await).await
+    let lease = lender.lend().await?;
+    let done = lease.rows(sql).await;
+    lease.back(done).await
 }
 
 /// With what was being done.
@@ -173,6 +175,8 @@ impl ControlStore for PostgresStore {
             );
             while self.count(DOING, Sql::new(sql.clone()).bind(text(id))).await? > 0 {}
         }
+        self.shared.catalogue.forget(id.as_str());
+        self.shared.types.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(id);
         let finish = Sql::new("DELETE FROM tenant WHERE id = $1 RETURNING id").bind(text(id));
         Ok(self.count(DOING, finish).await? > 0)
     }

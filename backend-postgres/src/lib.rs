@@ -1,39 +1,199 @@
 //! SCIM resources, tenants and credentials in a PostgreSQL database, for any number of servers side by side.
 //!
-//! `config` how it is opened · `open` and `migrate` the database and its layout · `connection`, `pool`, `statement` who
-//! runs what where · `control`, `grants` tenants and tokens.
-#![expect(dead_code, reason = "the layout and the connections stand; what uses them follows")]
+//! `config` how it is opened · `open` and `migrate` the database and its layout · `connection`, `pool`, `statement`, `binds`
+//! who runs what where · `commit`, `writing`, `amend`, `links` mutations · `index`, `prepare`, `reindex` the indexed values ·
+//! `compile`, `drive`, `sorted`, `query`, `scan` filters and lists · `read` known resources · `changelog` the outbox ·
+//! `control`, `grants` tenants and tokens.
 
+mod amend;
+mod binds;
+mod changelog;
+mod commit;
+mod compile;
 mod config;
 mod connection;
 mod control;
+mod drive;
 mod error;
 mod grants;
+mod index;
+mod links;
 mod migrate;
 mod open;
 mod pool;
+mod prepare;
+mod query;
+mod read;
+mod reindex;
+mod scan;
+mod sorted;
 mod statement;
+mod writing;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use scim_core::store::Capabilities;
+use async_trait::async_trait;
+use scim_core::change::{Mutation, Outcome};
+use scim_core::filter::BoundFilter;
+use scim_core::path::AttrPath;
+use scim_core::query::{Page, Query, Select};
+use scim_core::schema::{Kind, LinkType, ResourceType};
+use scim_core::store::{
+    BoxStream, Capabilities, ChangeLog, Health, Key, Link, Pushdown, Record, ResourceId, Result, Scan, Scope,
+    Shortfall, Store, TenantId,
+};
+use secrecy::SecretString;
 
 pub use config::Options;
 pub use error::OpenError;
+pub use reindex::Progress;
 
+use error::Fault;
 use grants::Grants;
-use pool::Pool;
+use index::Catalogue;
+use pool::{Lender, Pool, reading};
+use statement::Sql;
+
+type Types = HashMap<TenantId, Arc<[Arc<ResourceType>]>>;
 
 /// A database, open.
 pub struct PostgresStore {
     capabilities: Capabilities,
     pool: Pool,
-    options: Arc<Options>,
+    shared: Arc<Shared>,
     grants: Arc<Grants>,
+}
+
+/// What work that runs apart needs of the store.
+pub(crate) struct Shared {
+    pub lender: Lender,
+    pub catalogue: Catalogue,
+    /// The types of each tenant, as it was prepared with.
+    pub types: RwLock<Types>,
+    pub options: Options,
+    /// Mutations so far.
+    pub written: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn types_of(&self, tenant: &TenantId) -> Option<Arc<[Arc<ResourceType>]>> {
+        self.types.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
+    }
 }
 
 impl std::fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PostgresStore(…)")
     }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn read(&self, scope: &Scope, kind: &Kind, ids: &[ResourceId], select: &Select) -> Result<Vec<Record>> {
+        let (shared, tenant) = (self.shared.clone(), scope.tenant.clone());
+        let (kind, ids, select) = (kind.clone(), ids.to_vec(), select.clone());
+        let work = async move {
+            reading!(shared.lender, link => read::records(link, tenant.as_str(), &kind, &ids, &select).await)
+        };
+        self.pool.run("read", scope.deadline, work).await
+    }
+
+    fn scan<'a>(&'a self, scope: &'a Scope, scan: Scan) -> BoxStream<'a, Result<Record>> {
+        self.stream(scope, scan)
+    }
+
+    async fn commit(&self, scope: &Scope, batch: Vec<Mutation>) -> Vec<Result<Outcome>> {
+        let expected = batch.len();
+        changelog_counts(self, expected);
+        match self.pool.finish(commit::commit(self.shared.clone(), scope.clone(), batch)).await {
+            Ok(outcomes) => outcomes,
+            // A panic: what was under way was rolled back with its connection.
+            Err(fault) => {
+                let why = fault.during("commit").to_string();
+                let lost = || Fault::Lost(why.clone().into()).during("commit");
+                (0..expected).map(|_| Err(lost())).collect()
+            }
+        }
+    }
+
+    async fn prepare(&self, tenant: &TenantId, types: &[Arc<ResourceType>]) -> Result<Vec<Shortfall>> {
+        self.make_ready(tenant, types).await?;
+        Ok(Vec::new())
+    }
+
+    fn pushdown(&self, kind: &Kind, filter: &BoundFilter) -> Pushdown {
+        scan::pushdown(kind, filter)
+    }
+
+    async fn query(&self, scope: &Scope, query: &Query) -> Result<Option<Page>> {
+        let ask = query::Ask {
+            shared: self.shared.clone(),
+            tenant: scope.tenant.clone(),
+            query: query.clone(),
+            types: self.shared.types_of(&scope.tenant),
+        };
+        let work = async move { reading!(ask.shared.lender, link => ask.answer(link).await) };
+        self.pool.run("query", scope.deadline, work).await
+    }
+
+    async fn holders(
+        &self,
+        scope: &Scope,
+        of: &Kind,
+        targets: &[ResourceId],
+        via: &Arc<LinkType>,
+    ) -> Result<Vec<(ResourceId, Link)>> {
+        let (shared, tenant, of) = (self.shared.clone(), scope.tenant.clone(), of.clone());
+        let (targets, holder, attr) = (targets.to_vec(), via.holder.clone(), via.at.to_string());
+        let work = async move {
+            reading!(shared.lender, link => {
+                read::holders(link, tenant.as_str(), &of, &targets, &holder, &attr).await
+            })
+        };
+        self.pool.run("holders", scope.deadline, work).await
+    }
+
+    async fn secret(&self, scope: &Scope, key: &Key, at: &AttrPath) -> Result<Option<SecretString>> {
+        let (shared, tenant) = (self.shared.clone(), scope.tenant.clone());
+        let (id, attr) = (key.id.clone(), at.to_string());
+        let work = async move {
+            let sql = || {
+                let sql = Sql::new("SELECT hash FROM secret WHERE tenant = $1 AND holder = $2 AND attr = $3");
+                sql.bind(tenant.as_str()).bind(id.as_str()).bind(&attr)
+            };
+            let line = reading!(shared.lender, link => link.first(sql()).await)?;
+            line.map(|line| line.text(0, |hash| SecretString::from(hash.to_owned()))).transpose()
+        };
+        self.pool.run("secret", scope.deadline, work).await
+    }
+
+    async fn health(&self) -> Result<Health> {
+        let shared = self.shared.clone();
+        let work = async move {
+            // An estimate, as the server keeps one: counting would take longer than an answer may.
+            let sql = || Sql::new("SELECT reltuples::bigint FROM pg_class WHERE oid = 'change'::regclass");
+            reading!(shared.lender, link => link.first(sql()).await)?.map_or(Ok(0), |line| line.int(0))
+        };
+        let waiting = self.pool.run("health", None, work).await?;
+        let note = (waiting > 1_000_000).then(|| {
+            format!("some {waiting} lines of the change log wait for a consumer; start it again, or remove it")
+        });
+        Ok(Health { note })
+    }
+
+    fn change_log(&self) -> Option<&dyn ChangeLog> {
+        Some(self)
+    }
+}
+
+/// Mutations are on their way.
+fn changelog_counts(store: &PostgresStore, mutations: usize) {
+    let _runtime = store.pool.enter();
+    changelog::written(&store.shared, mutations);
 }

@@ -1,6 +1,7 @@
 //! The layout of the database and its history. Every step is one transaction, and leaves the programs of the step before
 //! working; a newer layout is refused.
 
+use crate::amend::LINES;
 use crate::connection::{LOCKS, Link};
 use crate::error::{Fault, OpenError};
 use crate::statement::Sql;
@@ -32,10 +33,28 @@ pub(crate) async fn migrate(link: &Link) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// Where the cluster's transaction numbers are behind those of the change log, as after a restore from a dump, lines are
+/// numbered from where the log ends.
+pub(crate) async fn catch_up(link: &Link) -> Result<(), OpenError> {
+    let layout = |fault: Fault| OpenError::Layout { why: fault.during("migrate").to_string() };
+    let last =
+        format!("(SELECT greatest((SELECT max(position) FROM change), (SELECT max(upto) FROM consumer)) >> {LINES})");
+    let sql = Sql::new(format!(
+        "UPDATE epoch SET lead = {last} + 1 - pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+         WHERE lead + pg_snapshot_xmax(pg_current_snapshot())::text::bigint <= {last}"
+    ));
+    link.run(sql.once()).await.map(drop).map_err(layout)
+}
+
 /// The layout of the database, 0 for an empty one; refuses newer ones.
 async fn check(link: &Link) -> Result<i64, OpenError> {
     let unread = |fault: Fault| OpenError::Layout { why: fault.during("migrate").to_string() };
-    let there = Sql::new("SELECT to_regclass('layout') IS NOT NULL").once();
+    // Looked up in the catalogue's own rows: what the session remembers of names may be from before the lock.
+    let there = Sql::new(
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class
+           WHERE relname = 'layout' AND relnamespace = current_schema()::regnamespace)",
+    );
+    let there = there.once();
     let there = link.first(there).await.map_err(unread)?;
     if !there.map_or(Ok(false), |line| line.truth(0)).map_err(unread)? {
         return Ok(0);

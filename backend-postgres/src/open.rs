@@ -1,6 +1,7 @@
 //! Opening a database: its server's settings, its layout, the connections.
 
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, RwLock};
 
 use scim_core::store::{Capabilities, IdsFrom, Keeps, Lock, Secrets, Unique, Versions, Writes};
 
@@ -8,9 +9,10 @@ use crate::config::Options;
 use crate::connection::{Address, Link};
 use crate::error::{BACKEND, Fault, OpenError};
 use crate::grants::{self, Grants};
+use crate::index::Catalogue;
 use crate::pool::Pool;
 use crate::statement::Sql;
-use crate::{PostgresStore, migrate};
+use crate::{PostgresStore, Shared, migrate};
 
 impl PostgresStore {
     /// Opens the database and brings it to today's layout.
@@ -26,7 +28,8 @@ impl PostgresStore {
             let unreachable = |fault: Fault| OpenError::Unreachable { why: fault.during("open").to_string() };
             let link = address.connect().await.map_err(unreachable)?;
             check_server(&link, allow_unsafe).await?;
-            migrate::migrate(&link).await
+            migrate::migrate(&link).await?;
+            migrate::catch_up(&link).await
         };
         pool.finish(opening)
             .await
@@ -44,8 +47,14 @@ impl PostgresStore {
                 secrets: Secrets::Hashed,
                 history: Keeps::Yes,
             },
+            shared: Arc::new(Shared {
+                lender: pool.lender(),
+                catalogue: Catalogue::default(),
+                types: RwLock::default(),
+                options,
+                written: AtomicU64::new(0),
+            }),
             pool,
-            options: Arc::new(options),
             grants,
         })
     }

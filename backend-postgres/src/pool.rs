@@ -41,12 +41,41 @@ impl managed::Manager for Manager {
     }
 }
 
-/// A connection on loan. It goes back only where nothing is left under way in it; else it is stopped and closed.
+/// A connection on loan. Where it is not given back with what came of the work, because that was dropped half way, what
+/// is under way in it is stopped, and it is not used again.
 pub(crate) struct Lease {
-    link: Option<managed::Object<Manager>>,
+    link: managed::Object<Manager>,
     handle: Handle,
-    busy: bool,
+    back: bool,
 }
+
+impl std::ops::Deref for Lease {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        &self.link
+    }
+}
+
+/// Work on a borrowed connection without a transaction, done once more on another where the first turns out dead: for
+/// work that leaves no trace.
+macro_rules! reading {
+    ($lender:expr, $link:ident => $work:expr) => {{
+        let lease = $lender.lend().await?;
+        let $link: &$crate::connection::Link = &lease;
+        let done = $work;
+        match lease.back(done).await {
+            Err($crate::error::Fault::Lost(_)) => {
+                let lease = $lender.lend().await?;
+                let $link: &$crate::connection::Link = &lease;
+                let done = $work;
+                lease.back(done).await
+            }
+            done => done,
+        }
+    }};
+}
+pub(crate) use reading;
 
 impl Pool {
     /// Starts the threads. No connection is made yet.
@@ -97,7 +126,12 @@ impl Pool {
         self.handle.spawn(work);
     }
 
-    /// Borrows a connection.
+    /// What is spawned while this is held runs where the connections live.
+    pub(crate) fn enter(&self) -> tokio::runtime::EnterGuard<'_> {
+        self.handle.enter()
+    }
+
+    /// Borrows connections.
     pub(crate) fn lender(&self) -> Lender {
         Lender { links: self.links.clone(), handle: self.handle.clone() }
     }
@@ -118,77 +152,49 @@ impl Lender {
             PoolError::Timeout(_) => Fault::Lost("no connection came free, or could be made, in time".into()),
             other => Fault::Lost(format!("{other:?}").into()),
         })?;
-        Ok(Lease { link: Some(link), handle: self.handle.clone(), busy: false })
-    }
-
-    /// Borrows a connection for one piece of work without a transaction, and tries once more on another where it turns
-    /// out dead: for work that leaves no trace.
-    pub(crate) async fn read<T>(&self, mut work: impl AsyncFnMut(&Link) -> Inner<T>) -> Inner<T> {
-        match self.lend().await?.with(async |link| work(link).await).await {
-            Err(Fault::Lost(_)) => self.lend().await?.with(async |link| work(link).await).await,
-            done => done,
-        }
-    }
-
-    /// Closes the connections that are dead, now rather than when they are next used.
-    pub(crate) fn bury(&self) {
-        self.links.retain(|_, _| false);
+        Ok(Lease { link, handle: self.handle.clone(), back: false })
     }
 }
 
 impl Lease {
-    /// Works on the connection. Where the work is dropped half way, the connection is stopped and closed.
-    pub(crate) async fn with<T>(&mut self, work: impl AsyncFnOnce(&Link) -> Inner<T>) -> Inner<T> {
-        let Some(link) = &self.link else { return Err(Fault::Lost("the connection was given back".into())) };
-        self.busy = true;
-        let done = work(link).await;
-        match &done {
-            Err(Fault::Lost(_)) => self.close(),
-            Err(Fault::Refused(_)) => {
+    /// Gives the connection back, with what came of the work.
+    pub(crate) async fn back<T>(mut self, done: Inner<T>) -> Inner<T> {
+        match done {
+            Err(Fault::Lost(source)) => {
+                self.bury();
+                Err(Fault::Lost(source))
+            }
+            Err(Fault::Refused(error)) => {
                 // Where the refusal was the server's last word, this learns it.
-                match tokio::time::timeout(STOPPING, link.batch("ROLLBACK")).await {
-                    Ok(Ok(())) => self.busy = false,
-                    _ => {
-                        self.close();
-                        if let Err(fault) = done {
-                            return Err(lost(fault));
-                        }
-                    }
+                if let Ok(Ok(())) = tokio::time::timeout(STOPPING, self.batch("ROLLBACK")).await {
+                    self.back = true;
+                    return Err(Fault::Refused(error));
                 }
+                self.bury();
+                Err(Fault::Lost(error.into()))
             }
-            _ => self.busy = false,
-        }
-        done
-    }
-
-    /// Closes the connection, and with it all that are as old: the server may have gone.
-    fn close(&mut self) {
-        if let Some(link) = self.link.take() {
-            let pool = managed::Object::pool(&link);
-            drop(managed::Object::take(link));
-            if let Some(pool) = pool {
-                Lender { links: pool, handle: self.handle.clone() }.bury();
+            done => {
+                self.back = true;
+                done
             }
         }
     }
-}
 
-fn lost(fault: Fault) -> Fault {
-    match fault {
-        Fault::Refused(error) => Fault::Lost(error.into()),
-        other => other,
+    /// Closes the connection, and all others that nobody uses: the server may have gone.
+    fn bury(&mut self) {
+        self.link.spoil();
+        if let Some(pool) = managed::Object::pool(&self.link) {
+            pool.retain(|_, _| false);
+        }
+        self.back = true;
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(link) = self.link.take().filter(|_| self.busy) {
-            let link = managed::Object::take(link);
-            let stopping = link.stop();
-            self.handle.spawn(async move {
-                stopping.await;
-                drop(link);
-            });
+        if !self.back {
+            self.link.spoil();
+            self.handle.spawn(self.link.stop());
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Tenants, credentials and notes, through one store and through several on one database.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on must fail")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 use std::time::{Duration, Instant};
 

@@ -8,6 +8,5 @@
 
 mod faults;
 mod operations;
-mod probe;
 mod support;
 mod transport;

@@ -8,10 +8,8 @@
 //! speak TLS.
 
 pub mod certificates;
-pub mod ds389;
 mod guard;
 pub mod postgres;
-pub mod samba;
 pub mod slapd;
 
 pub use guard::{Folder, Guarded, free_port};

@@ -1,0 +1,387 @@
+//! Batches of mutations: which transaction each is made true in, what is tried again, and what becomes of a commit whose
+//! answer was lost.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use scim_core::change::{Action, Change, ChangeRecord, Effect, Expect, Mutation, Outcome};
+use scim_core::schema::Kind;
+use scim_core::store::{Key, ResourceId, Result, Scope, StoreError, StoreErrorKind, Version};
+
+use crate::Shared;
+use crate::amend::{LINES, Owner};
+use crate::connection::{LOCKS, Link};
+use crate::error::{BACKEND, Fault, Inner};
+use crate::links::Alone;
+use crate::pool::{Lease, reading};
+use crate::read::{is_text, version};
+use crate::statement::Sql;
+use crate::writing::{ALONE, Frame, PART, WHOLE, Writing, alone};
+
+/// How often a transaction that lost a race is begun again, at most.
+const TRIES: u32 = 20;
+
+/// How long to wait until the server has noticed that a session is gone.
+const SETTLING: Duration = Duration::from_secs(5);
+
+const DOING: &str = "commit";
+
+/// How a transaction failed.
+enum Failed {
+    /// Nothing of it stands.
+    Whole(Fault),
+    /// It was told to commit, and the connection was lost before it said whether it did.
+    Unknown { fault: Fault, slot: i64, number: Option<i64> },
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Failed::Whole(fault)
+    }
+}
+
+/// Makes a batch true: in order, each mutation whole or not at all.
+pub(crate) async fn commit(shared: Arc<Shared>, scope: Scope, batch: Vec<Mutation>) -> Vec<Result<Outcome>> {
+    let all = batch.len();
+    let told = |fault: Fault| fault.during(DOING);
+    if let [mutation] = batch.as_slice() {
+        return vec![single(&shared, &scope, mutation).await.map_err(told)];
+    }
+    match many(&shared, &scope, &batch).await {
+        Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(told)).collect(),
+        Err(fault) => {
+            let error = told(fault);
+            let kind = || match error.kind {
+                StoreErrorKind::Uncertain => StoreErrorKind::Uncertain,
+                StoreErrorKind::Corrupt => StoreErrorKind::Corrupt,
+                _ => StoreErrorKind::Unavailable,
+            };
+            (0..all).map(|_| Err(StoreError::new(kind()).during(BACKEND, DOING).because(error.to_string()))).collect()
+        }
+    }
+}
+
+/// Is there time for another try? Waits a little, longer each time.
+async fn again(scope: &Scope, tries: &mut u32) -> bool {
+    *tries += 1;
+    let pause = Duration::from_millis(u64::from(*tries).min(10));
+    if *tries > TRIES || scope.deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
+        return false;
+    }
+    tokio::time::sleep(pause).await;
+    true
+}
+
+fn late(scope: &Scope) -> Inner<()> {
+    if scope.deadline.is_some_and(|deadline| Instant::now() >= deadline) { Err(Fault::Late) } else { Ok(()) }
+}
+
+fn writing<'a>(shared: &'a Shared, link: &'a Link, scope: &'a Scope, frame: Frame) -> Writing<'a> {
+    Writing {
+        link,
+        catalogue: &shared.catalogue,
+        tenant: scope.tenant.as_str(),
+        now: scope.now.millis(),
+        frame,
+        begun: false,
+        ended: false,
+        number: None,
+        lines: 0,
+        resolved: None,
+    }
+}
+
+/// One mutation, in a transaction of its own.
+async fn single(shared: &Shared, scope: &Scope, mutation: &Mutation) -> Inner<Outcome> {
+    let mut tries = 0;
+    loop {
+        late(scope)?;
+        let lease = shared.lender.lend().await?;
+        let mut reason = None;
+        let done = attempt(shared, scope, mutation, lease, &mut reason).await;
+        match (done, reason) {
+            (Ok(outcome), _) => return Ok(outcome),
+            (Err(Failed::Whole(Fault::Refused(fault))), Some(None)) => {
+                if !again(scope, &mut tries).await {
+                    return Err(Fault::Refused(fault));
+                }
+            }
+            (Err(Failed::Whole(Fault::Refused(_))), Some(Some(fault))) => return Err(fault),
+            (Err(Failed::Whole(fault)), _) => return Err(fault),
+            (Err(Failed::Unknown { fault, slot, number }), _) => {
+                return unknown(shared, scope, mutation, fault, slot, number).await;
+            }
+        }
+    }
+}
+
+/// One try. `reason` is what a refusal means: inner None for another try.
+async fn attempt(
+    shared: &Shared,
+    scope: &Scope,
+    mutation: &Mutation,
+    lease: Lease,
+    reason: &mut Option<Option<Fault>>,
+) -> std::result::Result<Outcome, Failed> {
+    if let Some((id, edit, record, expect)) = alone(mutation) {
+        let (kind, tenant) = (&mutation.kind, scope.tenant.as_str());
+        if !is_text(id.as_str()) {
+            return Err(Fault::from(StoreErrorKind::NotFound).into());
+        }
+        let owner = Owner { tenant, kind: kind.as_str(), id: id.as_str() };
+        let record = head(record, kind, id);
+        let versions = expected(expect);
+        let alone = Alone { owner, edit, versions, now: scope.now.millis(), record: &record };
+        // Done twice is done once: what was lost on the way is simply said again.
+        let done = alone.run(&lease).await;
+        let done = match lease.back(done).await {
+            Err(Fault::Lost(_)) if alone.versions.is_none() => {
+                let lease = shared.lender.lend().await?;
+                let done = alone.run(&lease).await;
+                lease.back(done).await
+            }
+            done => done,
+        };
+        let done = done.inspect_err(|fault| *reason = fault.may_pass().then_some(None))?;
+        let effect = if done.changed { Effect::Changed } else { Effect::Unchanged };
+        return Ok(Outcome { id: id.clone(), version: version(done.version), effect, record: None });
+    }
+    let frame = if is_one_statement(mutation) { ALONE } else { WHOLE };
+    let (done, committing, number) = transaction(shared, &lease, scope, frame, mutation, reason).await;
+    let slot = lease.slot;
+    let done = lease.back(done).await;
+    done.map_err(|fault| match fault {
+        Fault::Lost(_) if committing => Failed::Unknown { fault, slot, number },
+        fault => Failed::Whole(fault),
+    })
+}
+
+/// A mutation in a transaction of its own; whether it was told to commit, and its number.
+async fn transaction(
+    shared: &Shared,
+    link: &Link,
+    scope: &Scope,
+    frame: Frame,
+    mutation: &Mutation,
+    reason: &mut Option<Option<Fault>>,
+) -> (Inner<Outcome>, bool, Option<i64>) {
+    let mut writing = writing(shared, link, scope, frame);
+    let done = writing.apply(mutation).await;
+    let committing = writing.ended || (frame == ALONE && writing.begun);
+    let number = writing.number;
+    let fault = match done {
+        Ok(_) | Err(Fault::Lost(_)) => return (done, committing, number),
+        Err(fault) => fault,
+    };
+    let rolled_back = async {
+        if writing.begun && frame != ALONE {
+            link.batch("ROLLBACK").await?;
+        }
+        if let Fault::Refused(error) = fault {
+            *reason = Some(writing.reason(Fault::Refused(error), mutation).await?);
+            return Ok(Fault::Refused(diesel::result::Error::RollbackTransaction));
+        }
+        Ok(fault)
+    };
+    let fault: Inner<Fault> = rolled_back.await;
+    (Err(fault.unwrap_or_else(|lost| lost)), false, number)
+}
+
+/// Is it made true by one statement, which needs no transaction around it?
+fn is_one_statement(mutation: &Mutation) -> bool {
+    matches!(&mutation.action, Action::Create { change, .. } if change.links.is_empty())
+}
+
+/// The line of the change log up to the version.
+fn head(record: &ChangeRecord, kind: &Kind, id: &ResourceId) -> String {
+    let key = Key { kind: kind.clone(), id: id.clone() };
+    let mut line = record.logged(&key, &Version::new("")).to_string();
+    line.truncate(line.len().saturating_sub(2));
+    line
+}
+
+/// The expected versions, those that can be any of ours.
+fn expected(expect: &Expect) -> Option<Vec<i64>> {
+    match expect {
+        Expect::Exists => None,
+        Expect::Version(versions) => Some(versions.iter().filter_map(number_of).collect()),
+    }
+}
+
+/// Only as we write it.
+fn number_of(own: &Version) -> Option<i64> {
+    let number = own.as_str().parse().ok()?;
+    (version(number) == *own).then_some(number)
+}
+
+/// Several mutations, in one transaction, each a part that may fail alone.
+async fn many(shared: &Shared, scope: &Scope, batch: &[Mutation]) -> Inner<Vec<Inner<Outcome>>> {
+    let mut tries = 0;
+    loop {
+        late(scope)?;
+        let lease = shared.lender.lend().await?;
+        let (mut committing, mut number) = (false, None);
+        let done = parts(shared, &lease, scope, batch, &mut committing, &mut number).await;
+        let slot = lease.slot;
+        let done = lease.back(done).await;
+        match done {
+            Ok(outcomes) => return Ok(outcomes),
+            Err(fault @ Fault::Lost(_)) if committing => {
+                return match fate(shared, slot, number, "").await {
+                    Some(false) => Err(fault),
+                    // Which of them were refused is not known any more.
+                    Some(true) | None => Err(Fault::Store(StoreError::new(StoreErrorKind::Uncertain))),
+                };
+            }
+            Err(fault) if fault.may_pass() => {
+                if !again(scope, &mut tries).await {
+                    return Err(fault);
+                }
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+}
+
+/// The transaction of several mutations.
+async fn parts(
+    shared: &Shared,
+    link: &Link,
+    scope: &Scope,
+    batch: &[Mutation],
+    committing: &mut bool,
+    number: &mut Option<i64>,
+) -> Inner<Vec<Inner<Outcome>>> {
+    link.rows(Sql::new("BEGIN")).await?;
+    let mut outcomes = Vec::with_capacity(batch.len());
+    let mut lines = 0;
+    for mutation in batch {
+        let mut writing = Writing { lines, ..writing(shared, link, scope, PART) };
+        outcomes.push(part(&mut writing, scope, mutation).await?);
+        lines = writing.lines;
+        *number = number.or(writing.number);
+    }
+    *committing = true;
+    link.rows(Sql::new("COMMIT")).await?;
+    Ok(outcomes)
+}
+
+/// One part. The outer error ends the transaction, the inner one only the part.
+async fn part(writing: &mut Writing<'_>, scope: &Scope, mutation: &Mutation) -> Inner<Inner<Outcome>> {
+    let mut tries = 0;
+    loop {
+        (writing.begun, writing.ended) = (false, false);
+        let lines = writing.lines;
+        let fault = match writing.apply(mutation).await {
+            Ok(outcome) => return Ok(Ok(outcome)),
+            Err(fault @ (Fault::Lost(_) | Fault::Late)) => return Err(fault),
+            Err(fault) => fault,
+        };
+        writing.lines = lines;
+        if writing.begun {
+            writing.link.batch("ROLLBACK TO SAVEPOINT mutation; RELEASE SAVEPOINT mutation").await?;
+        }
+        match fault {
+            // The locks of the parts before may be what it failed for.
+            fault if fault.may_pass() => return Err(fault),
+            Fault::Refused(error) => match writing.reason(Fault::Refused(error), mutation).await? {
+                Some(fault) => return Ok(Err(fault)),
+                None if again(scope, &mut tries).await => {}
+                None => return Err(Fault::Late),
+            },
+            fault => return Ok(Err(fault)),
+        }
+    }
+}
+
+/// The answer to a commit was lost. What became of it is read back before anything is said.
+async fn unknown(
+    shared: &Shared,
+    scope: &Scope,
+    mutation: &Mutation,
+    fault: Fault,
+    slot: i64,
+    number: Option<i64>,
+) -> Inner<Outcome> {
+    let uncertain = || Fault::Store(StoreError::new(StoreErrorKind::Uncertain));
+    match &mutation.action {
+        Action::Create { id: Some(id), .. } => {
+            // Ids are given out once: if it is there, it is this one.
+            if !exists(shared, scope, slot, &mutation.kind, id).await.ok_or_else(uncertain)? {
+                return Err(fault);
+            }
+            reread(shared, scope, mutation, id, Effect::Created).await
+        }
+        Action::Modify { id, change, .. } => {
+            let record = match change {
+                Change::Known(change) => change.record.id.clone(),
+                Change::Of(_) => String::new(),
+            };
+            match fate(shared, slot, number, &record).await {
+                Some(true) => reread(shared, scope, mutation, id, Effect::Changed).await,
+                Some(false) => Err(fault),
+                None => Err(uncertain()),
+            }
+        }
+        Action::Delete { id, record, .. } => match fate(shared, slot, number, &record.id).await {
+            Some(true) => Ok(Outcome { id: id.clone(), version: version(0), effect: Effect::Deleted, record: None }),
+            Some(false) => Err(fault),
+            None => Err(uncertain()),
+        },
+        Action::Create { id: None, .. } => Err(uncertain()),
+    }
+}
+
+/// Waits until the session of this slot is gone, so that nothing of it is under way any more.
+async fn is_over(link: &Link, slot: i64) -> Inner<()> {
+    link.batch(&format!(
+        "SET statement_timeout = {}; SELECT pg_advisory_lock({LOCKS}, {slot}); \
+         SELECT pg_advisory_unlock({LOCKS}, {slot}); RESET statement_timeout",
+        SETTLING.as_millis()
+    ))
+    .await
+}
+
+/// Did the transaction of this number commit? None where that cannot be told. Its lines in the change log tell, for a
+/// number alone may be given out again after a crash.
+async fn fate(shared: &Shared, slot: i64, number: Option<i64>, record: &str) -> Option<bool> {
+    let start = if record.is_empty() { String::new() } else { format!("{{\"id\":{}", serde_json::Value::from(record)) };
+    let sql = Sql::new(
+        "SELECT 1 FROM change WHERE position >= $1::bigint << $3::int AND position < ($1::bigint + 1) << $3::int
+         AND starts_with(record, $2)",
+    );
+    found(shared, slot, sql.once().bind(number?).bind(start).bind(i64::from(LINES))).await
+}
+
+async fn exists(shared: &Shared, scope: &Scope, slot: i64, kind: &Kind, id: &ResourceId) -> Option<bool> {
+    let sql = Sql::new("SELECT 1 FROM resource WHERE tenant = $1 AND kind = $2 AND id = $3");
+    found(shared, slot, sql.bind(scope.tenant.as_str()).bind(kind.as_str()).bind(id.as_str())).await
+}
+
+/// Does the statement find something, now that the session of this slot is gone?
+async fn found(shared: &Shared, slot: i64, sql: Sql<'_>) -> Option<bool> {
+    let lease = shared.lender.lend().await.ok()?;
+    let done = match is_over(&lease, slot).await {
+        Ok(()) => lease.first(sql).await,
+        Err(fault) => Err(fault),
+    };
+    lease.back(done).await.ok().map(|line| line.is_some())
+}
+
+/// The outcome of a commit that went through, as the resource is now.
+async fn reread(
+    shared: &Shared,
+    scope: &Scope,
+    mutation: &Mutation,
+    id: &ResourceId,
+    effect: Effect,
+) -> Inner<Outcome> {
+    let select = mutation.reply.clone().unwrap_or_default();
+    let ids = std::slice::from_ref(id);
+    let tenant = scope.tenant.as_str();
+    let read = reading!(shared.lender, link => crate::read::records(link, tenant, &mutation.kind, ids, &select).await);
+    let found = read?.pop();
+    let record = found.ok_or_else(|| Fault::Store(StoreError::new(StoreErrorKind::Uncertain)))?;
+    let version = record.version.clone();
+    Ok(Outcome { id: id.clone(), version, effect, record: mutation.reply.is_some().then(|| Box::new(record)) })
+}
