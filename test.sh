@@ -80,6 +80,22 @@ have_slapd() {
   return 1
 }
 
+# need_directories: 389 Directory Server and Samba as a domain controller, which only Linux has and only root can start.
+need_directories() {
+  local packages
+  [ -x /usr/sbin/ns-slapd ] && [ -x /usr/sbin/samba ] && [ -x /usr/bin/samba-tool ] && return
+  if command -v apt-get >/dev/null; then
+    packages=(389-ds-base samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind python3-samba)
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "${packages[@]}" ||
+      { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${packages[@]}"; }
+  elif command -v dnf >/dev/null; then
+    as_root dnf install -y 389-ds-base samba samba-dc samba-dc-provision samba-winbind python3-samba-dc
+  fi
+  [ -x /usr/sbin/ns-slapd ] && [ -x /usr/sbin/samba ] && [ -x /usr/bin/samba-tool ] ||
+    fail "389 Directory Server or Samba is missing and could not be installed; install 389-ds-base, samba, samba-ad-dc,
+  samba-ad-provision, samba-dsdb-modules, samba-vfs-modules, winbind and python3-samba (or what they are called there)"
+}
+
 backends=("$@")
 [ $# -gt 0 ] || read -ra backends <<<"$known"
 for backend in "${backends[@]}"; do
@@ -91,6 +107,7 @@ need cc gcc gcc gcc
 need curl curl curl curl
 need_postgres
 need_slapd
+for backend in "${backends[@]}"; do [ "$backend" != ldap ] || need_directories; done
 
 packages=(-p scim-core -p conformance-tests -p scim-server)
 for backend in "${backends[@]}"; do packages+=(-p "backend-$backend"); done

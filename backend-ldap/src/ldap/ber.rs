@@ -28,11 +28,14 @@ pub(crate) const fn context_nested(number: u8) -> u8 {
     0xa0 | number
 }
 
-/// How many bytes the element that begins here takes in all, once its head is there.
+/// How many bytes the message that begins here takes in all, once its head is there.
 ///
 /// # Errors
-/// Its length is indefinite, does not fit, or is over `most` bytes.
+/// It is no SEQUENCE, or its length is indefinite, does not fit, or is over `most` bytes.
 pub(crate) fn whole_length(bytes: &[u8], most: usize) -> Result<Option<usize>, Malformed> {
+    if bytes.first().is_some_and(|tag| *tag != SEQUENCE) {
+        return Err(Malformed::Ber("no LDAP message begins so"));
+    }
     let Some(head) = head(bytes)? else { return Ok(None) };
     match head.skip.checked_add(head.length) {
         Some(whole) if whole <= most => Ok(Some(whole)),
@@ -115,16 +118,17 @@ impl Reader {
         self.expect(tag, what).map(Reader::new)
     }
 
-    /// A number of up to four bytes, as all of LDAP's are (`maxInt`, RFC 4511 section 4.1.1).
+    /// A number within `maxInt`, as all of LDAP's are (RFC 4511 section 4.1.1), also where it is longer than it needs to be.
     pub(crate) fn integer(&mut self, tag: u8, what: &'static str) -> Result<i32, Malformed> {
         let content = self.expect(tag, what)?;
         let digits: &[u8] = &content;
-        if digits.is_empty() || digits.len() > 4 {
+        if digits.is_empty() || digits.len() > 8 {
             return Err(Malformed::Missing(what));
         }
         let negative = digits.first().is_some_and(|first| first & 0x80 != 0);
-        let start = if negative { -1_i32 } else { 0 };
-        Ok(digits.iter().fold(start, |number, digit| (number << 8) | i32::from(*digit)))
+        let start = if negative { -1_i64 } else { 0 };
+        let number = digits.iter().fold(start, |number, digit| (number << 8) | i64::from(*digit));
+        i32::try_from(number).map_err(|_| Malformed::Missing(what))
     }
 
     /// Text, which LDAP sends as UTF-8. Bytes that are none are replaced: the text is for people.

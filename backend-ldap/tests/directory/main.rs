@@ -7,6 +7,8 @@
 )]
 
 mod faults;
+mod hostile;
 mod operations;
+mod probe;
 mod support;
 mod transport;

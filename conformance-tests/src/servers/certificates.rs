@@ -16,7 +16,7 @@ pub const CLIENT: &str = "scim-client";
 pub struct Certificates {
     /// The file of the authority.
     pub authority: String,
-    /// The file of the server's certificate, for `localhost` and `127.0.0.1` and `127.0.0.61`.
+    /// The file of the server's certificate, for `localhost`, `127.0.0.1` and the server's own address.
     pub certificate: String,
     /// The file of its key.
     pub key: String,
@@ -29,10 +29,10 @@ pub struct Certificates {
 }
 
 /// Makes them, and writes the server's into the folder as its owner's.
-pub(super) fn make(folder: &Folder) -> Result<Certificates> {
+pub(super) fn make(folder: &Folder, address: &str) -> Result<Certificates> {
     let authority = authority()?;
     let server_key = KeyPair::generate()?;
-    let mut server = CertificateParams::new(["localhost", "127.0.0.1", "127.0.0.61"].map(str::to_owned).to_vec())?;
+    let mut server = CertificateParams::new(["localhost", "127.0.0.1", address].map(str::to_owned).to_vec())?;
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let server = server.signed_by(&server_key, &authority)?;
     let client_key = KeyPair::generate()?;

@@ -8,8 +8,11 @@
 //! speak TLS.
 
 pub mod certificates;
+pub mod ds389;
+pub mod fake_directory;
 mod guard;
 pub mod postgres;
+pub mod samba;
 pub mod slapd;
 
 pub use guard::{Folder, Guarded, free_port};

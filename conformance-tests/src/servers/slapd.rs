@@ -115,7 +115,7 @@ impl Slapd {
              brew install openldap); ./test.sh does",
         )?;
         let folder = Folder::new(&["openldap", "ldap", "nobody"])?;
-        let certificates = certificates::make(&folder)?;
+        let certificates = certificates::make(&folder, "127.0.0.1")?;
         // A copy: where AppArmor knows the program by its path, it would not let it into our folder.
         std::fs::copy(&installed.program, folder.path().join("slapd")).context("copying slapd")?;
         for below in ["cfg", "db"] {
@@ -225,7 +225,7 @@ impl Slapd {
 }
 
 /// Does somebody take connections there, and answer a bind?
-fn listens(port: u16) -> bool {
+pub(super) fn listens(port: u16) -> bool {
     use std::io::{Read, Write};
     let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else { return false };
     // Message 1: an anonymous simple bind of version 3.

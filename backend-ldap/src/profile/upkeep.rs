@@ -1,0 +1,174 @@
+//! What a directory keeps in order by itself, as far as the account may see it: references to entries that go, indexes.
+
+use crate::directory::{Call, Directory};
+use crate::ldap::{AttributeName, Dn, Entry, Filter, LdapError, Reach, Search};
+
+use super::root_dse::RootDse;
+use super::vendor::Vendor;
+
+/// Does the directory do it?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// Yes, and by what.
+    By(String),
+    /// No.
+    Not,
+    /// The account may not see it.
+    Unknown,
+}
+
+/// An attribute with an index, and for which comparisons: `eq`, `pres`, `sub`, …
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    /// The attribute, as the configuration names it.
+    pub attribute: String,
+    /// The comparisons.
+    pub kinds: Vec<String>,
+}
+
+const INTEGRITY_OF_389: &str = "cn=referential integrity postoperation,cn=plugins,cn=config";
+const INDEXES_OF_389: &str = "cn=ldbm database,cn=plugins,cn=config";
+
+/// Do references to an entry go with it?
+pub(super) async fn integrity(
+    directory: &Directory,
+    call: &Call,
+    vendor: Vendor,
+    root: &RootDse,
+) -> Result<Kept, LdapError> {
+    match vendor {
+        Vendor::ActiveDirectory | Vendor::Samba => Ok(Kept::By("linked attributes".into())),
+        Vendor::Ds389 | Vendor::FreeIpa => {
+            let on = AttributeName::known("nsslapd-pluginEnabled");
+            let found = visible(directory, call, INTEGRITY_OF_389, Reach::Base, "(objectClass=*)", &[&on]).await?;
+            Ok(match found.as_deref() {
+                Some([plugin, ..]) if plugin.text(&on) == Some("on") => {
+                    Kept::By("the referential integrity plug-in".into())
+                }
+                Some([plugin, ..]) if plugin.text(&on).is_some() => Kept::Not,
+                _ => Kept::Unknown,
+            })
+        }
+        Vendor::OpenLdap | Vendor::Generic => {
+            let Some(config) = &root.config_context else { return Ok(Kept::Unknown) };
+            let of = AttributeName::known("olcRefintAttribute");
+            let overlays =
+                visible(directory, call, config.as_str(), Reach::Tree, "(objectClass=olcRefintConfig)", &[&of]).await?;
+            // An empty answer tells nothing where the databases themselves cannot be seen either.
+            let databases =
+                visible(directory, call, config.as_str(), Reach::One, "(objectClass=olcDatabaseConfig)", &[]).await?;
+            Ok(match (overlays.as_deref(), databases.as_deref()) {
+                (Some([overlay, ..]), _) => {
+                    Kept::By(format!("the refint overlay, for {}", overlay.texts(&of).collect::<Vec<_>>().join(", ")))
+                }
+                (_, Some([_, ..])) => Kept::Not,
+                _ => Kept::Unknown,
+            })
+        }
+    }
+}
+
+/// Which attributes have an index? None: the account may not see it.
+pub(super) async fn indexes(
+    directory: &Directory,
+    call: &Call,
+    vendor: Vendor,
+    root: &RootDse,
+) -> Result<Option<Vec<Index>>, LdapError> {
+    match vendor {
+        Vendor::OpenLdap => {
+            let Some(config) = &root.config_context else { return Ok(None) };
+            let name = AttributeName::known("olcDbIndex");
+            let found = visible(directory, call, config.as_str(), Reach::One, "(olcSuffix=*)", &[&name]).await?;
+            Ok(found.filter(|found| !found.is_empty()).map(|found| {
+                found.iter().flat_map(|database| database.texts(&name)).flat_map(openldap_index).collect()
+            }))
+        }
+        Vendor::Ds389 | Vendor::FreeIpa => {
+            let (attribute, kinds) = (AttributeName::known("cn"), AttributeName::known("nsIndexType"));
+            let wanted = [&attribute, &kinds];
+            let found = visible(directory, call, INDEXES_OF_389, Reach::Tree, "(objectClass=nsIndex)", &wanted).await?;
+            Ok(found.filter(|found| !found.is_empty()).map(|found| {
+                let index = |entry: &Entry| {
+                    // Those that every new database would get are not those of this one.
+                    let default = entry.dn.key().contains("cn=default indexes,");
+                    let attribute = entry.text(&attribute).filter(|_| !default)?.to_owned();
+                    Some(Index { attribute, kinds: entry.texts(&kinds).map(str::to_owned).collect() })
+                };
+                found.iter().filter_map(index).collect()
+            }))
+        }
+        Vendor::ActiveDirectory | Vendor::Samba => {
+            let Some(schema) = &root.schema_context else { return Ok(None) };
+            let name = AttributeName::known("lDAPDisplayName");
+            let filter = "(&(objectClass=attributeSchema)(searchFlags:1.2.840.113556.1.4.803:=1))";
+            let mut walk = directory.walk(
+                call,
+                Search { attributes: vec![name.clone()], ..search(schema, Reach::One, filter) },
+                500,
+            );
+            let mut found = Vec::new();
+            loop {
+                match walk.next().await {
+                    Ok(Some(page)) => found.extend(page.iter().filter_map(|entry| {
+                        let attribute = entry.text(&name)?.to_owned();
+                        Some(Index { attribute, kinds: vec!["eq".into()] })
+                    })),
+                    Ok(None) => return Ok(Some(found)),
+                    Err(LdapError::Refused(result)) if !result.code.is_down() => return Ok(None),
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Vendor::Generic => Ok(None),
+    }
+}
+
+/// `uid,mail eq,sub`: several attributes, and the comparisons of all of them; `default` names none.
+fn openldap_index(line: &str) -> Vec<Index> {
+    let mut words = line.split_whitespace();
+    let names = words.next().unwrap_or_default();
+    let kinds = words.next().unwrap_or("pres,eq").split(',').map(str::to_owned).collect::<Vec<_>>();
+    let named = names.split(',').filter(|name| *name != "default" && !name.is_empty());
+    named.map(|name| Index { attribute: name.to_owned(), kinds: kinds.clone() }).collect()
+}
+
+fn search(base: &Dn, reach: Reach, filter: &str) -> Search {
+    // The filters stand above, and parse.
+    let filter = Filter::parse(filter).unwrap_or_else(|_| Filter::present(AttributeName::known("objectClass")));
+    Search::new(base, reach, filter, Vec::new())
+}
+
+/// What a search finds; None where the account may not search there, or there is no such place.
+async fn visible(
+    directory: &Directory,
+    call: &Call,
+    base: &str,
+    reach: Reach,
+    filter: &str,
+    attributes: &[&AttributeName],
+) -> Result<Option<Vec<Entry>>, LdapError> {
+    let Ok(base) = Dn::parse(base) else { return Ok(None) };
+    let attributes = attributes.iter().map(|name| (*name).clone()).collect();
+    match directory.search(call, &Search { attributes, ..search(&base, reach, filter) }).await {
+        Ok(found) => Ok(Some(found.entries)),
+        Err(LdapError::Refused(result)) if !result.code.is_down() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_indexes_is_taken_apart() {
+        let one = |attribute: &str, kinds: &[&str]| Index {
+            attribute: attribute.into(),
+            kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+        };
+        assert_eq!(openldap_index("uid,mail eq,sub"), [one("uid", &["eq", "sub"]), one("mail", &["eq", "sub"])]);
+        assert_eq!(openldap_index("cn"), [one("cn", &["pres", "eq"])]);
+        assert_eq!(openldap_index("default pres,eq"), []);
+    }
+}
