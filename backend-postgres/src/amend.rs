@@ -31,12 +31,18 @@ pub(crate) struct Amend<'a> {
     parts: Vec<String>,
     checks: Vec<String>,
     values: Vec<Value<'a>>,
+    /// What is to be counted, and in which rows.
+    counts: Counts,
+    slot: i64,
 }
+
+/// By how many the resources of a type (attribute ``) become more, and those that lack a value of an attribute.
+pub(crate) type Counts = Vec<(String, i64)>;
 
 impl<'a> Amend<'a> {
     pub(crate) fn new(owner: Owner<'a>) -> Self {
         let values = vec![owner.tenant.into(), owner.kind.into(), owner.id.into()];
-        Amend { parts: Vec::new(), checks: Vec::new(), values }
+        Amend { parts: Vec::new(), checks: Vec::new(), values, counts: Vec::new(), slot: 0 }
     }
 
     /// The mark of a value.
@@ -55,8 +61,15 @@ impl<'a> Amend<'a> {
         self.checks.push(format!("CASE WHEN {condition} THEN scim_refuse('{reason}') END"));
     }
 
+    /// The statement, without what is to be counted: that is written once for many.
+    pub(crate) fn uncounted(mut self) -> (Sql<'a>, Counts) {
+        let counts = std::mem::take(&mut self.counts);
+        (self.sql(), counts)
+    }
+
     /// The statement.
-    pub(crate) fn sql(self) -> Sql<'a> {
+    pub(crate) fn sql(mut self) -> Sql<'a> {
+        self.count();
         let checks = if self.checks.is_empty() { "true".to_owned() } else { self.checks.join(", ") };
         let with = if self.parts.is_empty() { String::new() } else { format!("WITH {} ", self.parts.join(", ")) };
         Sql::new(format!("{with}SELECT {checks}")).with(self.values)
@@ -147,9 +160,9 @@ impl<'a> Amend<'a> {
                 ),
             );
         }
-        let mut counts: Vec<(String, i64)> = Vec::new();
+        self.slot = slot;
         if by != 0 {
-            counts.push((String::new(), by));
+            self.counts.push((String::new(), by));
         }
         for indexed in indexes.counted() {
             let lacks = |entries: Option<&Entries>| {
@@ -157,10 +170,9 @@ impl<'a> Amend<'a> {
             };
             let by = lacks(new) - lacks(old);
             if by != 0 {
-                counts.push((indexed.attr.clone(), by));
+                self.counts.push((indexed.attr.clone(), by));
             }
         }
-        self.count(counts, slot);
     }
 
     fn pairs(&mut self, rows: Vec<(String, String)>) -> (String, String) {
@@ -168,7 +180,8 @@ impl<'a> Amend<'a> {
         (self.value(attrs), self.value(tokens))
     }
 
-    fn count(&mut self, mut counts: Vec<(String, i64)>, slot: i64) {
+    fn count(&mut self) {
+        let (mut counts, slot) = (std::mem::take(&mut self.counts), self.slot);
         if counts.is_empty() {
             return;
         }
@@ -236,6 +249,24 @@ impl<'a> Amend<'a> {
             &format!("INSERT INTO change (tenant, position, record) SELECT $1, {} + {number}, {line}", position()),
         );
     }
+}
+
+/// Counts for several types of a tenant, at the end of a transaction.
+pub(crate) fn counted<'a>(tenant: &'a str, counts: &[(String, Counts)], slot: i64) -> Sql<'a> {
+    let mut sums: std::collections::BTreeMap<(&str, &str), i64> = std::collections::BTreeMap::new();
+    for (kind, counts) in counts {
+        for (attr, by) in counts {
+            *sums.entry((kind, attr)).or_default() += by;
+        }
+    }
+    let kinds: Vec<String> = sums.keys().map(|(kind, _)| (*kind).to_owned()).collect();
+    let attrs: Vec<String> = sums.keys().map(|(_, attr)| (*attr).to_owned()).collect();
+    let sql = Sql::new(
+        "INSERT INTO tally AS c (tenant, kind, attr, slot, n) SELECT $1, u.kind, u.attr, $2, u.n
+         FROM unnest($3, $4, $5) AS u(kind, attr, n)
+         ON CONFLICT ON CONSTRAINT tally_key DO UPDATE SET n = c.n + excluded.n",
+    );
+    sql.bind(tenant).bind(slot).bind(kinds).bind(attrs).bind(sums.into_values().collect::<Vec<i64>>())
 }
 
 /// The position of the first line of the transaction under way.

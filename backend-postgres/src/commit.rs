@@ -16,7 +16,7 @@ use crate::links::Alone;
 use crate::pool::{Lease, reading};
 use crate::read::{is_text, version};
 use crate::statement::Sql;
-use crate::writing::{ALONE, Frame, PART, WHOLE, Writing, alone};
+use crate::writing::{ALONE, Frame, PART, WHOLE, Writing, alone, are_creations, creations, is_one_statement};
 
 /// How often a transaction that lost a race is begun again, at most.
 const TRIES: u32 = 20;
@@ -187,11 +187,6 @@ async fn transaction(
     (Err(fault.unwrap_or_else(|lost| lost)), false, number)
 }
 
-/// Is it made true by one statement, which needs no transaction around it?
-fn is_one_statement(mutation: &Mutation) -> bool {
-    matches!(&mutation.action, Action::Create { change, .. } if change.links.is_empty())
-}
-
 /// The line of the change log up to the version.
 fn head(record: &ChangeRecord, kind: &Kind, id: &ResourceId) -> String {
     let key = Key { kind: kind.clone(), id: id.clone() };
@@ -216,6 +211,19 @@ fn number_of(own: &Version) -> Option<i64> {
 
 /// Several mutations, in one transaction, each a part that may fail alone.
 async fn many(shared: &Shared, scope: &Scope, batch: &[Mutation]) -> Inner<Vec<Inner<Outcome>>> {
+    if are_creations(batch) {
+        late(scope)?;
+        let lease = shared.lender.lend().await?;
+        let slot = lease.slot;
+        let made = creations(&lease, &shared.catalogue, scope.tenant.as_str(), scope.now.millis(), batch).await;
+        match lease.back(made).await {
+            Ok(outcomes) => return Ok(outcomes.into_iter().map(Ok).collect()),
+            Err(fault @ Fault::Lost(_)) => return created(shared, scope, batch, slot, fault).await,
+            // Which one was refused, and why, is found out one by one.
+            Err(Fault::Refused(_)) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
     let mut tries = 0;
     loop {
         late(scope)?;
@@ -241,6 +249,31 @@ async fn many(shared: &Shared, scope: &Scope, batch: &[Mutation]) -> Inner<Vec<I
             Err(fault) => return Err(fault),
         }
     }
+}
+
+/// The connection was lost while these were made: all of them are there, or none.
+async fn created(
+    shared: &Shared,
+    scope: &Scope,
+    batch: &[Mutation],
+    slot: i64,
+    fault: Fault,
+) -> Inner<Vec<Inner<Outcome>>> {
+    let Some(Mutation { kind, action: Action::Create { id: Some(id), .. }, .. }) = batch.first() else {
+        return Err(fault);
+    };
+    match exists(shared, scope, slot, kind, id).await {
+        Some(false) => return Err(fault),
+        None => return Err(Fault::Store(StoreError::new(StoreErrorKind::Uncertain))),
+        Some(true) => {}
+    }
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for mutation in batch {
+        if let Action::Create { id: Some(id), .. } = &mutation.action {
+            outcomes.push(reread(shared, scope, mutation, id, Effect::Created).await);
+        }
+    }
+    Ok(outcomes)
 }
 
 /// The transaction of several mutations.

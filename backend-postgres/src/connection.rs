@@ -62,13 +62,14 @@ impl Address {
         config.application_name("scim-server").connect_timeout(options.wait).keepalives(true);
         let millis = options.statement_time.as_millis();
         // A commit is answered when it is on disk; a stronger setting of the server (a synchronous standby) is kept.
+        // Every statement looks rows up by an index, also while the server has not looked at the tables yet.
         // What runs too long is stopped, and a session that died in a transaction does not keep its locks.
         let session = format!(
             "SELECT set_config('synchronous_commit', 'on', false) \
              WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write'); \
              SET statement_timeout = {millis}; SET idle_in_transaction_session_timeout = {millis}; \
              SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off; \
-             SET jit = off; SET plan_cache_mode = force_generic_plan; SET random_page_cost = 1.1"
+             SET jit = off; SET random_page_cost = 1.1; SET enable_seqscan = off"
         );
         Ok(Address { config, tls: tls(options.ca.as_deref())?, session: session.into() })
     }

@@ -30,6 +30,9 @@ mod sorted;
 mod statement;
 mod writing;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};

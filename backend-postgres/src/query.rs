@@ -240,8 +240,10 @@ impl Plan<'_> {
         let joined = Joined::new(&query.select, &self.source.kind, binds.next());
         let total = if query.total && self.drive.is_none() { COUNT } else { "NULL::bigint" };
         let sound = if rows.sound.is_empty() { String::new() } else { format!(" WHERE {}", rows.sound) };
+        // LIMIT keeps the join a look-up a row, whatever the planner believes of the window.
         let text = format!(
-            "SELECT {}, w.token, {total}{} FROM {} JOIN resource r ON r.tenant = $1 AND r.kind = $2 AND r.id = w.holder{}{sound}",
+            "SELECT {}, w.token, {total}{} FROM {} CROSS JOIN LATERAL (SELECT * FROM resource r WHERE r.tenant = $1 \
+             AND r.kind = $2 AND r.id = w.holder LIMIT 1) r{}{sound}",
             read::columns(&query.select),
             joined.columns,
             rows.from,
@@ -251,7 +253,7 @@ impl Plan<'_> {
     }
 
     /// What must be seen of each row.
-    fn sees(&self) -> Select {
+    pub(crate) fn sees(&self) -> Select {
         let mut seen = self.compiled.as_ref().map(|compiled| compiled.select.clone()).unwrap_or_default();
         seen.document |= self.source.sort.as_ref().is_some_and(|at| at.place() == Place::Document);
         seen

@@ -186,8 +186,8 @@ pub(crate) async fn holders(
 ) -> Inner<Vec<(ResourceId, Value)>> {
     let targets: Vec<&str> = targets.iter().map(ResourceId::as_str).filter(|id| is_text(id)).collect();
     let sql = Sql::new(
-        "SELECT l.target, l.holder, r.label FROM link l \
-         JOIN resource r ON r.tenant = $1 AND r.kind = $4 AND r.id = l.holder \
+        "SELECT l.target, l.holder, r.label FROM link l CROSS JOIN LATERAL (SELECT h.label FROM resource h \
+           WHERE h.tenant = $1 AND h.kind = $4 AND h.id = l.holder LIMIT 1) r \
          WHERE l.tenant = $1 AND l.target = ANY($2) AND l.attr = $3 AND l.holder_kind = $4 AND l.target_kind = $5",
     );
     let sql = sql.bind(tenant).bind(targets).bind(attr).bind(holder.as_str()).bind(of.as_str());

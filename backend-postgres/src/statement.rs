@@ -55,6 +55,20 @@ impl<'a> Sql<'a> {
         &self.text
     }
 
+    /// The types of its values.
+    #[cfg(test)]
+    pub(crate) fn types(&self) -> Vec<&'static str> {
+        let name = |value: &Value<'_>| match value {
+            Value::Text(_) | Value::OptText(_) => "text",
+            Value::Int(_) | Value::OptInt(_) => "bigint",
+            Value::Bool(_) => "boolean",
+            Value::Bytes(_) => "bytea",
+            Value::Texts(_) | Value::OptTexts(_) => "text[]",
+            Value::Ints(_) | Value::OptInts(_) => "bigint[]",
+        };
+        self.values.iter().map(name).collect()
+    }
+
     pub(crate) fn is_kept(&self) -> bool {
         self.kept
     }

@@ -15,7 +15,7 @@ use scim_core::query::{LinkSelect, Select};
 use scim_core::schema::Kind;
 use scim_core::store::{Key, Links, Record, ResourceId, StoreError, StoreErrorKind};
 
-use crate::amend::{Amend, MOVED, Owner, TAKEN, position};
+use crate::amend::{Amend, MOVED, Owner, TAKEN, counted, position};
 use crate::connection::Link;
 use crate::error::{Fault, Inner};
 use crate::index::{Catalogue, Indexes};
@@ -181,7 +181,8 @@ impl<'a> Writing<'a> {
     ) -> Inner<Outcome> {
         let indexes = self.catalogue.known(self.link, self.tenant, kind.as_str()).await?;
         let line = self.line();
-        let (create, standing) = creation(self.link, &indexes, self.tenant, kind, id, change, self.now, line)?;
+        let (create, standing) = creation(self.link.slot, &indexes, self.tenant, kind, id, change, self.now, line)?;
+        let create = create.sql();
         let owner = Owner { tenant: self.tenant, kind: kind.as_str(), id: id.as_str() };
         let mut statements = vec![create];
         statements.extend(change.links.iter().flat_map(|edit| links::statements(owner, edit)));
@@ -519,7 +520,7 @@ fn release<'a>(owner: Owner<'a>, now: i64) -> Sql<'a> {
 /// The statement that makes a resource, without its links, and the resource as it then stands.
 #[expect(clippy::too_many_arguments, reason = "the parts of one statement")]
 fn creation<'a>(
-    link: &Link,
+    slot: i64,
     indexes: &Indexes,
     tenant: &'a str,
     kind: &'a Kind,
@@ -527,7 +528,7 @@ fn creation<'a>(
     change: &'a ChangeSet,
     now: i64,
     line: i64,
-) -> Inner<(Sql<'a>, Standing)> {
+) -> Inner<(Amend<'a>, Standing)> {
     let ChangeSet { document, label, links: _, claim, release: _, secrets, history, record } = change;
     let document = document.clone().unwrap_or_default();
     let new = Standing { version: 1, created: now, modified: now, label: None, document, links: Vec::new() };
@@ -547,24 +548,64 @@ fn creation<'a>(
         "made",
         &format!(
             "INSERT INTO resource (tenant, kind, id, version, created, modified, label, document) \
-             VALUES ($1, $2, $3, {})",
+             VALUES ($1, $2, $3, {}) RETURNING 1",
             values.join(", ")
         ),
     );
-    // An id may stand once among all types of a tenant.
+    // An id may stand once among all types of a tenant. This is told before anything else: parts run as checks ask for them.
     amend.refuse(
-        "EXISTS (SELECT 1 FROM catalogue c JOIN resource r ON r.tenant = $1 AND r.kind = c.kind AND r.id = $3 \
+        "NOT EXISTS (SELECT 1 FROM made) OR EXISTS (SELECT 1 FROM catalogue c JOIN resource r ON r.tenant = $1 AND r.kind = c.kind AND r.id = $3 \
          WHERE c.tenant = $1 AND c.kind <> $2)",
         "resource_key",
     );
     amend.claims(kind, &[], claim, tenant);
     let entries = indexes.entries(standing.document.as_str());
-    amend.indexes(indexes, None, Some(&entries), 1, link.slot);
+    amend.indexes(indexes, None, Some(&entries), 1, slot);
     amend.as_known(indexes);
     amend.secrets(secrets);
     let key = Key { kind: kind.clone(), id: id.clone() };
     amend.log(&record.logged(&key, &version(standing.version)), line);
-    Ok((amend.sql(), standing))
+    Ok((amend, standing))
+}
+
+/// Is every one of these a creation that one statement makes?
+pub(crate) fn are_creations(batch: &[Mutation]) -> bool {
+    batch.iter().all(is_one_statement)
+}
+
+/// Is it made true by one statement, which needs no transaction around it?
+pub(crate) fn is_one_statement(mutation: &Mutation) -> bool {
+    matches!(&mutation.action, Action::Create { change, .. } if change.links.is_empty())
+}
+
+/// Creations in one transaction, sent in one go. Where one is refused, nothing of them stands.
+pub(crate) async fn creations(
+    link: &Link,
+    catalogue: &Catalogue,
+    tenant: &str,
+    now: i64,
+    batch: &[Mutation],
+) -> Inner<Vec<Outcome>> {
+    let (mut statements, mut outcomes, mut counts) = (vec![Sql::new(WHOLE.begin)], Vec::new(), Vec::new());
+    for (line, mutation) in (0i64..).zip(batch) {
+        let Action::Create { id, change } = &mutation.action else {
+            return Err(StoreErrorKind::Unsupported("other mutations among creations").into());
+        };
+        let (kind, id) = (&mutation.kind, id.as_ref().ok_or(StoreErrorKind::Unsupported("giving out ids"))?);
+        let indexes = catalogue.known(link, tenant, kind.as_str()).await?;
+        let (create, standing) = creation(link.slot, &indexes, tenant, kind, id, change, now, line)?;
+        let (create, counted) = create.uncounted();
+        statements.push(create);
+        counts.push((kind.as_str().to_owned(), counted));
+        let key = Key { kind: kind.clone(), id: id.clone() };
+        outcomes.push(outcome(&key, &standing, Effect::Created, mutation.reply.as_ref()));
+    }
+    statements.push(counted(tenant, &counts, link.slot));
+    statements.push(Sql::new(WHOLE.end));
+    for answer in link.behind_another(statements).await {
+        answer?;
+    }
+    Ok(outcomes)
 }
 
 /// The change set of a mutation, where it is known before the record is.

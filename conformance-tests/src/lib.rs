@@ -11,6 +11,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "a case that looks where nothing is has failed; the runner catches it")]
 
+pub mod alike;
 pub mod answer;
 pub mod compare;
 pub mod contract;

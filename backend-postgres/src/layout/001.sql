@@ -37,7 +37,7 @@ CREATE TABLE claim (
   token  text COLLATE "C" NOT NULL,
   owner  text COLLATE "C" NOT NULL,
   holder text COLLATE "C" NOT NULL,
-  CONSTRAINT claim_key PRIMARY KEY (tenant, kind, attr, token)
+  CONSTRAINT claim_key PRIMARY KEY (tenant, kind, attr, token) INCLUDE (owner, holder)
 );
 CREATE INDEX claim_holder ON claim (owner, holder);
 CREATE INDEX claim_long ON claim (tenant, kind, attr) WHERE length(token) > 256;

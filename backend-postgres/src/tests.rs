@@ -1,0 +1,179 @@
+//! What only shows from inside: the plans of statements (`EXPLAIN`), as they are made once for all values.
+
+use conformance_tests::alike::making::{bound, query, registry, rt, tenant};
+use conformance_tests::servers::postgres::{Database, Postgres};
+use scim_core::path;
+use scim_core::query::{Order, Position, Query, SortKey, Window};
+use scim_core::store::{ResourceId, Store};
+
+use crate::query::plan;
+use crate::read::Joined;
+use crate::statement::Sql;
+use crate::{Options, PostgresStore};
+
+const USERS: usize = 20_000;
+
+/// A store with users and groups, which the server has looked at.
+async fn store() -> (PostgresStore, Database) {
+    let database = Postgres::shared().unwrap().database().unwrap();
+    let options = Options {
+        indexed: vec!["title".into(), "active".into(), "department".into()],
+        allow_unsafe: true,
+        ..Options::new(database.url())
+    };
+    let store = PostgresStore::open(options).await.unwrap();
+    store.prepare(&tenant(), registry().types()).await.unwrap();
+    let document = r#"'{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"name' || n || '"}'"#;
+    for sql in [
+        format!(
+            "INSERT INTO resource SELECT t, 'User', 'u' || lpad(n::text, 6, '0'), 1, n, n, 'n' || n, {document}
+             FROM generate_series(1, {USERS}) n, (VALUES ('acme'), ('other')) t(t)"
+        ),
+        format!(
+            "INSERT INTO resource SELECT 'acme', 'Group', 'g' || lpad(n::text, 6, '0'), 1, n, n, 'g' || n, '{{}}'
+             FROM generate_series(1, {}) n",
+            USERS / 10
+        ),
+        format!(
+            "INSERT INTO claim SELECT 'acme', 'User', 'userName', 'name' || n, 'acme', 'u' || lpad(n::text, 6, '0')
+             FROM generate_series(1, {USERS}) n"
+        ),
+        format!(
+            "INSERT INTO term SELECT 'acme', 'User', a, a || n, 'u' || lpad(n::text, 6, '0')
+             FROM generate_series(1, {USERS}) n, unnest(ARRAY['externalId', 'displayName', 'emails.value', 'title']) a"
+        ),
+        format!(
+            "INSERT INTO link SELECT 'acme', 'g' || lpad((n % {} + 1)::text, 6, '0'), 'members',
+               'u' || lpad(n::text, 6, '0'), 'Group', 'User' FROM generate_series(1, {USERS}) n",
+            USERS / 10
+        ),
+        format!("INSERT INTO tally VALUES ('acme', 'User', '', 1, {USERS}), ('acme', 'Group', '', 1, {})", USERS / 10),
+        "ANALYZE".to_owned(),
+    ] {
+        database.run(&sql).unwrap();
+    }
+    (store, database)
+}
+
+/// The steps of the statement that answers a list, planned for any values (`general`) or for these.
+async fn steps(store: &PostgresStore, query: &Query, general: bool) -> Vec<String> {
+    let (shared, query) = (store.shared.clone(), query.clone());
+    let explaining = async move {
+        let lease = shared.lender.lend().await?;
+        let kind = query.from[0].kind.clone();
+        let indexes = shared.catalogue.fresh(&lease, tenant().as_str(), kind.as_str()).await?;
+        let types = shared.types_of(&tenant());
+        let plan = plan(tenant().as_str(), &query.from[0], indexes, types.as_deref()).unwrap();
+        let (text, binds, select) = match plan.statement(&query) {
+            Some((_, text, binds)) => (text, binds, query.select.clone()),
+            None => {
+                let (text, binds) = plan.pass(&query, &plan.sees(), 101);
+                (text, binds, plan.sees())
+            }
+        };
+        let joined = Joined::new(&select, &kind, binds.next());
+        let explain = if general {
+            let types = joined.bind(binds.sql("")).types();
+            let prepare = format!("PREPARE listed ({}) AS {text}", types.join(", "));
+            lease.batch(&format!("SET plan_cache_mode = force_generic_plan; {prepare}")).await?;
+            Sql::new(format!("EXPLAIN (COSTS OFF) EXECUTE listed({})", vec!["NULL"; types.len()].join(", ")))
+        } else {
+            joined.bind(binds.sql(format!("EXPLAIN (COSTS OFF) {text}")))
+        };
+        let steps = lease.each(explain.once(), |line| line.text(0, str::to_owned)).await?;
+        lease.batch("DEALLOCATE ALL; RESET plan_cache_mode").await?;
+        // Its statements are gone.
+        lease.spoil();
+        lease.back(Ok(steps)).await
+    };
+    store.pool.run("explain", None, explaining).await.unwrap()
+}
+
+/// No step goes through a table: each looks into an index.
+async fn check(store: &PostgresStore, query: &Query, index: &str) {
+    // How many have changed since some time only the time tells.
+    let general = index != "resource_modified";
+    let shown = steps(store, query, general).await.join("\n");
+    for table in ["resource", "link", "claim", "term"] {
+        assert!(!shown.contains(&format!("Seq Scan on {table}")), "{query:?}\n{shown}");
+    }
+    assert!(shown.contains(index), "{index} is not in\n{shown}\nfor {query:?}");
+    // Every look into an index begins with the tenant.
+    for condition in shown.lines().filter(|line| line.contains("Index Cond:")) {
+        assert!(condition.contains("tenant"), "{condition}\nof\n{shown}");
+    }
+}
+
+#[tokio::test]
+async fn filters_that_identity_providers_send_start_in_an_index() {
+    let (store, _database) = store().await;
+    for (kind, filter, index) in [
+        ("User", "userName eq \"name7\"", "claim_key"),
+        ("User", "externalId eq \"x\"", "term_key"),
+        ("User", "emails.value eq \"x\"", "term_key"),
+        ("User", "emails[type eq \"work\" and value eq \"x\"]", "term_key"),
+        ("User", "displayName eq \"x\"", "term_key"),
+        ("User", "title eq \"x\"", "term_key"),
+        ("User", "title eq \"x\" and active eq true", "term_key"),
+        ("User", "active eq true", "term_key"),
+        ("User", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq \"x\"", "term_key"),
+        ("User", "userName sw \"name1\"", "claim_key"),
+        ("User", "displayName sw \"x\"", "term_key"),
+        ("User", "displayName co \"x\"", "term_key"),
+        ("User", "userName eq \"a\" or emails.value eq \"b\"", "claim_key"),
+        ("User", "id eq \"u000001\"", "resource_key"),
+        ("User", "meta.lastModified gt \"2020-01-01T00:00:00Z\"", "resource_modified"),
+        ("User", "meta.lastModified eq \"2020-01-01T00:00:00Z\"", "resource_modified"),
+        ("User", "groups.value eq \"g1\"", "link_key"),
+        ("User", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value eq \"u1\"", "link_target"),
+        ("Group", "members.value eq \"u000001\"", "link_target"),
+        ("Group", "members[value eq \"u000001\"]", "link_target"),
+        ("Group", "displayName eq \"x\"", "term_key"),
+    ] {
+        check(&store, &query(kind, Some(filter)), index).await;
+    }
+}
+
+#[tokio::test]
+async fn windows_and_orders_start_in_an_index_too() {
+    let (store, _database) = store().await;
+    let position = |key| Position { key, id: ResourceId::new("u000007") };
+    let mut query = query("User", None);
+    check(&store, &query, "resource_key").await;
+    query.select = query.select.with_link(&rt("User").links[0]);
+    for window in [
+        Window::Offset { skip: 5_000, count: 100 },
+        Window::After { position: position(SortKey::Absent), count: 100 },
+        Window::Before { position: position(SortKey::Absent), count: 100 },
+    ] {
+        query.window = window;
+        check(&store, &query, "resource_key").await;
+    }
+    for order in [Order::Ascending, Order::Descending] {
+        query.order = Some(order);
+        for (name, key, index) in [
+            ("userName", SortKey::Text("name7".into()), "claim_key"),
+            ("title", SortKey::Text("x".into()), "term_key"),
+            ("meta.lastModified", SortKey::Instant("1000000000".into()), "resource_modified"),
+        ] {
+            query.from[0].sort = path::attribute(name, &rt("User"), false);
+            for window in [
+                Window::Offset { skip: 0, count: 100 },
+                Window::After { position: position(key.clone()), count: 100 },
+                Window::Before { position: position(key.clone()), count: 100 },
+            ] {
+                query.window = window;
+                check(&store, &query, index).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_filter_with_a_reverse_link_needs_no_more_than_its_group() {
+    let (store, _database) = store().await;
+    let mut list = query("User", None);
+    list.from[0].filter = Some(bound("User", "groups.value eq \"g000001\""));
+    let page = store.query(&conformance_tests::alike::making::scope(), &list).await.unwrap().unwrap();
+    assert_eq!(page.records.len(), 10);
+}
