@@ -1,11 +1,12 @@
 //! SCIM resources, tenants and credentials in a PostgreSQL database, for any number of servers side by side.
 //!
-//! `config` how it is opened · `open` and `migrate` the database and its layout · `connection`, `pool`, `statement`, `binds`
+//! `config` how it is opened · `open`, `begun` and `migrate` the database and its layout · `connection`, `pool`, `statement`, `binds`
 //! who runs what where · `commit`, `writing`, `amend`, `links` mutations · `index`, `prepare`, `reindex` the indexed values ·
 //! `compile`, `drive`, `sorted`, `query`, `scan` filters and lists · `read` known resources · `changelog` the outbox ·
 //! `control`, `grants` tenants and tokens.
 
 mod amend;
+mod begun;
 mod binds;
 mod changelog;
 mod commit;

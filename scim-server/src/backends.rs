@@ -74,6 +74,8 @@ pub fn built_in() -> Vec<Factory> {
     vec![
         #[cfg(feature = "sqlite")]
         crate::sqlite::FACTORY,
+        #[cfg(feature = "postgres")]
+        crate::postgres::FACTORY,
     ]
 }
 

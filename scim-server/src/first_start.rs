@@ -8,7 +8,7 @@ use scim_core::store::control::{ControlStore, CredentialRow, TenantRow, TenantSe
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::auth::token;
-use crate::edge::SystemClock;
+use crate::edge::{SystemClock, random};
 
 /// The tenant that an empty store gets.
 pub const TENANT: &str = "default";
@@ -16,6 +16,8 @@ pub const TENANT: &str = "default";
 pub const VARIABLE: &str = "SCIM_BOOTSTRAP_TOKEN";
 /// Says that there was a first start: who revokes all tokens does not get a new one by starting again.
 pub const NOTE: &str = "first_start";
+/// Says which server makes the first token.
+const MADE_BY: &str = "first_start.by";
 /// Days for which the first token is good.
 const DAYS: i64 = 365;
 
@@ -43,7 +45,7 @@ pub async fn prepare(control: &dyn ControlStore, given: Option<SecretString>) ->
     let tenants = control.tenants().await?;
     let begun = control.note(NOTE).await?.is_some();
     let fresh = !begun && tenants.iter().all(|row| row.id.as_str() == TENANT);
-    if !fresh && given.is_none() {
+    if given.is_none() && (!fresh || !first_of_many(control).await?) {
         return Ok(None);
     }
     let id = TenantId::new(TENANT);
@@ -68,9 +70,27 @@ pub async fn prepare(control: &dyn ControlStore, given: Option<SecretString>) ->
         expires: Some(now.plus_seconds(DAYS * 86_400)),
         last_used: None,
     };
-    control.create_credential(&row).await?;
+    if let Err(error) = control.create_credential(&row).await {
+        // Another server was given the same token, and was quicker.
+        match control.credential(&row.digest).await? {
+            Some(_) => return Ok(None),
+            None => return Err(error.into()),
+        }
+    }
     control.set_note(NOTE, b"done", false).await?;
     Ok(Some(First { token: made }))
+}
+
+/// Of servers that start together on one empty store, only one prints a token.
+async fn first_of_many(control: &dyn ControlStore) -> Result<bool> {
+    let own = random();
+    let first = control.set_note(MADE_BY, &own, true).await? == own;
+    if !first {
+        tracing::warn!(
+            "another server makes the first token; where it did not come to that: scim-server token create --tenant {TENANT}"
+        );
+    }
+    Ok(first)
 }
 
 /// Warns of credentials that end within 30 days.

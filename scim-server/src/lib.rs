@@ -12,6 +12,8 @@ pub mod first_start;
 pub mod http;
 pub mod limits;
 pub mod metrics;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod proxy;
 pub mod say;
 pub mod schemas;

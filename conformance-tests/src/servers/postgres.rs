@@ -158,8 +158,9 @@ impl Own {
                 return Ok(());
             }
             let said = process.log();
-            if said.contains("database system is shut down") || said.contains(" FATAL: ") || begun.elapsed() > PATIENCE
-            {
+            // Clients that try too early are turned away with a fatal error of their own.
+            let fatal = |line: &str| line.contains(" FATAL: ") && !line.contains("the database system is");
+            if said.contains("database system is shut down") || said.lines().any(fatal) || begun.elapsed() > PATIENCE {
                 process.end("QUIT")?;
                 bail!("PostgreSQL did not start: {said}");
             }

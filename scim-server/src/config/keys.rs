@@ -45,10 +45,8 @@ pub fn check(given: &Map<String, Given>, shape: &Value) -> Result<()> {
         for name in names {
             let full = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
             let Some(value) = table.get(name) else { continue };
-            if matches!(path.as_str(), "store" | "control") && ELSEWHERE.contains(&name.as_str()) {
-                continue;
-            }
             match (find(shape, name), &value.kind) {
+                (None, _) if matches!(path.as_str(), "store" | "control") && ELSEWHERE.contains(&name.as_str()) => {}
                 (None, _) => bail!(unknown(&full, name, value.origin(), &path, shape)),
                 (Some(inner @ Value::Object(_)), ValueKind::Table(table)) => open.push((full, table, inner)),
                 (Some(Value::Object(_)), _) => bail!("{full} must be a table: [{full}]"),

@@ -6,6 +6,8 @@
 
 pub mod keys;
 pub mod log;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod schemas;
 pub mod server;
 pub mod show;

@@ -1,6 +1,7 @@
 //! `[store]` and `[control]`: a selector, and one table for each backend.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use anyhow::{Context, Result, bail};
 use config::{Map, Value, ValueKind};
@@ -19,8 +20,8 @@ pub struct StoreSettings {
     pub sections: BTreeMap<String, Section>,
 }
 
-/// One table, for the backend to read.
-#[derive(Debug, Clone)]
+/// One table, for the backend to read. What stands in it is not printed: it may be a secret.
+#[derive(Clone)]
 pub struct Section {
     place: String,
     value: Value,
@@ -52,7 +53,18 @@ impl StoreSettings {
     }
 }
 
+impl fmt::Debug for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}]", self.place)
+    }
+}
+
 impl Section {
+    /// What its keys begin with, for messages: `store.NAME`.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
     /// The table as the backend's own type.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
         self.value.clone().try_deserialize().with_context(|| format!("[{}]", self.place))

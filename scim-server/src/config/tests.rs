@@ -123,9 +123,10 @@ fn plain_http_beyond_loopback_is_for_who_asks_for_it() {
 
 #[test]
 fn a_backend_that_is_not_in_the_build_is_told_when_it_is_selected() {
-    let settings = load("[store]\nbackend = \"postgres\"\n[store.postgres]\nurl = \"x\"", &[]).unwrap();
-    let error = backends::find(&settings.store, &test_backends()).unwrap_err().to_string();
-    assert!(error.contains("store.backend") && error.contains("this build has no backend \"postgres\""), "{error}");
+    let settings = load("[store]\nbackend = \"ldap\"\n[store.ldap]\nurl = \"x\"", &[]).unwrap();
+    let others = test_backends().into_iter().filter(|backend| backend.name != "ldap").collect::<Vec<_>>();
+    let error = backends::find(&settings.store, &others).unwrap_err().to_string();
+    assert!(error.contains("store.backend") && error.contains("this build has no backend \"ldap\""), "{error}");
     assert!(error.contains("sqlite"), "{error}");
     assert!(load("[store.ldap.users]\nbase = \"x\"", &[]).is_ok());
 }
@@ -146,6 +147,27 @@ fn a_secret_may_stand_in_a_file_of_its_own() {
     refuses(&table("token_file = \"/nonexistent/x\""), &[], &["tokens.token_file", "cannot read it"]);
     refuses(&table("token = \"short\""), &[], &["at least 32"]);
     refuses(&table(""), &[], &["tokens.token is empty"]);
+}
+
+#[test]
+#[cfg(feature = "postgres")]
+fn what_leads_to_a_database_is_shown_without_its_password() {
+    let check = |url: &str, shown: &str| {
+        let file = format!("[store]\nbackend = \"postgres\"\n[store.postgres]\nurl = \"{url}\"\npassword = \"Secret\"");
+        let settings = load(&file, &[]).unwrap();
+        let printed = show::toml(&settings, &test_backends());
+        assert!(printed.contains(&format!("url = \"{shown}\"")), "{printed}");
+        assert!(!printed.contains("Secret") && !format!("{settings:?}").contains("Secret"), "{printed}");
+        assert_eq!(settings.store.selected().read::<postgres::PostgresSettings>().unwrap().url, url);
+    };
+    check("postgres://scim@db/scim", "postgres://scim@db/scim");
+    check(
+        "postgres://scim:Secret@db:5433/scim?sslmode=require",
+        "postgres://scim:********@db:5433/scim?sslmode=require",
+    );
+    check("postgres://scim@db/scim?password=Secret", "********");
+    check("host=db user=scim password=Secret", "********");
+    refuses("[store.postgres]\nurl = \"x\"\nconections = 3", &[], &["did you mean store.postgres.connections?"]);
 }
 
 #[test]

@@ -6,15 +6,27 @@ use std::fmt;
 use anyhow::{Context, bail};
 use config::{Map, Value, ValueKind};
 use serde::de::{Deserializer, SeqAccess, Visitor};
+use url::Url;
 
 use crate::backends::Factory;
 
 /// Keys that hold secrets, whatever table they stand in: shown masked, and readable from `x_file`.
-const SECRETS: &[&str] = &["token", "bind_password"];
+const SECRETS: &[&str] = &["token", "password", "bind_password", "url"];
 
-/// Does this key hold a secret?
+/// Does this key hold a secret, or what may hold one?
 pub fn is_secret(key: &str) -> bool {
     SECRETS.contains(&key)
+}
+
+/// What is shown in the place of a secret. Of a URL all but the password, and what follows the path, where libraries
+/// take one too.
+pub fn masked(key: &str, value: &str) -> String {
+    const HIDDEN: &str = "********";
+    let url = if key == "url" { Url::parse(value).ok() } else { None };
+    let Some(mut url) = url.filter(Url::has_host) else { return HIDDEN.to_owned() };
+    let hidden = url.password().is_none() || url.set_password(Some(HIDDEN)).is_ok();
+    let plain = url.query_pairs().all(|(name, _)| !name.contains("pass")) && url.fragment().is_none();
+    if hidden && plain { url.into() } else { HIDDEN.to_owned() }
 }
 
 /// Reads a list of strings, or one string with commas.

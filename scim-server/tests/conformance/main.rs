@@ -1,5 +1,5 @@
 //! The conformance suite against the real server, in this process: every case of the data sets and of the protocol, in
-//! both profiles, over the store of the product and over the reference store (where the core has to do what a database
+//! both profiles, over each store of the product and over the reference store (where the core has to do what a database
 //! does by itself). Nothing is left out: that too is a test.
 
 mod ours;
@@ -26,8 +26,8 @@ fn main() -> ExitCode {
 fn trials() -> anyhow::Result<Vec<Trial>> {
     let types = Arc::new(contract::bench::types()?);
     let mut trials = Vec::new();
-    for backend in [Backend::Product, Backend::Reference] {
-        let harness: Arc<dyn Harness> = Arc::new(Ours::start(backend)?);
+    for backend in Backend::ALL {
+        let harness: Arc<dyn Harness> = Arc::new(Ours::start(*backend)?);
         trials.extend(datasets::trials(&harness, &types)?);
         trials.extend(protocol::trials(&harness));
     }

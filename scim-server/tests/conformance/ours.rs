@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use anyhow::{Context, Result, ensure};
 use conformance_tests::datasets::seed::{self, Seed};
 use conformance_tests::harness::Grant;
+use conformance_tests::servers::postgres::Database;
+#[cfg(feature = "postgres")]
+use conformance_tests::servers::postgres::Postgres;
 use conformance_tests::{Ability, Harness, Site, data, protocol};
 use futures_util::FutureExt;
 use scim_core::access::{Profile, Right};
@@ -27,8 +30,30 @@ use tokio::runtime::Runtime;
 pub enum Backend {
     /// The default of the product.
     Product,
+    /// A PostgreSQL database.
+    #[cfg(feature = "postgres")]
+    Postgres,
     /// The reference store of the core, which answers no query by itself.
     Reference,
+}
+
+impl Backend {
+    /// All that this build has.
+    pub const ALL: &[Backend] = &[
+        Backend::Product,
+        #[cfg(feature = "postgres")]
+        Backend::Postgres,
+        Backend::Reference,
+    ];
+
+    /// The database it needs, if any.
+    fn database(self) -> Result<Option<Database>> {
+        match self {
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => Ok(Some(Postgres::shared()?.database()?)),
+            _ => Ok(None),
+        }
+    }
 }
 
 /// Two servers on one kind of store: one with the limits of the product, one with tight ones.
@@ -49,6 +74,7 @@ struct Running {
     store: Arc<dyn Store>,
     /// Holds the files until the process ends.
     _directory: tempfile::TempDir,
+    _database: Option<Database>,
 }
 
 impl Ours {
@@ -56,6 +82,8 @@ impl Ours {
     pub fn start(backend: Backend) -> Result<Self> {
         let name = match backend {
             Backend::Product => "product/",
+            #[cfg(feature = "postgres")]
+            Backend::Postgres => "postgres/",
             Backend::Reference => "reference/",
         };
         Ok(Ours {
@@ -153,7 +181,8 @@ impl Harness for Ours {
 impl Running {
     fn start(backend: Backend, limits: &Limits) -> Result<Self> {
         let directory = tempfile::tempdir()?;
-        let config = configure(directory.path(), backend, limits)?;
+        let database = backend.database()?;
+        let config = configure(directory.path(), backend, database.as_ref(), limits)?;
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
@@ -167,7 +196,9 @@ impl Running {
             })
         });
         match receiver.recv() {
-            Ok((address, control, store)) => Ok(Running { address, control, store, _directory: directory }),
+            Ok((address, control, store)) => {
+                Ok(Running { address, control, store, _directory: directory, _database: database })
+            }
             Err(_) => match thread.join() {
                 Ok(Err(error)) => Err(error.context("the server did not start")),
                 _ => anyhow::bail!("the server did not start"),
@@ -186,7 +217,12 @@ const REFERENCE: Factory = Factory {
 };
 
 /// Writes the configuration: the schemas of the suite, the limits, a free port.
-fn configure(directory: &Path, backend: Backend, limits: &Limits) -> Result<std::path::PathBuf> {
+fn configure(
+    directory: &Path,
+    backend: Backend,
+    database: Option<&Database>,
+    limits: &Limits,
+) -> Result<std::path::PathBuf> {
     let mut text = String::from("[server]\nlisten = \"127.0.0.1:0\"\n[limits]\n");
     let Value::Object(limits) = serde_json::to_value(limits)? else { anyhow::bail!("limits are a table") };
     for (name, value) in limits {
@@ -195,13 +231,18 @@ fn configure(directory: &Path, backend: Backend, limits: &Limits) -> Result<std:
         text += &format!("{name} = {value}\n");
     }
     let path = directory.join("scim.db");
-    text += &match backend {
-        Backend::Product => format!("[store.sqlite]\npath = {path:?}\n"),
-        Backend::Reference => {
+    text += &match (backend, database) {
+        (Backend::Reference, _) => {
             format!(
                 "[store]\nbackend = \"reference\"\n[control]\nbackend = \"sqlite\"\n[control.sqlite]\npath = {path:?}\n"
             )
         }
+        // The shared server of the tests does not wait for the disk.
+        (_, Some(database)) => {
+            let url = database.url();
+            format!("[store]\nbackend = \"postgres\"\n[store.postgres]\nurl = {url:?}\nallow_unsafe = true\n")
+        }
+        (_, None) => format!("[store.sqlite]\npath = {path:?}\n"),
     };
     for (file, content, extends) in [
         ("TestUser.json", data::TEST_USER, Some("User")),

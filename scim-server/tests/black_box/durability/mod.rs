@@ -72,8 +72,7 @@ fn kill_9_during_the_first_start_leaves_a_store_that_starts() {
         }
         let listed = program.run(&["tenant", "list", "--format", "json"]);
         assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
-        let database = program.database();
-        let server = Server::of(|fresh| fresh.with("SCIM__STORE__SQLITE__PATH", database.to_str().unwrap()));
+        let server = Server::of(|fresh| fresh.beside(&program));
         server.session().user(json!({})).unwrap();
     }
 }

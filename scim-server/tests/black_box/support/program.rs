@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::TOKEN;
+use crate::ground::Ground;
 
 /// How long a start that fails may take: longer than a lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -13,16 +15,34 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub struct Program {
     folder: PathBuf,
+    ground: Arc<Ground>,
     settings: Vec<(String, String)>,
     /// Put before the program: `sh -c …`.
     wrapper: Vec<String>,
 }
 
 impl Program {
-    /// In this folder, which then holds its database, on a free port.
+    /// In this folder, on a store and a port of its own.
     pub fn new(folder: &Path) -> Self {
-        let program = Program { folder: folder.to_owned(), settings: Vec::new(), wrapper: Vec::new() };
-        program.with("SCIM__SERVER__LISTEN", "127.0.0.1:0").with("SCIM_BOOTSTRAP_TOKEN", TOKEN)
+        let ground = Arc::new(Ground::fresh(folder));
+        let program = Program { folder: folder.to_owned(), ground, settings: Vec::new(), wrapper: Vec::new() };
+        program.grounded().with("SCIM__SERVER__LISTEN", "127.0.0.1:0").with("SCIM_BOOTSTRAP_TOKEN", TOKEN)
+    }
+
+    /// On the store of another.
+    pub fn beside(self, other: &Program) -> Self {
+        Program { ground: other.ground.clone(), ..self }.grounded()
+    }
+
+    /// With no store but what a configuration file names.
+    pub fn configured(mut self) -> Self {
+        self.settings.retain(|(name, _)| !name.starts_with("SCIM__STORE__"));
+        self
+    }
+
+    fn grounded(self) -> Self {
+        let settings = self.ground.settings();
+        settings.iter().fold(self, |program, (name, value)| program.with(name, value))
     }
 
     /// With this variable in its environment.

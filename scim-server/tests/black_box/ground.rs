@@ -1,0 +1,24 @@
+//! What the servers of these tests store in: an SQLite file in their folder.
+
+use std::path::Path;
+
+/// One store.
+#[derive(Debug)]
+pub struct Ground(String);
+
+impl Ground {
+    /// A fresh one for a server in this folder.
+    pub fn fresh(folder: &Path) -> Ground {
+        Ground(folder.join("scim.db").display().to_string())
+    }
+
+    /// The settings that lead a server to it.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![("SCIM__STORE__SQLITE__PATH", self.0.clone())]
+    }
+
+    /// The same, for a configuration file.
+    pub fn toml(&self) -> String {
+        format!("[store.sqlite]\npath = {:?}\n", self.0)
+    }
+}

@@ -1,0 +1,41 @@
+//! What the servers of these tests store in: a database of the PostgreSQL that they share.
+
+use std::path::Path;
+
+use conformance_tests::servers::postgres::{Database, Postgres};
+
+/// One store.
+#[derive(Debug)]
+pub struct Ground(Database);
+
+impl Ground {
+    /// A fresh one.
+    pub fn fresh(_folder: &Path) -> Ground {
+        Ground(Postgres::shared().unwrap().database().unwrap())
+    }
+
+    /// The settings that lead a server to it.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        settings(&self.0.url())
+    }
+
+    /// The same, for a configuration file.
+    pub fn toml(&self) -> String {
+        format!("[store]\nbackend = \"postgres\"\n[store.postgres]\nurl = \"{}\"\nallow_unsafe = true\n", self.0.url())
+    }
+
+    /// The database itself.
+    pub fn database(&self) -> &Database {
+        &self.0
+    }
+}
+
+/// The settings that lead a server to the database at this URL.
+pub fn settings(url: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("SCIM__STORE__BACKEND", "postgres".into()),
+        ("SCIM__STORE__POSTGRES__URL", url.into()),
+        // The shared server of the tests does not wait for the disk.
+        ("SCIM__STORE__POSTGRES__ALLOW_UNSAFE", "true".into()),
+    ]
+}

@@ -1,0 +1,29 @@
+//! The program on PostgreSQL, from outside: the tests of the program that depend on its store, and those that one file
+//! has no need of.
+//!
+//! `start` what it says when it cannot start · `nodes` several servers on one database · `outage` a database that goes and
+//! comes back, servers that are killed · `copy` from SQLite and back · `ground` where it stores.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on must fail")]
+#![expect(clippy::print_stdout, reason = "what stands beside a failure: the seed of chance, the end of the log")]
+
+#[path = "../black_box/bad_input.rs"]
+mod bad_input;
+#[path = "../black_box/copy.rs"]
+mod copy;
+#[path = "../black_box/durability/mod.rs"]
+mod durability;
+mod ground;
+#[path = "../black_box/injection.rs"]
+mod injection;
+mod nodes;
+mod outage;
+#[path = "../black_box/races.rs"]
+mod races;
+#[path = "../black_box/secrets.rs"]
+mod secrets;
+mod start;
+#[expect(dead_code, reason = "some of it is for one file only")]
+#[path = "../black_box/support/mod.rs"]
+mod support;
+#[path = "../black_box/walks.rs"]
+mod walks;

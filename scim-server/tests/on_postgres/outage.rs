@@ -1,0 +1,159 @@
+//! A database that goes away and comes back, and a server that is killed, under load: what was acknowledged is there,
+//! what was refused is not, and whoever asks meanwhile is told to come again. On a PostgreSQL with its safe settings.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use conformance_tests::servers::postgres::{Care, Postgres, Stop};
+use conformance_tests::session::{Session, unique, user};
+use serde_json::json;
+
+use crate::ground::settings;
+use crate::support::{Server, wait_until};
+
+/// How long something may take to become so before the test fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Clients, and how often each asks: 50 requests a second together.
+const CLIENTS: usize = 10;
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What clients saw.
+#[derive(Default)]
+struct Seen {
+    made: Vec<String>,
+    refused: Vec<String>,
+    /// Cut off without an answer.
+    unknown: usize,
+    strange: Vec<String>,
+    /// When the last answer came that was a success.
+    succeeded: Option<Instant>,
+}
+
+/// Stops the clients, also when the test fails half way.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Creates a user and reads a list, again and again, until told to stop.
+fn client(session: &Session, stop: &AtomicBool, seen: &Mutex<Seen>) {
+    while !stop.load(Ordering::Relaxed) {
+        let name = unique("outage");
+        let answers = [session.post("/Users", &user(json!({"userName": name}))), session.get("/Users?count=1")];
+        let now = Instant::now();
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for (n, answer) in answers.into_iter().enumerate() {
+            match answer {
+                Err(_) => seen.unknown += 1,
+                Ok(answer) if answer.status == 503 && answer.header("retry-after").is_some() => {
+                    if n == 0 {
+                        seen.refused.push(name.clone());
+                    }
+                }
+                Ok(answer) if answer.status == [201, 200][n] => {
+                    if n == 0 {
+                        seen.made.push(name.clone());
+                    }
+                    seen.succeeded = Some(now);
+                }
+                Ok(answer) => seen.strange.push(answer.tell()),
+            }
+        }
+        drop(seen);
+        thread::sleep(PAUSE * 2);
+    }
+}
+
+/// What was acknowledged is there, and what was refused is not.
+fn compare(session: &Session, seen: &Seen) {
+    let there = |name: &String| {
+        let found = session.filter("/Users", &format!("userName eq \"{name}\"")).unwrap().is(200).unwrap();
+        found.at("/totalResults") == &json!(1)
+    };
+    for name in &seen.made {
+        assert!(there(name), "{name} was acknowledged and is lost");
+    }
+    for name in &seen.refused {
+        assert!(!there(name), "{name} was refused and is there");
+    }
+}
+
+fn server(database: &Postgres) -> Server {
+    Server::of(|program| {
+        let program = settings(database.url()).iter().fold(program, |program, (name, value)| program.with(name, value));
+        program.with("SCIM__STORE__POSTGRES__ALLOW_UNSAFE", "false")
+    })
+}
+
+#[test]
+fn a_database_that_is_restarted_under_load_costs_no_more_than_answers_of_503() {
+    let mut database = Postgres::start(Care::Safe).unwrap();
+    let mut server = server(&database);
+    for how in [Stop::Fast, Stop::Immediate, Stop::Immediate] {
+        let (stop, seen) = (AtomicBool::new(false), Mutex::new(Seen::default()));
+        let session = server.session();
+        thread::scope(|scope| {
+            let stops = Stops(&stop);
+            for _ in 0..CLIENTS {
+                scope.spawn(|| client(&session, &stop, &seen));
+            }
+            let so_far = || seen.lock().unwrap_or_else(PoisonError::into_inner);
+            wait_until(PATIENCE, "load", || so_far().made.len() > 50);
+            database.stop(how).unwrap();
+            wait_until(PATIENCE, "refusals", || so_far().refused.len() > 20);
+            assert_eq!(server.probe("/healthz"), Some(200), "the server itself is up");
+            assert_eq!(server.probe("/readyz"), Some(503));
+            database.again().unwrap();
+            let back = Instant::now();
+            wait_until(PATIENCE, "a success", || so_far().succeeded.is_some_and(|at| at > back));
+            println!("{how:?}: the first success {:?} after the database's return", back.elapsed());
+            let made = so_far().made.len();
+            wait_until(PATIENCE, "load again", || so_far().made.len() > made + 50);
+            drop(stops);
+        });
+        let seen = seen.into_inner().unwrap();
+        println!("{how:?}: {} made, {} refused", seen.made.len(), seen.refused.len());
+        assert!(seen.strange.is_empty() && seen.unknown == 0, "{} cut off, {:?}", seen.unknown, seen.strange);
+        compare(&session, &seen);
+        server.is_well();
+    }
+}
+
+#[test]
+fn a_server_killed_under_load_takes_nothing_with_it() {
+    let database = Postgres::start(Care::Safe).unwrap();
+    let (mut one, mut other) = (server(&database), server(&database));
+    let session = one.session();
+    for round in 0..5 {
+        let (stop, seen) = (AtomicBool::new(false), Mutex::new(Seen::default()));
+        let here = one.session();
+        let there = here.with_base(&format!("http://{}/scim/v2", other.authority()));
+        thread::scope(|scope| {
+            let stops = Stops(&stop);
+            for n in 0..CLIENTS {
+                let session = if n % 2 == 0 { &here } else { &there };
+                let (stop, seen) = (&stop, &seen);
+                scope.spawn(move || client(session, stop, seen));
+            }
+            let so_far = || seen.lock().unwrap_or_else(PoisonError::into_inner);
+            wait_until(PATIENCE, "load", || so_far().made.len() > 40);
+            one.kill();
+            let made = so_far().made.len();
+            wait_until(PATIENCE, "the other goes on", || so_far().made.len() > made + 40);
+            drop(stops);
+        });
+        let seen = seen.into_inner().unwrap();
+        assert!(seen.strange.is_empty(), "round {round}: {:?}", seen.strange);
+        compare(&there, &seen);
+        other.is_well();
+        one.restart();
+    }
+    drop(session);
+    one.stop();
+    other.stop();
+}
