@@ -103,7 +103,7 @@ mod tests {
         };
         check(
             "postgres://scim@db:5432/scim?sslmode=require",
-            "postgres://scim:p%40%3A%27%5C@db:5432/scim?sslmode=require",
+            "postgres://scim:p%40%3A'%5C@db:5432/scim?sslmode=require",
         );
         check("host=db user=scim", "host=db user=scim password='p@:\\'\\\\'");
         check("postgres://scim:other@db/scim", "keep one");

@@ -72,9 +72,8 @@ fn lines(out: &mut String, value: &Value) {
         match value {
             Value::Object(_) => {}
             Value::Null => out.push_str(&format!("# {key} =\n")),
-            value if values::is_secret(key) => {
-                let shown = Value::from(values::masked(key, value.as_str().unwrap_or_default()));
-                out.push_str(&format!("{key} = {shown}\n"));
+            Value::String(secret) if values::is_secret(key) => {
+                out.push_str(&format!("{key} = {}\n", Value::from(values::masked(key, secret))));
             }
             // JSON's strings, numbers, booleans and lists of them are TOML's too.
             value => out.push_str(&format!("{key} = {value}\n")),
