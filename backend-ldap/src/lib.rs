@@ -1,10 +1,19 @@
 //! An existing directory, spoken in SCIM: the LDAP gateway.
 //!
-//! `ldap` the protocol as data, without I/O · `directory` the servers and the connections to them ·
-//! `profile` what a directory is and can do, found by asking it.
-//!
-//! Not wired to the server yet: `store.backend = "ldap"` is refused at start, with a sentence that says so.
+//! `ldap` the protocol as data, without I/O · `directory` the servers and the connections to them · `profile` what a directory
+//! is and can do · `mapping` entries as resources, as data · `settings`, `features` what may and what can be done · `tenant`,
+//! `fence` whose entry is whose · `store` the store, `open` how it is made · `ldif` writes for people.
 
 pub mod directory;
+pub mod features;
+mod fence;
 pub mod ldap;
+pub mod ldif;
+pub mod mapping;
+pub mod open;
 pub mod profile;
+pub mod settings;
+mod store;
+mod tenant;
+
+pub use store::LdapStore;

@@ -76,6 +76,8 @@ pub fn built_in() -> Vec<Factory> {
         crate::sqlite::FACTORY,
         #[cfg(feature = "postgres")]
         crate::postgres::FACTORY,
+        #[cfg(feature = "ldap")]
+        crate::ldap::FACTORY,
     ]
 }
 

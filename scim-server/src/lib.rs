@@ -10,6 +10,8 @@ pub mod config;
 pub mod edge;
 pub mod first_start;
 pub mod http;
+#[cfg(feature = "ldap")]
+pub mod ldap;
 pub mod limits;
 pub mod metrics;
 #[cfg(feature = "postgres")]

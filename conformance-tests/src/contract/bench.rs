@@ -11,7 +11,7 @@ use scim_core::change::{
     SecretEdit, Verb,
 };
 use scim_core::clock::Timestamp;
-use scim_core::document::Document;
+use scim_core::document::{Document, check};
 use scim_core::error::ScimError;
 use scim_core::filter::{self, BoundFilter};
 use scim_core::limits::Limits;
@@ -33,8 +33,10 @@ use crate::datasets::seed::{self, Shape};
 pub struct Bench {
     /// The store under test.
     pub store: Arc<dyn Store>,
-    /// User with its extensions, and Group.
+    /// User with its extensions, and Group, as far as the store holds them.
     pub types: Arc<Registry>,
+    /// All that they are where a store holds everything.
+    pub whole: Arc<Registry>,
     tenant: TenantId,
     clock: Arc<AtomicI64>,
     ids: Arc<AtomicU64>,
@@ -49,14 +51,14 @@ impl Bench {
         let types = Arc::new(types()?);
         let tenant = TenantId::new("acme");
         let clock = Arc::new(AtomicI64::new(START));
-        let bench = Bench { store, types, tenant, clock, ids: Arc::default() };
+        let mut bench = Bench { store, whole: types.clone(), types, tenant, clock, ids: Arc::default() };
         bench.prepare().await?;
         Ok(bench)
     }
 
     /// The same store, as another tenant sees it.
     pub async fn neighbour(&self, tenant: &str) -> Result<Self> {
-        let bench = Bench { tenant: TenantId::new(tenant), ..self.clone() };
+        let mut bench = Bench { tenant: TenantId::new(tenant), ..self.clone() };
         bench.prepare().await?;
         Ok(bench)
     }
@@ -66,9 +68,24 @@ impl Bench {
         Bench { store, ..self.clone() }
     }
 
-    async fn prepare(&self) -> Result<()> {
-        self.store.prepare(&self.tenant, self.types.types()).await.context("prepare")?;
+    async fn prepare(&mut self) -> Result<()> {
+        let shortfalls = self.store.prepare(&self.tenant, self.whole.types()).await.context("prepare")?;
+        if !shortfalls.is_empty() {
+            self.types = Arc::new(self.whole.narrowed(&shortfalls));
+        }
         Ok(())
+    }
+
+    /// Can the store hold this, by what it says of itself? The core refuses the rest before it reaches the store.
+    fn holds(&self, kind: &ResourceType, attributes: &Map<String, Value>) -> Result<()> {
+        if Arc::ptr_eq(&self.types, &self.whole) {
+            return Ok(());
+        }
+        let (rules, limits) = (Profile::Strict.rules(), Limits::default());
+        match check::resource(&Value::Object(attributes.clone()), kind, &rules, &limits) {
+            Ok(_) => Ok(()),
+            Err(refused) => Err(Unheld(refused.to_string()).into()),
+        }
     }
 
     /// The scope of a new request, one second after the last.
@@ -114,7 +131,13 @@ impl Bench {
 
     /// The path of an attribute.
     pub fn at(&self, kind: &ResourceType, name: &str) -> Result<AttrPath> {
-        path::attribute(name, kind, false).with_context(|| format!("no attribute {name}"))
+        match path::attribute(name, kind, false) {
+            Some(at) => Ok(at),
+            None if self.whole.types().iter().any(|one| path::attribute(name, one, false).is_some()) => {
+                Err(Unheld(format!("no attribute {name} here")).into())
+            }
+            None => Err(anyhow!("no attribute {name}")),
+        }
     }
 
     /// A filter on a type.
@@ -146,6 +169,7 @@ impl Bench {
         let mut own = Map::new();
         own.insert("schemas".into(), json!([kind.schema.id]));
         own.extend(attributes.as_object().context("attributes are an object")?.clone());
+        self.holds(kind, &own)?;
         let Shape { document, links, claims } = seed::shape(own, kind)?;
         Ok(ChangeSet {
             label: document.label(),
@@ -325,6 +349,18 @@ impl Bench {
         }
     }
 }
+
+/// Something that the store under test says it cannot hold, which the core refuses in its place: nothing is left to test.
+#[derive(Debug)]
+pub struct Unheld(String);
+
+impl std::fmt::Display for Unheld {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the store holds no such thing: {}", self.0)
+    }
+}
+
+impl std::error::Error for Unheld {}
 
 /// What a mutation is answered with.
 pub type Answer = scim_core::store::Result<Outcome>;

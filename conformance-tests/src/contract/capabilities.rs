@@ -18,8 +18,8 @@ pub fn cases() -> Vec<Case> {
         case("a store is prepared twice as well as once", "", |b| {
             Box::pin(async move {
                 let tenant = b.scope().tenant;
-                let first = b.store.prepare(&tenant, b.types.types()).await?;
-                let again = b.store.prepare(&tenant, b.types.types()).await?;
+                let first = b.store.prepare(&tenant, b.whole.types()).await?;
+                let again = b.store.prepare(&tenant, b.whole.types()).await?;
                 ensure!(first == again, "{first:?} {again:?}");
                 Ok(())
             })

@@ -5,6 +5,8 @@
 //! secrets, `show` prints what is in force.
 
 pub mod keys;
+#[cfg(feature = "ldap")]
+pub mod ldap;
 pub mod log;
 #[cfg(feature = "postgres")]
 pub mod postgres;

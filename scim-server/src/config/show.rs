@@ -55,28 +55,40 @@ fn json<T: serde::Serialize>(value: &T) -> Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
-/// A table and the tables in it; two levels are all there are.
+/// Tables deeper than this are none of ours.
+const DEEPEST: usize = 6;
+
+/// A table and the tables in it.
 fn table(out: &mut String, name: &str, value: &Value) {
-    out.push_str(&format!("[{name}]\n"));
-    lines(out, value);
-    out.push('\n');
-    for (key, inner) in value.as_object().into_iter().flatten().filter(|(_, inner)| inner.is_object()) {
-        out.push_str(&format!("[{name}.{key}]\n"));
-        lines(out, inner);
+    let mut open = vec![(name.to_owned(), value, DEEPEST)];
+    while let Some((name, value, left)) = open.pop() {
+        out.push_str(&format!("[{name}]\n"));
+        lines(out, value);
         out.push('\n');
+        let inner = value.as_object().into_iter().flatten().filter(|(_, inner)| inner.is_object());
+        let inner: Vec<_> = inner.map(|(key, inner)| (format!("{name}.{}", bare(key)), inner)).collect();
+        if left > 0 {
+            open.extend(inner.into_iter().rev().map(|(name, inner)| (name, inner, left - 1)));
+        }
     }
+}
+
+/// A key as TOML wants it: in quotation marks unless it is plain.
+fn bare(key: &str) -> String {
+    let plain = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    if plain { key.to_owned() } else { Value::from(key).to_string() }
 }
 
 fn lines(out: &mut String, value: &Value) {
     for (key, value) in value.as_object().into_iter().flatten() {
         match value {
             Value::Object(_) => {}
-            Value::Null => out.push_str(&format!("# {key} =\n")),
+            Value::Null => out.push_str(&format!("# {} =\n", bare(key))),
             Value::String(secret) if values::is_secret(key) => {
                 out.push_str(&format!("{key} = {}\n", Value::from(values::masked(key, secret))));
             }
             // JSON's strings, numbers, booleans and lists of them are TOML's too.
-            value => out.push_str(&format!("{key} = {value}\n")),
+            value => out.push_str(&format!("{} = {value}\n", bare(key))),
         }
     }
 }

@@ -1,0 +1,26 @@
+//! What a directory can do, as far as the store goes by it.
+
+use crate::mapping::tables::Product;
+
+/// What a directory can do, found by probing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Features {
+    /// Which tables are its.
+    pub product: Product,
+    /// It resolves the references of an entry as it sends it.
+    pub deref: bool,
+    /// It sends those values alone that a filter names (RFC 3876).
+    pub matched_values: bool,
+    /// It compares before it writes (RFC 4528).
+    pub assertion: bool,
+    /// It sends the entry as it has become (RFC 4527).
+    pub post_read: bool,
+    /// Several writes are one (RFC 5805).
+    pub transactions: bool,
+    /// It finds entries by `entryDN` (RFC 5020).
+    pub entry_dn: bool,
+    /// Passwords can be set: there is a way, and the connection is protected.
+    pub passwords: bool,
+    /// It keeps references right by itself when an entry goes or is renamed.
+    pub integrity: bool,
+}

@@ -1,0 +1,117 @@
+//! Which entries are whose: by place and by filter, decided on an entry in hand.
+
+use crate::ldap::{AttributeName, Dn, Entry, Filter, Reach};
+use crate::mapping::Place;
+
+impl Place {
+    /// Does this name stand where the entries of the type are?
+    pub fn has_name(&self, dn: &Dn) -> bool {
+        match self.reach {
+            Reach::Base => *dn == self.base,
+            Reach::One => dn.parent().as_ref() == Some(&self.base),
+            Reach::Tree => dn.is_within(&self.base),
+        }
+    }
+
+    /// Is this entry one of them? It shows what [`Place::looks_at`] names.
+    pub fn has(&self, entry: &Entry) -> bool {
+        self.has_name(&entry.dn) && holds(&self.filter, entry).unwrap_or(false)
+    }
+
+    /// What [`Place::has`] must see.
+    pub fn looks_at(&self) -> Vec<AttributeName> {
+        let mut names = Vec::new();
+        collect(&self.filter, &mut names);
+        names
+    }
+}
+
+fn collect(filter: &Filter, names: &mut Vec<AttributeName>) {
+    let mut add = |name: &AttributeName| {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    };
+    match filter {
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().for_each(|part| collect(part, names)),
+        Filter::Not(part) => collect(part, names),
+        Filter::Equal(name, _) | Filter::AtLeast(name, _) | Filter::AtMost(name, _) | Filter::Like(name, _) => {
+            add(name)
+        }
+        Filter::Present(name) | Filter::Substrings(name, _) => add(name),
+        Filter::Matching(matching) => matching.name.iter().for_each(add),
+    }
+}
+
+/// By three values, as directories reckon (RFC 4511 section 4.5.1.7); None: it cannot be said here. Values compare without
+/// case: filters of types name classes and marks, not people.
+fn holds(filter: &Filter, entry: &Entry) -> Option<bool> {
+    match filter {
+        Filter::And(parts) => {
+            let all: Vec<_> = parts.iter().map(|part| holds(part, entry)).collect();
+            if all.contains(&Some(false)) {
+                Some(false)
+            } else {
+                all.into_iter().collect::<Option<Vec<_>>>().map(|_| true)
+            }
+        }
+        Filter::Or(parts) => {
+            let all: Vec<_> = parts.iter().map(|part| holds(part, entry)).collect();
+            if all.contains(&Some(true)) {
+                Some(true)
+            } else {
+                all.into_iter().collect::<Option<Vec<_>>>().map(|_| false)
+            }
+        }
+        Filter::Not(part) => holds(part, entry).map(|holds| !holds),
+        Filter::Present(name) => Some(!entry.values(name).is_empty()),
+        Filter::Equal(name, value) => Some(entry.values(name).iter().any(|own| own.eq_ignore_ascii_case(value))),
+        Filter::Matching(matching) => {
+            let bits: i64 = std::str::from_utf8(&matching.value).ok()?.parse().ok()?;
+            let own: i64 = entry.text(matching.name.as_ref()?)?.parse().ok()?;
+            match matching.rule.as_ref()?.as_str() {
+                "1.2.840.113556.1.4.803" => Some(own & bits == bits),
+                "1.2.840.113556.1.4.804" => Some(own & bits != 0),
+                _ => None,
+            }
+        }
+        Filter::Substrings(..) | Filter::AtLeast(..) | Filter::AtMost(..) | Filter::Like(..) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(filter: &str, reach: Reach) -> Place {
+        Place {
+            base: Dn::parse("ou=people,dc=x").unwrap(),
+            reach,
+            filter: Filter::parse(filter).unwrap(),
+            classes: vec!["person".into()],
+            rdn: AttributeName::known("uid"),
+        }
+    }
+
+    #[test]
+    fn an_entry_is_one_by_place_and_by_filter() {
+        let entry = |dn: &str| {
+            Entry::new(Dn::parse(dn).unwrap())
+                .with(AttributeName::known("objectClass"), ["top", "Person"])
+                .with(AttributeName::known("userAccountControl"), ["514"])
+        };
+        let check = |filter: &str, reach: Reach, dn: &str, expected: bool| {
+            assert_eq!(place(filter, reach).has(&entry(dn)), expected, "{filter} {dn}");
+        };
+        let person = "(objectClass=person)";
+        check(person, Reach::Tree, "uid=a,ou=b,ou=people,dc=x", true);
+        check(person, Reach::One, "uid=a,ou=b,ou=people,dc=x", false);
+        check(person, Reach::One, "uid=a,ou=people,dc=x", true);
+        check(person, Reach::Tree, "uid=a,ou=others,dc=x", false);
+        check(person, Reach::Tree, "uid=a,ou=notpeople,dc=x", false);
+        check("(&(objectClass=person)(!(mail=*)))", Reach::Tree, "uid=a,ou=people,dc=x", true);
+        check("(objectClass=group)", Reach::Tree, "uid=a,ou=people,dc=x", false);
+        check("(userAccountControl:1.2.840.113556.1.4.803:=2)", Reach::Tree, "uid=a,ou=people,dc=x", true);
+        check("(|(uid>=a)(objectClass=x))", Reach::Tree, "uid=a,ou=people,dc=x", false);
+    }
+}

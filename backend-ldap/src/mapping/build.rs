@@ -1,0 +1,486 @@
+//! From tables and settings to a [`Mapping`]: names become definitions, what the directory's schema lacks falls out, and
+//! what cannot be held is said.
+
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use scim_core::access::Profile;
+use scim_core::limits::Limits;
+use scim_core::path::{self, AttrPath, Target, equalities};
+use scim_core::schema::Place as Lives;
+use scim_core::schema::{AttributeDef, Kind, ResourceType, Type};
+use scim_core::store::{Held, Shortfall};
+use serde_json::Value;
+use siphasher::sip::SipHasher13;
+
+use crate::ldap::{AttributeName, Dn, Filter, Reach};
+
+use super::schema::Schema;
+use super::settings::{ActiveSetting, Cell, Direction, ScopeSetting, TypeSettings};
+use super::syntax::Syntax;
+use super::tables::Table;
+use super::{Active, Column, Fill, Id, LinkColumn, Mapping, Place, VersionSource};
+
+/// Settings that make no mapping: the setting, the value, the mend.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadMapping(pub String);
+
+/// What may be done with the directory at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Powers {
+    /// Attributes may be written.
+    pub write: bool,
+    /// Passwords may be set: only over a protected connection.
+    pub passwords: bool,
+}
+
+/// A mapping, and what it leaves out.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// The mapping.
+    pub mapping: Mapping,
+    /// What cannot be held, and why.
+    pub shortfalls: Vec<Shortfall>,
+}
+
+/// Builds the mapping of a type. `section` is where its settings stand, for messages.
+///
+/// # Errors
+/// A setting that cannot be: a name that is none, an id that is a DN, a SCIM path that the type lacks.
+pub fn build(
+    rt: &Arc<ResourceType>,
+    table: &Table,
+    settings: &TypeSettings,
+    section: &str,
+    schema: &dyn Schema,
+    powers: Powers,
+) -> Result<Built, BadMapping> {
+    Builder { rt, section, schema, powers, settings, table, lacking: Vec::new() }.build()
+}
+
+/// One line, of the table or of the settings.
+struct Line {
+    names: Vec<AttributeName>,
+    syntax: Option<Syntax>,
+    primary: bool,
+    read_only: bool,
+    /// The settings say so: it is kept even where a new entry could not have it.
+    asked_for: bool,
+    default: Option<String>,
+}
+
+/// What the path of a line means.
+#[derive(Debug, Clone, PartialEq)]
+struct Meaning {
+    at: AttrPath,
+    kind: Option<String>,
+}
+
+struct Builder<'a> {
+    rt: &'a Arc<ResourceType>,
+    section: &'a str,
+    schema: &'a dyn Schema,
+    powers: Powers,
+    settings: &'a TypeSettings,
+    table: &'a Table,
+    /// What is mapped to something the directory lacks: for the shortfall.
+    lacking: Vec<(AttrPath, String)>,
+}
+
+impl Builder<'_> {
+    fn build(mut self) -> Result<Built, BadMapping> {
+        let place = self.place()?;
+        let mut columns = Vec::new();
+        let mut links = Vec::new();
+        let mut fills = self.fills()?;
+        for (meaning, line) in self.lines()? {
+            if let Some(link) = self.rt.link(&meaning.at) {
+                let by_name = line.names.iter().any(|name| name.is("memberUid"));
+                if let Some((name, write)) = self.usable(&meaning.at, &line, &place.classes).into_iter().next() {
+                    let placeholder = self.settings.placeholder.as_deref().map(|text| self.dn("placeholder", text));
+                    let placeholder = placeholder.transpose()?;
+                    links.push(LinkColumn { link: link.clone(), name, write, by_name, placeholder });
+                }
+                continue;
+            }
+            if let (Some(default), Some(name)) = (&line.default, line.names.first()) {
+                fills.push(Fill { name: name.clone(), from: Vec::new(), else_: Some(default.clone()) });
+            }
+            columns.extend(self.columns(meaning, &line, &place));
+        }
+        let active = self.active()?;
+        let mapping = Mapping {
+            rt: self.rt.clone(),
+            id: self.id()?,
+            version: self.version(),
+            created: self.name("times", self.table.times.0)?,
+            modified: self.name("times", self.table.times.1)?,
+            columns,
+            links,
+            active,
+            fills,
+            revision: 0,
+            place,
+        };
+        let revision = revision(&mapping);
+        let shortfalls = self.shortfalls(&mapping);
+        Ok(Built { mapping: Mapping { revision, ..mapping }, shortfalls })
+    }
+
+    fn wrong<T>(&self, key: &str, problem: impl std::fmt::Display) -> Result<T, BadMapping> {
+        Err(BadMapping(format!("{}.{key}: {problem}", self.section)))
+    }
+
+    fn name(&self, key: &str, text: &str) -> Result<AttributeName, BadMapping> {
+        AttributeName::new(text).or_else(|bad| self.wrong(key, bad))
+    }
+
+    fn dn(&self, key: &str, text: &str) -> Result<Dn, BadMapping> {
+        Dn::parse(text).or_else(|bad| self.wrong(key, bad))
+    }
+
+    fn place(&self) -> Result<Place, BadMapping> {
+        let Some(base) = &self.settings.base else {
+            return self.wrong("base", "is not set: name the entry below which they are");
+        };
+        let base = self.dn("base", base)?;
+        if base.is_root() {
+            return self.wrong("base", "is empty: name the entry below which they are");
+        }
+        let filter = self.settings.filter.as_deref().unwrap_or(self.table.filter);
+        let filter = Filter::parse(filter).or_else(|bad| self.wrong("filter", bad))?;
+        let reach = match self.settings.scope {
+            Some(ScopeSetting::One) => Reach::One,
+            Some(ScopeSetting::Sub) | None => Reach::Tree,
+        };
+        let classes = match &self.settings.object_classes {
+            Some(classes) if classes.is_empty() => return self.wrong("object_classes", "is empty: name one at least"),
+            Some(classes) => classes.clone(),
+            None => self.table.classes.iter().map(|class| (*class).to_owned()).collect(),
+        };
+        let rdn = self.name("rdn", self.settings.rdn.as_deref().unwrap_or(self.table.rdn))?;
+        Ok(Place { base, reach, filter, classes, rdn })
+    }
+
+    fn id(&self) -> Result<Id, BadMapping> {
+        let name = match &self.settings.id {
+            Some(id) => {
+                let name = self.name("id", id)?;
+                if ["entryDN", "distinguishedName", "dn"].iter().any(|dn| name.is(dn)) {
+                    return self.wrong(
+                        "id",
+                        "is the entry's name, which changes when the entry is renamed or moved; ids never change. Take \
+                         entryUUID, objectGUID, nsUniqueId or ipaUniqueID",
+                    );
+                }
+                match self.schema.attribute(&name) {
+                    Some(facts) if facts.single => name,
+                    Some(_) => return self.wrong("id", format_args!("{name} can have several values; an id is one")),
+                    None => return self.wrong("id", format_args!("the directory's schema has no attribute {name}")),
+                }
+            }
+            None => {
+                let known = self.table.ids.iter().map(|id| AttributeName::known(id));
+                let mut there = known.clone().filter(|name| self.schema.attribute(name).is_some());
+                match there.next().or_else(|| known.clone().next()) {
+                    Some(name) => name,
+                    None => return self.wrong("id", "is not set"),
+                }
+            }
+        };
+        let syntax = if name.is("objectGUID") { Syntax::Guid } else { Syntax::Text };
+        let uuid = ["objectGUID", "entryUUID", "ipaUniqueID"].iter().any(|uuid| name.is(uuid));
+        Ok(Id { name, syntax, uuid })
+    }
+
+    fn version(&self) -> VersionSource {
+        let known = self.table.version.map(AttributeName::known);
+        known
+            .filter(|name| self.schema.attribute(name).is_some())
+            .map_or(VersionSource::Digest, VersionSource::Attribute)
+    }
+
+    fn active(&self) -> Result<Option<(AttrPath, Active)>, BadMapping> {
+        let Some(at) = path::attribute("active", self.rt, false).filter(|at| at.attr().ty == Type::Boolean) else {
+            return Ok(None);
+        };
+        let known = match &self.settings.active {
+            None => self.table.active,
+            Some(ActiveSetting::Known(text)) => text,
+            Some(ActiveSetting::Attribute { attribute, on, off }) => {
+                let name = self.name("active.attribute", attribute)?;
+                return Ok(Some((at, Active::Attribute { name, on: on.clone(), off: off.clone() })));
+            }
+        };
+        let active = match known {
+            "none" => Active::Always,
+            "ad_uac" => Active::AdControl,
+            "ns_account_lock" => Active::NsAccountLock,
+            "ppolicy_lock" => Active::PpolicyLock,
+            other => {
+                return self.wrong(
+                    "active",
+                    format_args!(
+                        "{other:?} is no way to keep it: write none, ad_uac, ns_account_lock or ppolicy_lock, or \
+                         {{ attribute = \"…\", on = \"…\", off = \"…\" }}"
+                    ),
+                );
+            }
+        };
+        Ok(Some((at, active)))
+    }
+
+    /// The lines in force: those of the settings in the place of those of the table.
+    fn lines(&self) -> Result<Vec<(Meaning, Line)>, BadMapping> {
+        let mut lines: Vec<(Meaning, Line)> = Vec::new();
+        for row in &self.table.rows {
+            // A tenant's own schemas may leave out what the table names.
+            let Some(meaning) = self.meaning(row.path) else { continue };
+            let names = row.names.iter().map(|name| AttributeName::known(name)).collect();
+            let (syntax, primary, read_only) = (row.syntax, row.primary, row.read_only);
+            lines.push((meaning, Line { names, syntax, primary, read_only, asked_for: false, default: None }));
+        }
+        for (path, cell) in &self.settings.attributes {
+            let key = format!("attributes.{path:?}");
+            let Some(meaning) = self.meaning(path) else {
+                return self.wrong(
+                    &key,
+                    format_args!(
+                        "the type {} has no such attribute; write a path such as name.familyName, emails[type eq \
+                         \"work\"].value or, for an extension, its URN, a colon and the name",
+                        self.rt.kind
+                    ),
+                );
+            };
+            let primary = lines.iter().any(|(other, line)| *other == meaning && line.primary);
+            lines.retain(|(other, _)| *other != meaning);
+            if let Some(line) = self.line(&key, cell, primary)? {
+                lines.push((meaning, line));
+            }
+        }
+        Ok(lines)
+    }
+
+    fn line(&self, key: &str, cell: &Cell, primary: bool) -> Result<Option<Line>, BadMapping> {
+        let of = |names: Vec<AttributeName>| Line {
+            names,
+            syntax: None,
+            primary,
+            read_only: false,
+            asked_for: true,
+            default: None,
+        };
+        Ok(match cell {
+            Cell::Mapped(false) => None,
+            Cell::Mapped(true) => return self.wrong(key, "true says nothing: name the attribute, or write false"),
+            Cell::Name(name) => Some(of(vec![self.name(key, name)?])),
+            Cell::Names(names) => Some(of(names.iter().map(|name| self.name(key, name)).collect::<Result<_, _>>()?)),
+            Cell::Table(table) => Some(Line {
+                syntax: table.syntax,
+                read_only: table.direction == Direction::ReadOnly,
+                default: table.default.clone(),
+                ..of(vec![self.name(key, &table.attribute)?])
+            }),
+        })
+    }
+
+    /// The attribute (or the part) that a path means, and the `type` of its elements. The value of an element where no
+    /// part is named.
+    fn meaning(&self, path: &str) -> Option<Meaning> {
+        let rules = Profile::default().rules();
+        let value = |at: AttrPath| {
+            let part = at.attr().sub("value").filter(|_| at.sub().is_none() && at.place() == Lives::Document).cloned();
+            part.map_or(at.clone(), |part| at.with_sub(part))
+        };
+        match path::resolve(path, self.rt, &rules, &Limits::default()).ok()? {
+            Target::Attribute(at) if at.attr().is_complex() => Some(Meaning { at: value(at), kind: None }),
+            Target::Attribute(at) => Some(Meaning { at, kind: None }),
+            Target::Element { at, filter, sub } => match equalities(&filter)?.as_slice() {
+                [(by, Value::String(kind))] if by.sub().is_some_and(|sub| sub.name == "type") => {
+                    let at = sub.map_or_else(|| value(at.clone()), |sub| at.with_sub(sub));
+                    Some(Meaning { at, kind: Some(kind.clone()) })
+                }
+                _ => None,
+            },
+            Target::Extension(_) => None,
+        }
+    }
+
+    fn fills(&self) -> Result<Vec<Fill>, BadMapping> {
+        let known = self.table.fills.iter();
+        Ok(known
+            .map(|(name, from, else_)| Fill {
+                name: AttributeName::known(name),
+                from: from.iter().filter_map(|path| path::attribute(path, self.rt, false)).collect(),
+                else_: else_.map(str::to_owned),
+            })
+            .collect())
+    }
+
+    /// The attributes of a line that the directory has, and whether they may be written.
+    fn usable(&mut self, at: &AttrPath, line: &Line, classes: &[String]) -> Vec<(AttributeName, bool)> {
+        let mut usable = Vec::new();
+        for name in &line.names {
+            let Some(facts) = self.schema.attribute(name) else {
+                self.lacking.push((at.clone(), format!("is mapped to {name}, which the directory's schema lacks")));
+                continue;
+            };
+            let allowed = self.schema.allows(classes, name);
+            if !allowed {
+                let why = format!(
+                    "is mapped to {name}, which no class of a new entry allows ({}): add the class that does to \
+                     object_classes",
+                    classes.join(", ")
+                );
+                self.lacking.push((at.clone(), why));
+                if !line.asked_for {
+                    continue;
+                }
+            }
+            usable.push((name.clone(), allowed && self.powers.write && !line.read_only && !facts.read_only));
+        }
+        usable
+    }
+
+    fn columns(&mut self, meaning: Meaning, line: &Line, place: &Place) -> Vec<Column> {
+        let Meaning { at, kind } = meaning;
+        if at.place() == Lives::Secret && !self.powers.passwords {
+            let why = "is not taken: it is set over a protected connection only, and in mode write";
+            self.lacking.push((at, why.to_owned()));
+            return Vec::new();
+        }
+        let syntax = line.syntax.unwrap_or_else(|| Syntax::of(at.leaf().ty));
+        let usable = self.usable(&at, line, &place.classes);
+        let column = |(name, write): (AttributeName, bool)| {
+            let facts = self.schema.attribute(&name).unwrap_or_default();
+            let single = facts.single || !(at.attr().multi_valued || at.leaf().multi_valued);
+            let (at, kind) = (at.clone(), kind.clone());
+            Column { at, kind, name, syntax, write, single, primary: line.primary, rules: facts.rules }
+        };
+        usable.into_iter().map(column).collect()
+    }
+
+    fn shortfalls(&self, mapping: &Mapping) -> Vec<Shortfall> {
+        let mut found = Vec::new();
+        let own = self.rt.common.iter().chain(&self.rt.schema.attributes).map(|attr| (None, attr));
+        let extended = self.rt.extensions.iter().flat_map(|extension| {
+            let urn = &extension.schema.id;
+            extension.schema.attributes.iter().map(move |attr| (Some(urn.clone()), attr))
+        });
+        for (urn, attr) in own.chain(extended) {
+            let at = AttrPath::new(urn, attr.clone(), None);
+            match attr.place {
+                Lives::Id | Lives::Meta | Lives::Reverse => {}
+                Lives::Document if attr.name == "schemas" => {}
+                Lives::Link => self.of_link(mapping, at, &mut found),
+                Lives::Secret | Lives::Document => self.of_columns(mapping, at, &mut found),
+            }
+        }
+        found
+    }
+
+    fn say(&self, found: &mut Vec<Shortfall>, at: &AttrPath, held: Held, else_: &str) {
+        let told = self.lacking.iter().find(|(lacking, _)| lacking.same_attribute(at) && *at.leaf() == *lacking.leaf());
+        let told = told.or_else(|| self.lacking.iter().find(|(lacking, _)| lacking.same_attribute(at)));
+        let why = format!("{at} {}", told.map_or(else_, |(_, why)| why.as_str()));
+        found.push(Shortfall { kind: self.kind(), at: at.clone(), held, why });
+    }
+
+    fn kind(&self) -> Kind {
+        self.rt.kind.clone()
+    }
+
+    fn of_link(&self, mapping: &Mapping, at: AttrPath, found: &mut Vec<Shortfall>) {
+        match mapping.link(&at) {
+            None => self.say(found, &at, Held::Not, "is mapped to nothing"),
+            Some(column) => {
+                if !column.write {
+                    self.say(found, &at, Held::ReadOnly, READ_ONLY);
+                }
+                if column.by_name {
+                    let users = vec!["User".to_owned()];
+                    self.say(found, &at, Held::Types(users), "holds user names: only users can be members");
+                }
+            }
+        }
+    }
+
+    fn of_columns(&self, mapping: &Mapping, at: AttrPath, found: &mut Vec<Shortfall>) {
+        if let Some((_, active)) = mapping.active.as_ref().filter(|(active, _)| active.same_attribute(&at)) {
+            if !active.can_write() || !self.powers.write {
+                self.say(found, &at, Held::ReadOnly, "is always true: set store.ldap.users.active to how it is kept");
+            }
+            return;
+        }
+        let columns: Vec<&Column> = mapping.columns_of(&at).collect();
+        if columns.is_empty() {
+            return self.say(found, &at, Held::Not, "is mapped to nothing");
+        }
+        if columns.iter().all(|column| !column.write) {
+            self.say(found, &at, Held::ReadOnly, READ_ONLY);
+        } else if columns.iter().any(|column| column.name == mapping.place.rdn)
+            && !at.attr().is_complex()
+            && !at.attr().required
+        {
+            self.say(found, &at, Held::Required, "is the name of the entry");
+        }
+        for sub in &at.attr().sub_attributes {
+            self.of_part(&columns, &at, sub, found);
+        }
+        let kinds: Vec<String> =
+            columns.iter().filter_map(|column| column.kind.clone()).fold(Vec::new(), |mut all, kind| {
+                if !all.contains(&kind) {
+                    all.push(kind);
+                }
+                all
+            });
+        if !kinds.is_empty() {
+            self.say(found, &at, Held::Types(kinds), "has attributes of the directory for some types only");
+        }
+    }
+
+    fn of_part(&self, columns: &[&Column], at: &AttrPath, sub: &Arc<AttributeDef>, found: &mut Vec<Shortfall>) {
+        let part = at.with_sub(sub.clone());
+        let own: Vec<_> = columns.iter().filter(|column| column.at == part).collect();
+        match sub.name.as_str() {
+            "type" if columns.iter().any(|column| column.kind.is_some()) => {}
+            "primary" if columns.iter().any(|column| column.primary) => {
+                self.say(
+                    found,
+                    &part,
+                    Held::ReadOnly,
+                    "follows from a rule: a directory keeps no order and no preference",
+                );
+            }
+            _ if own.is_empty() => self.say(found, &part, Held::Not, "is mapped to nothing"),
+            _ if own.iter().all(|column| !column.write) && columns.iter().any(|column| column.write) => {
+                self.say(found, &part, Held::ReadOnly, READ_ONLY);
+            }
+            _ => {}
+        }
+    }
+}
+
+const READ_ONLY: &str = "can be read only";
+
+/// A number that moves with whatever a version says of what is mapped.
+fn revision(mapping: &Mapping) -> u32 {
+    let mut hasher = SipHasher13::new();
+    let mut add = |text: &str| {
+        hasher.write(text.as_bytes());
+        hasher.write_u8(0);
+    };
+    for column in &mapping.columns {
+        add(&column.at.to_string());
+        add(column.kind.as_deref().unwrap_or_default());
+        add(column.name.as_str());
+        add(&format!("{:?}", column.syntax));
+    }
+    for column in &mapping.links {
+        add(&column.link.at.to_string());
+        add(column.name.as_str());
+    }
+    add(&format!("{:?} {:?}", mapping.active, mapping.id.name));
+    u32::try_from(hasher.finish() & 0xffff_ffff).unwrap_or_default()
+}

@@ -1,0 +1,184 @@
+//! What an entry of a directory is in SCIM, as data, in both directions.
+//!
+//! `tables` the defaults of each kind of directory · `settings` what the configuration says over them · `build` names to
+//! definitions, and what the directory's schema lacks · `syntax` single values · `read` entries to documents · `write`
+//! documents to values, and the difference of two · `push` filters · `active` who may
+//! log in · `schema` what is asked of a schema.
+
+pub mod active;
+pub mod build;
+pub mod push;
+pub mod read;
+pub mod schema;
+pub mod settings;
+pub mod syntax;
+pub mod tables;
+pub mod write;
+
+use std::sync::Arc;
+
+use scim_core::path::AttrPath;
+use scim_core::schema::{LinkType, ResourceType};
+
+use crate::ldap::{AttributeName, Dn, Filter, Reach};
+
+pub use active::Active;
+pub use syntax::Syntax;
+
+/// How the resources of one type stand in one directory.
+#[derive(Debug, Clone)]
+pub struct Mapping {
+    /// The type, as the configuration has it.
+    pub rt: Arc<ResourceType>,
+    /// Where its entries are.
+    pub place: Place,
+    /// What tells them apart for good.
+    pub id: Id,
+    /// What tells when an entry has changed.
+    pub version: VersionSource,
+    /// When it was made.
+    pub created: AttributeName,
+    /// When it last changed.
+    pub modified: AttributeName,
+    /// Attribute by attribute.
+    pub columns: Vec<Column>,
+    /// References to other entries.
+    pub links: Vec<LinkColumn>,
+    /// Who may log in, for types that have `active`.
+    pub active: Option<(AttrPath, Active)>,
+    /// What the directory wants to have though SCIM may not name it.
+    pub fills: Vec<Fill>,
+    /// Moves with every change of the mapping itself, so that versions of before are none any more.
+    pub revision: u32,
+}
+
+/// Where the entries of a type are, and what one of them needs.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The fence: nothing outside of it is ever read or written.
+    pub base: Dn,
+    /// How far below the base.
+    pub reach: Reach,
+    /// Which of the entries there.
+    pub filter: Filter,
+    /// What a new one is.
+    pub classes: Vec<String>,
+    /// The attribute of its relative name.
+    pub rdn: AttributeName,
+}
+
+/// Where ids come from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Id {
+    /// The attribute.
+    pub name: AttributeName,
+    /// [`Syntax::Guid`], or text that is taken as it stands.
+    pub syntax: Syntax,
+    /// Ids are UUIDs: anything else is nobody's.
+    pub uuid: bool,
+}
+
+/// Where versions come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum VersionSource {
+    /// An attribute that moves with every change of the entry, and can be asserted (`entryCSN`).
+    Attribute(AttributeName),
+    /// A digest of what is mapped, and of when the entry was changed.
+    Digest,
+}
+
+/// One attribute of the directory, and what it is in SCIM.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// The attribute, or the part of one.
+    pub at: AttrPath,
+    /// The `type` of the elements that it holds.
+    pub kind: Option<String>,
+    /// The directory's attribute.
+    pub name: AttributeName,
+    /// How its values are written.
+    pub syntax: Syntax,
+    /// May it be written?
+    pub write: bool,
+    /// Has it one value at most?
+    pub single: bool,
+    /// Is its only value the primary one?
+    pub primary: bool,
+    /// How the directory compares its values.
+    pub rules: schema::Rules,
+}
+
+/// One attribute of the directory that holds names of other entries.
+#[derive(Debug, Clone)]
+pub struct LinkColumn {
+    /// What it is in SCIM.
+    pub link: Arc<LinkType>,
+    /// The directory's attribute.
+    pub name: AttributeName,
+    /// May it be written?
+    pub write: bool,
+    /// Its values are user names rather than names of entries (`memberUid`).
+    pub by_name: bool,
+    /// Stands where the directory wants a value and there is none: hidden.
+    pub placeholder: Option<Dn>,
+}
+
+/// What the directory wants to have though SCIM may not name it.
+#[derive(Debug, Clone)]
+pub struct Fill {
+    /// The directory's attribute.
+    pub name: AttributeName,
+    /// The attributes whose value it takes, the first that has one.
+    pub from: Vec<AttrPath>,
+    /// What stands there where none has: hidden when read.
+    pub else_: Option<String>,
+}
+
+impl Mapping {
+    /// The columns of this attribute.
+    pub fn columns_of<'a>(&'a self, at: &'a AttrPath) -> impl Iterator<Item = &'a Column> {
+        self.columns.iter().filter(|column| column.at.same_attribute(at))
+    }
+
+    /// The column of this link attribute.
+    pub fn link(&self, at: &AttrPath) -> Option<&LinkColumn> {
+        self.links.iter().find(|column| column.link.at.same_attribute(at))
+    }
+
+    /// The column that is the relative name of entries, where it is mapped.
+    pub fn name_column(&self) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == self.place.rdn)
+    }
+
+    /// The value that stands in this attribute where there is none.
+    pub fn placeholder(&self, name: &AttributeName) -> Option<&str> {
+        self.fills.iter().find(|fill| fill.name == *name)?.else_.as_deref()
+    }
+
+    /// What a search must ask for to see id, version and times.
+    pub fn bare_attributes(&self) -> Vec<AttributeName> {
+        let mut names = vec![self.id.name.clone(), self.created.clone(), self.modified.clone()];
+        match &self.version {
+            VersionSource::Attribute(name) => names.push(name.clone()),
+            VersionSource::Digest => self.add_document(&mut names),
+        }
+        names
+    }
+
+    /// The same, with all that makes the document.
+    pub fn document_attributes(&self) -> Vec<AttributeName> {
+        let mut names = self.bare_attributes();
+        self.add_document(&mut names);
+        names
+    }
+
+    fn add_document(&self, names: &mut Vec<AttributeName>) {
+        let active = self.active.iter().filter_map(|(_, active)| active.attribute());
+        let labels = self.links.iter().filter(|column| !column.link.multi_valued()).map(|column| column.name.clone());
+        for name in self.columns.iter().map(|column| column.name.clone()).chain(active).chain(labels) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What the configuration says of one type over the defaults: `[store.ldap.users]`, `[store.ldap.groups]`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::syntax::Syntax;
+
+/// `[store.ldap.users]` or `[store.ldap.groups]`. What is not said is the default of the kind of directory.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TypeSettings {
+    /// Where the entries are: the fence of the tenant.
+    pub base: Option<String>,
+    /// `one` or `sub`.
+    pub scope: Option<ScopeSetting>,
+    /// Which entries there, as filter text.
+    pub filter: Option<String>,
+    /// What a new entry is.
+    pub object_classes: Option<Vec<String>>,
+    /// The attribute of its relative name.
+    pub rdn: Option<String>,
+    /// The attribute that ids are taken from: single-valued, never changed.
+    pub id: Option<String>,
+    /// How `active` is kept: `none`, `ad_uac`, `ns_account_lock`, `ppolicy_lock`, or a table with an attribute.
+    pub active: Option<ActiveSetting>,
+    /// The entry that stands as a member where the directory wants one and there is none.
+    pub placeholder: Option<String>,
+    /// SCIM path → attribute of the directory; `false` for none.
+    pub attributes: BTreeMap<String, Cell>,
+}
+
+impl TypeSettings {
+    /// These where they say something, else those.
+    pub fn over(&self, common: &TypeSettings) -> TypeSettings {
+        let mut attributes = common.attributes.clone();
+        attributes.extend(self.attributes.clone());
+        let (own, common) = (self.clone(), common.clone());
+        TypeSettings {
+            base: own.base.or(common.base),
+            scope: own.scope.or(common.scope),
+            filter: own.filter.or(common.filter),
+            object_classes: own.object_classes.or(common.object_classes),
+            rdn: own.rdn.or(common.rdn),
+            id: own.id.or(common.id),
+            active: own.active.or(common.active),
+            placeholder: own.placeholder.or(common.placeholder),
+            attributes,
+        }
+    }
+}
+
+/// How far below the base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScopeSetting {
+    /// Directly below.
+    One,
+    /// All below.
+    Sub,
+}
+
+/// How `active` is kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum ActiveSetting {
+    /// One of the known ways.
+    Known(String),
+    /// An attribute with two values.
+    #[expect(missing_docs, reason = "said above")]
+    Attribute { attribute: String, on: String, off: String },
+}
+
+/// What a SCIM attribute is in the directory.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Cell {
+    /// `false`: nothing.
+    Mapped(bool),
+    /// One attribute.
+    Name(String),
+    /// Several: the first takes what fits, the next what is more.
+    Names(Vec<String>),
+    /// One, with all there is to say.
+    Table(CellTable),
+}
+
+/// One attribute of the directory, with all there is to say.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CellTable {
+    /// Its name.
+    pub attribute: String,
+    /// How its values are written.
+    pub syntax: Option<Syntax>,
+    /// `read_write` or `read_only`.
+    #[serde(default)]
+    pub direction: Direction,
+    /// What stands there where the directory wants a value and SCIM has none: hidden when read.
+    pub default: Option<String>,
+}
+
+/// May it be written?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Read and written.
+    #[default]
+    ReadWrite,
+    /// Read only.
+    ReadOnly,
+}

@@ -1,0 +1,257 @@
+//! A document as values of the directory, and the difference of two as one Modify.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use scim_core::document::values;
+use scim_core::path::AttrPath;
+use scim_core::schema::Place;
+use serde_json::{Map, Value};
+
+use crate::ldap::{AttributeName, Change, Entry};
+
+use super::{Column, Mapping};
+
+/// What the directory cannot hold: the attribute, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unholdable {
+    /// The attribute.
+    pub at: AttrPath,
+    /// Why, and what would do.
+    pub why: String,
+}
+
+/// The values of each attribute of the directory, in the order of the columns.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Values(Vec<(AttributeName, Vec<Bytes>)>);
+
+impl Values {
+    /// Those of this attribute.
+    pub fn of(&self, name: &AttributeName) -> &[Bytes] {
+        self.0.iter().find(|(own, _)| own == name).map_or(&[], |(_, values)| values.as_slice())
+    }
+
+    /// All.
+    pub fn iter(&self) -> impl Iterator<Item = &(AttributeName, Vec<Bytes>)> {
+        self.0.iter()
+    }
+
+    /// Sets one value where there is none.
+    pub fn fill(&mut self, name: &AttributeName, value: Bytes) {
+        if self.of(name).is_empty() {
+            self.push(name, value);
+        }
+    }
+
+    fn push(&mut self, name: &AttributeName, value: Bytes) {
+        match self.0.iter_mut().find(|(own, _)| own == name) {
+            Some((_, values)) if values.contains(&value) => {}
+            Some((_, values)) => values.push(value),
+            None => self.0.push((name.clone(), vec![value])),
+        }
+    }
+}
+
+impl Mapping {
+    /// What the columns that can be written hold of a document. `present` is the entry as it is: a value stays in the
+    /// attribute where it is already.
+    ///
+    /// # Errors
+    /// A value that no column takes: two of a kind where one fits, a type without a column.
+    pub fn values_of(&self, document: &Map<String, Value>, present: Option<&Entry>) -> Result<Values, Unholdable> {
+        let mut out = Values::default();
+        for at in values::attributes(&self.rt) {
+            let columns: Vec<&Column> = self.columns_of(&at).filter(|column| column.write).collect();
+            let Some(value) = values::whole(document, &at).filter(|_| !columns.is_empty()) else { continue };
+            match (at.attr().is_complex(), value) {
+                (true, Value::Array(elements)) => self.put_elements(&mut out, &at, &columns, elements, present)?,
+                (true, Value::Object(parts)) => put_parts(&mut out, &columns, parts)?,
+                (false, Value::Array(all)) => {
+                    put(&mut out, &columns, all.iter().collect::<Vec<_>>().as_slice(), present)?;
+                }
+                (_, one) => put(&mut out, &columns, &[one], present)?,
+            }
+        }
+        Ok(out)
+    }
+
+    fn put_elements(
+        &self,
+        out: &mut Values,
+        at: &AttrPath,
+        columns: &[&Column],
+        elements: &[Value],
+        present: Option<&Entry>,
+    ) -> Result<(), Unholdable> {
+        let mut by_kind: BTreeMap<Option<String>, Vec<&Map<String, Value>>> = BTreeMap::new();
+        for element in elements.iter().filter_map(Value::as_object) {
+            // Without a type it goes where the first line of the table says.
+            let asked = element.get("type").and_then(Value::as_str);
+            let fitting = columns.iter().find(|column| match (&column.kind, asked) {
+                (Some(own), Some(asked)) => own.eq_ignore_ascii_case(asked),
+                (_, None) | (None, _) => true,
+            });
+            let Some(column) = fitting else {
+                // What can be read only was left out of the columns: it stays as it is.
+                if self
+                    .columns_of(at)
+                    .any(|column| column.kind.as_deref().map(str::to_owned) == asked.map(str::to_owned))
+                {
+                    continue;
+                }
+                return Err(Unholdable {
+                    at: at.clone(),
+                    why: format!("the directory has no attribute for the type {}", asked.unwrap_or("(none)")),
+                });
+            };
+            by_kind.entry(column.kind.clone()).or_default().push(element);
+        }
+        for (kind, elements) in by_kind {
+            let own: Vec<&Column> = columns.iter().copied().filter(|column| column.kind == kind).collect();
+            if own.iter().all(|column| column.at.sub().is_some_and(|sub| sub.name == "value")) {
+                let all: Vec<&Value> = elements.iter().filter_map(|element| element.get("value")).collect();
+                put(out, &own, &all, present)?;
+            } else if let [only] = elements.as_slice() {
+                put_parts(out, &own, only)?;
+            } else {
+                let kind = kind.unwrap_or_default();
+                return Err(Unholdable {
+                    at: at.clone(),
+                    why: format!("the directory holds one value of the type {kind:?}; send one"),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What a new entry has beside its document: values that the directory wants.
+    pub fn fill(&self, values: &mut Values, document: &Map<String, Value>) {
+        for fill in &self.fills {
+            let taken = fill.from.iter().find_map(|at| values::whole(document, at).and_then(Value::as_str));
+            if let Some(text) = taken.or(fill.else_.as_deref()) {
+                values.fill(&fill.name, Bytes::copy_from_slice(text.as_bytes()));
+            }
+        }
+    }
+
+    /// The changes that make of an entry that shows `now` one that shows `then`: by value, so that what is not mapped and
+    /// what others add meanwhile stays. Not `active`, links or secrets.
+    ///
+    /// # Errors
+    /// As [`Mapping::values_of`].
+    pub fn difference(
+        &self,
+        entry: &Entry,
+        now: &Map<String, Value>,
+        then: &Map<String, Value>,
+    ) -> Result<Vec<Change>, Unholdable> {
+        let shown = self.values_of(now, Some(entry))?;
+        let wanted = self.values_of(then, Some(entry))?;
+        let mut changes = Vec::new();
+        let mut seen: Vec<&AttributeName> = Vec::new();
+        for column in self.columns.iter().filter(|column| column.write && column.at.place() == Place::Document) {
+            if seen.contains(&&column.name) {
+                continue;
+            }
+            seen.push(&column.name);
+            let (shown, wanted) = (shown.of(&column.name), wanted.of(&column.name));
+            let gone: Vec<&Bytes> = shown.iter().filter(|value| !wanted.contains(value)).collect();
+            let new: Vec<Bytes> = wanted.iter().filter(|value| !shown.contains(value)).cloned().collect();
+            if gone.is_empty() && new.is_empty() {
+                continue;
+            }
+            self.change(entry, column, &gone, new, then, &mut changes);
+        }
+        Ok(changes)
+    }
+
+    fn change(
+        &self,
+        entry: &Entry,
+        column: &Column,
+        gone: &[&Bytes],
+        mut new: Vec<Bytes>,
+        then: &Map<String, Value>,
+        changes: &mut Vec<Change>,
+    ) {
+        let held = entry.values(&column.name);
+        let ty = column.at.leaf().ty;
+        let is_gone = |raw: &&Bytes| {
+            let shown = column.syntax.to_scim(raw, ty);
+            gone.iter().any(|value| *value == *raw || (shown.is_some() && column.syntax.to_scim(value, ty) == shown))
+        };
+        let mut delete: Vec<Bytes> = held.iter().filter(is_gone).cloned().collect();
+        if let Some(placeholder) = self.placeholder(&column.name)
+            && !new.is_empty()
+        {
+            delete.extend(held.iter().filter(|value| *value == placeholder).cloned());
+        }
+        if delete.len() == held.len() && new.is_empty() {
+            // The last value goes: what the directory wants there takes its place.
+            let mut filled = Values::default();
+            self.fill(&mut filled, then);
+            new = filled.of(&column.name).to_vec();
+            new.retain(|value| !delete.contains(value) || held.len() > delete.len());
+            if new.is_empty() && filled.of(&column.name).iter().any(|value| delete.contains(value)) {
+                return;
+            }
+        }
+        if column.rules.equality == super::schema::Equality::None {
+            // Single values cannot be named there: all of them are said.
+            let kept = held.iter().filter(|value| !delete.contains(value)).cloned();
+            changes.push(Change::Replace(column.name.clone(), kept.chain(new).collect()));
+            return;
+        }
+        if !delete.is_empty() {
+            changes.push(Change::Delete(column.name.clone(), delete));
+        }
+        if !new.is_empty() {
+            changes.push(Change::Add(column.name.clone(), new));
+        }
+    }
+}
+
+fn put_parts(out: &mut Values, columns: &[&Column], parts: &Map<String, Value>) -> Result<(), Unholdable> {
+    for column in columns {
+        let value = column.at.sub().and_then(|sub| parts.get(&sub.name));
+        if let Some(value) = value {
+            out.push(&column.name, to_ldap(column, value)?);
+        }
+    }
+    Ok(())
+}
+
+/// Spreads values over the columns that may hold them: each stays where it is, the others go where there is room.
+fn put(out: &mut Values, columns: &[&Column], all: &[&Value], present: Option<&Entry>) -> Result<(), Unholdable> {
+    let mut left = Vec::new();
+    let room = |out: &Values, column: &Column| !column.single || out.of(&column.name).is_empty();
+    for &value in all {
+        let stays = columns.iter().find(|column| {
+            let held = present.map_or(&[][..], |entry| entry.values(&column.name));
+            let converted = column.syntax.to_ldap(value);
+            converted.is_ok_and(|bytes| held.contains(&bytes)) && room(out, column)
+        });
+        match stays {
+            Some(column) => out.push(&column.name, to_ldap(column, value)?),
+            None => left.push(value),
+        }
+    }
+    for value in left {
+        match columns.iter().find(|column| room(out, column)) {
+            Some(column) => out.push(&column.name, to_ldap(column, value)?),
+            None => {
+                let Some(first) = columns.first() else { continue };
+                let kind = first.kind.as_deref().map_or(String::new(), |kind| format!(" of the type {kind:?}"));
+                return Err(Unholdable {
+                    at: first.at.clone(),
+                    why: format!("the directory holds one value{kind}; send no more"),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn to_ldap(column: &Column, value: &Value) -> Result<Bytes, Unholdable> {
+    column.syntax.to_ldap(value).map_err(|why| Unholdable { at: column.at.clone(), why })
+}

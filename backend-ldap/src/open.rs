@@ -1,0 +1,88 @@
+//! From a directory that answers to a store: what was found decides what can be done.
+
+use std::sync::Arc;
+
+use crate::LdapStore;
+use crate::directory::{Call, Directory};
+use crate::features::Features;
+use crate::ldap::{AttributeName, LdapError};
+use crate::mapping::schema::{Equality, Facts, Rules, Schema};
+use crate::mapping::tables::Product;
+use crate::profile::{AttributeType, Kept, Profile, Subschema, Vendor};
+use crate::settings::Settings;
+
+impl LdapStore {
+    /// Asks the directory what it is and can do, and makes a store of it.
+    ///
+    /// # Errors
+    /// It cannot be reached, or does not let its root DSE be read.
+    pub async fn open(directory: Directory, settings: Settings) -> Result<LdapStore, LdapError> {
+        let profile = Profile::probe(&directory, &Call::default()).await?;
+        let options = directory.options();
+        let private = options.servers.iter().all(|server| options.is_private(server));
+        let features = features(&profile, settings.product, private);
+        tracing::info!(vendor = %profile.vendor, ?features, "found a directory");
+        Ok(LdapStore::new(directory, settings, features, Arc::new(profile.schema)))
+    }
+}
+
+/// What the store goes by. `private` where nothing that is sent can be read on the way.
+pub fn features(profile: &Profile, asked: Option<Product>, private: bool) -> Features {
+    let product = asked.unwrap_or(match profile.vendor {
+        Vendor::OpenLdap | Vendor::Generic => Product::OpenLdap,
+        Vendor::Ds389 => Product::Ds389,
+        Vendor::FreeIpa => Product::FreeIpa,
+        Vendor::ActiveDirectory => Product::ActiveDirectory,
+        Vendor::Samba => Product::Samba,
+    });
+    let passwords = profile.modifies_passwords() || profile.vendor.is_like_active_directory();
+    Features {
+        product,
+        deref: profile.deref(),
+        matched_values: profile.matched_values(),
+        assertion: profile.assertion(),
+        post_read: profile.post_read(),
+        transactions: profile.transactions(),
+        entry_dn: profile.entry_dn(),
+        passwords: passwords && private,
+        integrity: matches!(profile.integrity, Kept::By(_)),
+    }
+}
+
+impl Schema for Subschema {
+    fn attribute(&self, name: &AttributeName) -> Option<Facts> {
+        if self.is_empty() {
+            // It may not be read: every attribute may be there, and nothing is pushed that needs a rule.
+            return Some(Facts::default());
+        }
+        let own = Subschema::attribute(self, name.as_str())?;
+        Some(Facts { rules: rules(own), single: own.single, read_only: own.read_only })
+    }
+
+    fn allows(&self, classes: &[String], name: &AttributeName) -> bool {
+        self.is_empty() || Subschema::allows(self, classes, name.base())
+    }
+}
+
+/// How values are compared, by the names of the rules. Active Directory names none: its text has no case and parts.
+fn rules(own: &AttributeType) -> Rules {
+    let equality = match own.equality.as_deref() {
+        Some(rule) if rule.starts_with("caseIgnore") || rule == "telephoneNumberMatch" => Equality::Folded,
+        Some(rule) if rule.starts_with("caseExact") => Equality::Exact,
+        Some(_) => Equality::Typed,
+        None if own.syntax.as_deref() == Some(DIRECTORY_STRING) => Equality::Folded,
+        None => Equality::None,
+    };
+    let text = own.equality.is_none() && equality == Equality::Folded;
+    Rules {
+        equality,
+        ordering: own.ordering.is_some(),
+        substrings: own
+            .substrings
+            .as_deref()
+            .is_some_and(|rule| rule.starts_with("case") || rule.starts_with("telephone"))
+            || text,
+    }
+}
+
+const DIRECTORY_STRING: &str = "1.3.6.1.4.1.1466.115.121.1.15";

@@ -1,0 +1,148 @@
+//! Writing: one mutation after another, each to its end whoever waits for it.
+
+use std::sync::Arc;
+
+use scim_core::change::{Action, Effect, Mutation, Outcome};
+use scim_core::error::ScimError;
+use scim_core::query::Select;
+use scim_core::store::{Record, ResourceId, Result, Scope, StoreError, StoreErrorKind, Version};
+
+use crate::directory::Call;
+use crate::ldap::{Answer, Entry, LdapError, Request, controls};
+use crate::ldif;
+use crate::mapping::Mapping;
+use crate::settings::Mode;
+use crate::tenant::Tenant;
+
+use super::read::{attributes, record, version};
+use super::result::rejected;
+use super::{BACKEND, Inner, mapped};
+
+/// What every write of one mutation goes by.
+pub(super) struct Work<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) scope: &'a Scope,
+    pub(super) tenant: &'a Tenant,
+    pub(super) mapping: &'a Mapping,
+    pub(super) call: Call,
+    pub(super) reply: Option<Select>,
+}
+
+/// Runs a batch as a task of its own: a caller that goes away does not stop it between two steps.
+pub(super) async fn commit(inner: Arc<Inner>, scope: Scope, batch: Vec<Mutation>) -> Vec<Result<Outcome>> {
+    let count = batch.len();
+    let task = tokio::spawn(async move {
+        let mut outcomes = Vec::with_capacity(batch.len());
+        for mutation in batch {
+            outcomes.push(one(&inner, &scope, mutation).await);
+        }
+        outcomes
+    });
+    task.await.unwrap_or_else(|error| {
+        let lost =
+            |_| Err(StoreError::new(StoreErrorKind::Uncertain).during(BACKEND, "commit").because(error.to_string()));
+        (0..count).map(lost).collect()
+    })
+}
+
+async fn one(inner: &Inner, scope: &Scope, mutation: Mutation) -> Result<Outcome> {
+    if inner.settings.mode == Mode::ReadOnly {
+        return Err(rejected(ScimError::forbidden(
+            "the directory behind this tenant is read only here (store.ldap.mode = \"read_only\")",
+        )));
+    }
+    let tenant = inner.tenant(scope)?;
+    let mapping = mapped(&tenant, &mutation.kind)?.clone();
+    let Mutation { action, reply, .. } = mutation;
+    let work = Work { inner, scope, tenant: &tenant, mapping: &mapping, call: inner.call(scope), reply };
+    match action {
+        Action::Create { change, .. } => work.create(change).await,
+        Action::Modify { id, change, expect } => {
+            let _turn = inner.queue.turn(&scope.tenant, &id).await;
+            work.modify(id, change, &expect).await
+        }
+        Action::Delete { id, expect, .. } => {
+            let _turn = inner.queue.turn(&scope.tenant, &id).await;
+            work.delete(id, &expect).await
+        }
+    }
+}
+
+impl Work<'_> {
+    /// Sends one write. In shadow mode it is logged and goes nowhere.
+    pub(super) async fn send(&self, request: Request) -> std::result::Result<Answer, LdapError> {
+        self.inner.directory.perform(&self.call, &request).await
+    }
+
+    /// Stops here in shadow mode, with all that would be sent in the log.
+    pub(super) fn shadowed(&self, requests: &[&Request]) -> Result<()> {
+        if self.inner.settings.mode != Mode::Shadow {
+            return Ok(());
+        }
+        for request in requests {
+            tracing::info!(tenant = %self.scope.tenant, actor = %self.scope.actor, request = %self.scope.request,
+                "would write:\n{}", ldif::of(&request.operation));
+        }
+        Err(rejected(ScimError::forbidden(
+            "nothing was written: the directory behind this tenant is in shadow mode, and the log says what would be",
+        )))
+    }
+
+    /// The request, asking for the entry as it becomes.
+    pub(super) fn with_post_read(&self, request: Request) -> Request {
+        if !self.inner.features.post_read {
+            return request;
+        }
+        let select = self.reply.clone().unwrap_or_else(Select::bare);
+        request.with(controls::post_read(&attributes(self.mapping, &select)))
+    }
+
+    /// The outcome of a write that was answered, with the entry as it has become.
+    pub(super) async fn outcome(&self, id: ResourceId, effect: Effect, answer: Option<&Answer>) -> Result<Outcome> {
+        let select = self.reply.clone();
+        let shown =
+            answer.and_then(|answer| controls::read_entry(&answer.result.controls, controls::POST_READ).ok().flatten());
+        let entry = shown.filter(|entry| self.mapping.id_of(entry).as_ref() == Some(&id));
+        let without_links = select.as_ref().is_none_or(|select| select.links.is_empty());
+        if let (Some(entry), true) = (&entry, without_links) {
+            let record = select.and_then(|select| record(self.mapping, entry, select.document)).map(Box::new);
+            return Ok(Outcome { id, version: version(self.mapping, entry), effect, record });
+        }
+        let read = select.clone().unwrap_or_else(Select::bare);
+        let record = self.again(&id, &read).await?;
+        let version = record.version.clone();
+        Ok(Outcome { id, version, effect, record: select.map(|_| Box::new(record)) })
+    }
+
+    /// The record as it is now: what was written was written, whatever becomes of this.
+    async fn again(&self, id: &ResourceId, select: &Select) -> Result<Record> {
+        let kind = &self.mapping.rt.kind;
+        let read = self.inner.read(self.tenant, &self.call, kind, std::slice::from_ref(id), select).await;
+        let record = read.map_err(|error| match error.kind {
+            StoreErrorKind::Unavailable => StoreError { kind: StoreErrorKind::Uncertain, ..error },
+            _ => error,
+        })?;
+        record.into_iter().next().ok_or_else(|| StoreErrorKind::NotFound.into())
+    }
+
+    /// The outcome of a mutation that changed nothing.
+    pub(super) async fn unchanged(&self, id: ResourceId, version: Version) -> Result<Outcome> {
+        let record = match &self.reply {
+            Some(select) => Some(Box::new(self.again(&id, select).await?)),
+            None => None,
+        };
+        Ok(Outcome { id, version, effect: Effect::Unchanged, record })
+    }
+
+    /// The entry of an id with these attributes.
+    pub(super) async fn find(&self, id: &ResourceId, select: &Select) -> Result<Entry> {
+        let columns = super::read::link_columns(self.mapping, select);
+        let mut names = attributes(self.mapping, select);
+        names.push(crate::ldap::AttributeName::known("objectClass"));
+        let ids = std::slice::from_ref(id);
+        let with = |search| self.inner.with_links(self.tenant, &columns, search);
+        let found = self.inner.entries(&self.call, self.mapping, ids, names, with).await;
+        let found = found.map_err(|error| error.during("find an entry"))?;
+        found.into_iter().next().ok_or_else(|| StoreErrorKind::NotFound.into())
+    }
+}

@@ -1,0 +1,188 @@
+//! A new entry: one Add of everything, and the password behind it.
+
+use bytes::Bytes;
+use scim_core::change::{ChangeSet, Claim, Effect, LinkEdit, Outcome};
+use scim_core::document::values;
+use scim_core::path::AttrPath;
+use scim_core::store::{ResourceId, Result, StoreError, StoreErrorKind};
+use serde_json::{Map, Value};
+
+use crate::ldap::{AttributeName, Code, Dn, Filter, LdapError, Operation, Rdn, Request, Search};
+use crate::mapping::push::Pushed;
+use crate::mapping::write::Values;
+
+use super::commit::Work;
+use super::members::is_placeholder;
+use super::result::{of_write, unholdable};
+use super::{BACKEND, with_names};
+
+const OBJECT_CLASS: AttributeName = AttributeName::known("objectClass");
+
+/// Stands as a member where the directory wants one and the configuration names nobody.
+const NOBODY: &str = "cn=nobody";
+
+impl Work<'_> {
+    /// Makes an entry.
+    pub(super) async fn create(&self, change: ChangeSet) -> Result<Outcome> {
+        let document = change.document.as_ref().map(scim_core::document::Document::parse).unwrap_or_default();
+        let mut values = self.mapping.values_of(&document, None).map_err(unholdable)?;
+        self.mapping.fill(&mut values, &document);
+        let dn = self.name(&values)?;
+        let mut attributes = vec![(OBJECT_CLASS, self.classes())];
+        attributes.extend(values.iter().cloned());
+        if let Some((at, active)) = &self.mapping.active {
+            let wanted = values::whole(&document, at).and_then(Value::as_bool).unwrap_or(true);
+            attributes.extend(active.create(wanted).map(|(name, value)| (name, vec![value])));
+        }
+        for edit in &change.links {
+            attributes.extend(self.linked(edit).await?);
+        }
+        self.check_claims(&change.claim, &document, None).await?;
+        let add = |attributes| Request::from(Operation::Add { dn: dn.clone(), attributes });
+        self.shadowed(&[&add(attributes.clone())])?;
+        let unique = self.unique(&change.claim);
+        let request = |attributes| self.with_post_read(add(attributes));
+        let mut answer = self.send(request(attributes.clone())).await;
+        if let (Err(error), Some(placeholder)) = (&answer, self.placeholder(&attributes))
+            && error.code() == Some(Code::OBJECT_CLASS_VIOLATION)
+        {
+            attributes.push(placeholder);
+            answer = self.send(request(attributes)).await;
+        }
+        let answer = answer.map_err(|error| of_write(self.mapping, unique.as_ref(), error, "add an entry"))?;
+        if !change.secrets.is_empty()
+            && let Err(refused) = self.set_secrets(&dn, &change.secrets).await
+        {
+            // A user who cannot log in was not asked for: nothing of it stays.
+            let undone = self.send(Operation::Delete { target: (&dn).into() }.into()).await;
+            if let Err(error) = undone {
+                tracing::error!(%dn, %error, "a user whose password was refused could not be removed again");
+            }
+            return Err(refused);
+        }
+        let id = self.id_at(&dn, &answer).await?;
+        self.outcome(id, Effect::Created, Some(&answer)).await
+    }
+
+    fn classes(&self) -> Vec<Bytes> {
+        self.mapping.place.classes.iter().map(|class| Bytes::copy_from_slice(class.as_bytes())).collect()
+    }
+
+    /// The name of a new entry: directly below the base.
+    fn name(&self, values: &Values) -> Result<Dn> {
+        let place = &self.mapping.place;
+        let lacking = |why: &str| {
+            let at = self.mapping.name_column().or(self.mapping.columns.first()).map(|column| column.at.clone());
+            let kind = at.map_or(StoreErrorKind::Unsupported("entries without a name"), |at| StoreErrorKind::Invalid {
+                at,
+                why: why.to_owned(),
+            });
+            StoreError::new(kind).during(BACKEND, "name an entry")
+        };
+        let value = values.of(&place.rdn).first().ok_or_else(|| lacking("is required: the entry is named by it"))?;
+        let rdn = Rdn::new(place.rdn.clone(), value.to_vec()).map_err(|bad| lacking(&bad.to_string()))?;
+        Ok(place.base.child(&rdn))
+    }
+
+    /// The member that stands where the directory wants one, for an entry that has none.
+    fn placeholder(&self, attributes: &[(AttributeName, Vec<Bytes>)]) -> Option<(AttributeName, Vec<Bytes>)> {
+        let column = self.mapping.links.iter().find(|column| column.link.multi_valued() && !column.by_name)?;
+        let has = attributes.iter().any(|(name, _)| *name == column.name);
+        (!has).then(|| (column.name.clone(), vec![placeholder(column)]))
+    }
+
+    /// The references of a new entry.
+    async fn linked(&self, edit: &LinkEdit) -> Result<Option<(AttributeName, Vec<Bytes>)>> {
+        let (at, targets) = match edit {
+            LinkEdit::Add { at, targets, kinds } => {
+                (at, targets.iter().map(|id| (id.clone(), kinds.clone())).collect::<Vec<_>>())
+            }
+            LinkEdit::Replace { at, targets } => (at, targets.clone()),
+            LinkEdit::Remove { .. } => return Ok(None),
+        };
+        if targets.is_empty() {
+            return Ok(None);
+        }
+        let column = self.link_column(at)?;
+        let values = self.values_of_targets(column, &targets).await?;
+        Ok(Some((column.name.clone(), values)))
+    }
+
+    /// What may stand once only there: the name of the entry, else what is claimed.
+    pub(super) fn unique(&self, claims: &[Claim]) -> Option<AttrPath> {
+        let named = self.mapping.name_column().map(|column| column.at.clone());
+        named.or_else(|| claims.first().map(|claim| claim.at.clone()))
+    }
+
+    /// Looks for another entry with a value that may stand once only. The name of an entry is kept by the directory
+    /// itself, where it thinks of that name as SCIM does.
+    pub(super) async fn check_claims(
+        &self,
+        claims: &[Claim],
+        document: &Map<String, Value>,
+        own: Option<&ResourceId>,
+    ) -> Result<()> {
+        for claim in claims {
+            let given = values::of(document, &claim.at).into_iter().find_map(Value::as_str);
+            let named = self.mapping.name_column().is_some_and(|column| column.at == claim.at);
+            let plain = claim.token.is_ascii() && !claim.token.contains("ss") && !claim.token.contains("  ");
+            if named && plain && given.is_some_and(|given| claim.at.leaf().text.key(given) == claim.token) {
+                continue;
+            }
+            let Pushed::Some(filter) = self.mapping.push(&equality(&claim.at, &claim.token), &|_, _| None) else {
+                continue;
+            };
+            let place = &self.mapping.place;
+            let columns = self.mapping.columns_of(&claim.at).map(|column| column.name.clone());
+            let names = with_names(vec![self.mapping.id.name.clone(), OBJECT_CLASS], columns);
+            let filter = Filter::all([place.filter.clone(), filter]);
+            let search = Search::new(place.base.clone(), place.reach, filter, names);
+            let mut walk = self.inner.directory.walk(&self.call, search, self.inner.settings.page);
+            while let Some(page) = walk.next().await.map_err(|error| error.during("look for a value"))? {
+                let taken = page.iter().any(|entry| {
+                    let theirs = self.mapping.attributes_of(entry);
+                    let same = |value: &&Value| values::key(claim.at.leaf(), value) == claim.token;
+                    self.mapping.id_of(entry).as_ref() != own && values::of(&theirs, &claim.at).iter().any(same)
+                });
+                if taken {
+                    return Err(
+                        StoreError::new(StoreErrorKind::Taken { at: claim.at.clone() }).during(BACKEND, "claim")
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The id that the directory gave.
+    async fn id_at(&self, dn: &Dn, answer: &crate::ldap::Answer) -> Result<ResourceId> {
+        use crate::ldap::controls;
+        let shown = controls::read_entry(&answer.result.controls, controls::POST_READ).ok().flatten();
+        if let Some(id) = shown.and_then(|entry| self.mapping.id_of(&entry)) {
+            return Ok(id);
+        }
+        let search = Search::entry(dn.clone(), vec![self.mapping.id.name.clone()]);
+        let entry = self.inner.directory.entry(&self.call, &search).await;
+        let entry = entry.map_err(|error| match error {
+            LdapError::Unavailable(why) => LdapError::Uncertain(why).during("read the id of a new entry"),
+            other => other.during("read the id of a new entry"),
+        })?;
+        entry
+            .and_then(|entry| self.mapping.id_of(&entry))
+            .ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt).during(BACKEND, "read the id of a new entry"))
+    }
+}
+
+/// The value that stands as a member where there is none.
+pub(super) fn placeholder(column: &crate::mapping::LinkColumn) -> Bytes {
+    let dn = column.placeholder.as_ref().map_or(NOBODY, Dn::as_str);
+    debug_assert!(Dn::parse(dn).is_ok_and(|dn| is_placeholder(column, &dn)), "what stands there is hidden");
+    Bytes::copy_from_slice(dn.as_bytes())
+}
+
+/// `at eq value`.
+fn equality(at: &AttrPath, value: &str) -> scim_core::filter::BoundFilter {
+    use scim_core::filter::{BoundFilter, Compare, Leaf, Operand};
+    let key = at.leaf().text.key(value).into_owned();
+    BoundFilter::Leaf(Leaf::Compare(at.clone(), Compare::Eq, Operand::Text { raw: value.to_owned(), key }))
+}

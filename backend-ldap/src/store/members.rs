@@ -1,0 +1,210 @@
+//! The references that an entry holds, and the entries that hold a reference to one.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use scim_core::query::LinkSelect;
+use scim_core::schema::{Kind, LinkType};
+use scim_core::store::{Link, Links, ResourceId, Result};
+
+use crate::directory::Call;
+use crate::ldap::{AttributeName, Dn, Entry, Filter, LdapError, Search, controls};
+use crate::mapping::LinkColumn;
+use crate::tenant::Tenant;
+
+use super::names::{CHUNK, link};
+use super::{Inner, mapped, with_names};
+
+/// What references stand where the directory wants one and there is none.
+const NOBODY: &[&str] = &["cn=nobody", ""];
+
+impl Inner {
+    /// The selected links of these entries of one type, in the order of the entries.
+    pub(super) async fn links_of(
+        &self,
+        call: &Call,
+        tenant: &Tenant,
+        columns: &[(&LinkSelect, &LinkColumn)],
+        entries: &[Entry],
+    ) -> Result<Vec<Vec<Links>>> {
+        let mut all: Vec<Vec<Links>> = entries.iter().map(|_| Vec::new()).collect();
+        let deref = self.dereferences(columns);
+        for (select, column) in columns {
+            let found = match deref {
+                true => entries.iter().map(|entry| dereferenced(tenant, column, entry)).collect::<Result<_>>()?,
+                false => self.targets(call, tenant, column, entries).await?,
+            };
+            for (links, mut targets) in all.iter_mut().zip(found) {
+                targets.sort_by(|a, b| a.target.id.cmp(&b.target.id));
+                targets.dedup_by(|a, b| a.target == b.target);
+                let most = select.at_most.map_or(usize::MAX, |most| most as usize);
+                let whole = targets.len() <= most;
+                targets.truncate(most);
+                if !targets.is_empty() {
+                    links.push(Links { at: column.link.at.clone(), links: targets, whole });
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Does the directory resolve these references by itself? One attribute at a time.
+    fn dereferences(&self, columns: &[(&LinkSelect, &LinkColumn)]) -> bool {
+        self.features.deref && matches!(columns, [(_, column)] if !column.by_name)
+    }
+
+    /// What one link attribute of each entry refers to.
+    async fn targets(
+        &self,
+        call: &Call,
+        tenant: &Tenant,
+        column: &LinkColumn,
+        entries: &[Entry],
+    ) -> Result<Vec<Vec<Link>>> {
+        let kinds = &column.link.kinds;
+        if column.by_name {
+            return self.by_user_name(call, tenant, column, entries).await;
+        }
+        let mut names: HashSet<Dn> = HashSet::new();
+        let mut of: Vec<Vec<Dn>> = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let own: Vec<Dn> = self.values(call, entry, &column.name).await?;
+            names.extend(own.iter().cloned());
+            of.push(own);
+        }
+        let links = self.links(call, tenant, kinds, names.into_iter().collect()).await?;
+        Ok(of.into_iter().map(|own| own.iter().filter_map(|dn| links.get(dn).cloned()).collect()).collect())
+    }
+
+    /// The names in an attribute, also where the server sends it in parts (Active Directory).
+    pub(super) async fn values(&self, call: &Call, entry: &Entry, name: &AttributeName) -> Result<Vec<Dn>> {
+        let mut names: Vec<Dn> = entry.texts(name).filter_map(|text| Dn::parse(text).ok()).collect();
+        let mut part = entry.part(name.base()).cloned();
+        while let Some(attribute) = part.take() {
+            let texts = attribute.values.iter().filter_map(|value| std::str::from_utf8(value).ok());
+            names.extend(texts.filter_map(|text| Dn::parse(text).ok()));
+            let Some((_, Some(last))) = attribute.name.range() else { break };
+            let search = Search::entry(entry.dn.clone(), vec![name.from_value(last + 1)]);
+            let more = self.directory.entry(call, &search).await.map_err(|error| error.during("read more members"))?;
+            part = more.and_then(|entry| entry.part(name.base()).cloned()).filter(|part| !part.values.is_empty());
+        }
+        Ok(names)
+    }
+
+    /// `memberUid`: user names.
+    async fn by_user_name(
+        &self,
+        call: &Call,
+        tenant: &Tenant,
+        column: &LinkColumn,
+        entries: &[Entry],
+    ) -> Result<Vec<Vec<Link>>> {
+        let kinds = &column.link.kinds;
+        let Some((mapping, own)) = tenant.of(kinds).find_map(|mapping| {
+            let own = mapping.columns.iter().find(|own| own.at.attr().name == "userName")?;
+            Some((mapping, own))
+        }) else {
+            return Ok(entries.iter().map(|_| Vec::new()).collect());
+        };
+        let mut wanted: Vec<&str> = entries.iter().flat_map(|entry| entry.texts(&column.name)).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut found: HashMap<String, Link> = HashMap::new();
+        for chunk in wanted.chunks(CHUNK) {
+            let any = Filter::any(chunk.iter().map(|name| Filter::equal(own.name.clone(), (*name).to_owned())));
+            let filter = Filter::all([mapping.place.filter.clone(), any]);
+            let attributes = with_names(tenant.reference_attributes(kinds), [own.name.clone()]);
+            let search = Search::new(mapping.place.base.clone(), mapping.place.reach, filter, attributes);
+            let entries = self.search(call, &search).await.map_err(|error| error.during("read members"))?;
+            for entry in entries {
+                if let Some(link) = link(tenant, kinds, &entry) {
+                    found.extend(entry.texts(&own.name).map(|name| (name.to_owned(), link.clone())));
+                }
+            }
+        }
+        let of = |entry: &Entry| entry.texts(&column.name).filter_map(|name| found.get(name).cloned()).collect();
+        Ok(entries.iter().map(of).collect())
+    }
+
+    /// Who refers to these: (target, holder).
+    pub(super) async fn holders(
+        &self,
+        tenant: &Tenant,
+        call: &Call,
+        of: &Kind,
+        targets: &[ResourceId],
+        via: &Arc<LinkType>,
+    ) -> Result<Vec<(ResourceId, Link)>> {
+        let holder = mapped(tenant, &via.holder)?;
+        let Some(column) = holder.link(&via.at) else { return Ok(Vec::new()) };
+        let names = self.names(call, tenant, std::slice::from_ref(of), targets).await?;
+        let ids: HashMap<Dn, ResourceId> = names.into_iter().map(|(id, (dn, _))| (dn, id)).collect();
+        let holders = [via.holder.clone()];
+        let attributes = tenant.reference_attributes(&holders);
+        let dns: Vec<&Dn> = ids.keys().collect();
+        let chunk = if self.features.matched_values { CHUNK } else { 1 };
+        let mut found = Vec::new();
+        for dns in dns.chunks(chunk) {
+            let value = |dn: &Dn| Filter::equal(column.name.clone(), dn.as_str().to_owned());
+            let any: Vec<Filter> = dns.iter().map(|dn| value(dn)).collect();
+            let filter = Filter::all([holder.place.filter.clone(), Filter::any(any.clone())]);
+            let mut names = attributes.clone();
+            let single = dns.len() == 1;
+            if !single {
+                names.push(column.name.clone());
+            }
+            let mut search = Search::new(holder.place.base.clone(), holder.place.reach, filter, names);
+            if !single {
+                // Each answers with those members alone, and with everything of the other attributes.
+                let rest = attributes.iter().cloned().map(Filter::present);
+                let matched = controls::matched_values(&any.into_iter().chain(rest).collect::<Vec<_>>());
+                search = search.with(matched.map_err(|error| error.during("ask for groups"))?);
+            }
+            let mut walk = self.directory.walk(call, search, self.settings.page);
+            while let Some(page) = walk.next().await.map_err(|error| error.during("read groups"))? {
+                for entry in page {
+                    let Some(link) = link(tenant, &holders, &entry) else { continue };
+                    if single {
+                        found.extend(dns.first().and_then(|dn| Some((ids.get(*dn)?.clone(), link.clone()))));
+                        continue;
+                    }
+                    let members = entry.texts(&column.name).filter_map(|text| Dn::parse(text).ok());
+                    found.extend(members.filter_map(|dn| Some((ids.get(&dn)?.clone(), link.clone()))));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The same search, asking for what its links show.
+    pub(super) fn with_links(&self, tenant: &Tenant, columns: &[(&LinkSelect, &LinkColumn)], search: Search) -> Search {
+        let mut search = search;
+        let deref = self.dereferences(columns);
+        for (_, column) in columns {
+            if deref {
+                let attributes = tenant.reference_attributes(&column.link.kinds);
+                search = search.with(controls::deref(&column.name, &attributes));
+            } else {
+                search.attributes = with_names(std::mem::take(&mut search.attributes), [column.name.clone()]);
+            }
+        }
+        search
+    }
+}
+
+/// What came beside an entry of those it refers to.
+fn dereferenced(tenant: &Tenant, column: &LinkColumn, entry: &Entry) -> Result<Vec<Link>> {
+    let found = controls::dereferenced(&entry.controls).map_err(|bad| LdapError::from(bad).during("read members"))?;
+    let own = found.into_iter().filter(|one| one.of == column.name);
+    // One that is not there comes without attributes.
+    let entries = own.filter(|one| !one.attributes.is_empty()).filter_map(|one| {
+        let dn = Dn::parse(std::str::from_utf8(&one.dn).ok()?).ok()?;
+        Some(Entry { dn, attributes: one.attributes, controls: Vec::new() })
+    });
+    Ok(entries.filter_map(|entry| link(tenant, &column.link.kinds, &entry)).collect())
+}
+
+/// Does this name stand for nobody?
+pub(super) fn is_placeholder(column: &LinkColumn, dn: &Dn) -> bool {
+    column.placeholder.as_ref() == Some(dn) || NOBODY.contains(&dn.as_str())
+}

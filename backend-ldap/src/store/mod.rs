@@ -1,0 +1,207 @@
+//! A directory as a store.
+//!
+//! `read` records by id and by walk · `names` ids to names of entries and back · `members` references of an entry, and who
+//! refers to it · `commit` writing, one entry after another · `create`, `modify`, `rename`, `membership`, `delete`,
+//! `password` what each write is · `explain` what a filter became.
+
+mod commit;
+mod create;
+mod delete;
+mod members;
+mod membership;
+mod modify;
+mod names;
+mod password;
+mod queue;
+mod read;
+mod rename;
+mod result;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use scim_core::change::{Mutation, Outcome};
+use scim_core::filter::{BoundFilter, Leaf};
+use scim_core::query::Select;
+use scim_core::schema::{Kind, LinkType, ResourceType};
+use scim_core::store::{
+    BoxStream, Capabilities, Fit, Health, IdsFrom, Link, Lock, Pushdown, Record, ResourceId, Result, Scan, Scope,
+    Secrets, Shortfall, Store, StoreError, StoreErrorKind, TenantId, Unique, Versions, Writes,
+};
+
+use crate::directory::{Call, Directory};
+use crate::features::Features;
+use crate::ldap::{AttributeName, LdapError, Search};
+use crate::mapping::Mapping;
+use crate::mapping::schema::Schema;
+use crate::settings::{Mode, Settings};
+use crate::tenant::Tenant;
+
+use queue::Queue;
+
+/// The name of this backend in errors and logs.
+pub(crate) const BACKEND: &str = "ldap";
+
+/// A directory as a store. Clones are the same store.
+#[derive(Clone)]
+pub struct LdapStore {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    directory: Directory,
+    settings: Settings,
+    features: Features,
+    schema: Arc<dyn Schema + Send + Sync>,
+    capabilities: Capabilities,
+    tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
+    queue: Queue,
+}
+
+impl fmt::Debug for LdapStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LdapStore").field("directory", &self.inner.directory).finish_non_exhaustive()
+    }
+}
+
+impl LdapStore {
+    /// A store over this directory, of which this was found.
+    pub fn new(
+        directory: Directory,
+        settings: Settings,
+        features: Features,
+        schema: Arc<dyn Schema + Send + Sync>,
+    ) -> Self {
+        let writes = if settings.mode == Mode::ReadOnly { Writes::None } else { Writes::Full };
+        let forwards = settings.mode == Mode::Write && features.passwords;
+        let capabilities = Capabilities {
+            name: BACKEND,
+            writes,
+            ids: IdsFrom::Store,
+            lock: match (writes, features.assertion) {
+                (Writes::None, _) => Lock::None,
+                (_, true) => Lock::CompareAndSet,
+                (_, false) => Lock::CheckThenSet,
+            },
+            versions: Versions::Loose,
+            unique: Unique::Checked,
+            secrets: if forwards { Secrets::Forwarded } else { Secrets::Refused },
+            ..Capabilities::default()
+        };
+        let (tenants, queue) = (RwLock::default(), Queue::default());
+        LdapStore { inner: Arc::new(Inner { directory, settings, features, schema, capabilities, tenants, queue }) }
+    }
+
+    /// What was found of the directory.
+    pub fn features(&self) -> &Features {
+        &self.inner.features
+    }
+}
+
+impl Inner {
+    /// The tenant of a call, which was prepared before.
+    fn tenant(&self, scope: &Scope) -> Result<Arc<Tenant>> {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.get(&scope.tenant).cloned().ok_or_else(|| {
+            StoreError::new(StoreErrorKind::Unavailable).during(BACKEND, "a tenant that was not prepared")
+        })
+    }
+
+    fn call(&self, scope: &Scope) -> Call {
+        Call { who: Some(format!("{}/{}", scope.tenant, scope.actor).into()), deadline: scope.deadline }
+    }
+
+    /// All that a small search finds.
+    async fn search(&self, call: &Call, search: &Search) -> std::result::Result<Vec<crate::ldap::Entry>, LdapError> {
+        Ok(self.directory.search(call, search).await?.entries)
+    }
+}
+
+/// The mapping of a type, which stands somewhere in the directory.
+fn mapped<'a>(tenant: &'a Tenant, kind: &Kind) -> Result<&'a Arc<Mapping>> {
+    tenant.mapping(kind).ok_or_else(|| {
+        StoreError::new(StoreErrorKind::Unsupported("resources of this type")).during(BACKEND, "find the type")
+    })
+}
+
+/// The same list with these names, each once.
+fn with_names(mut names: Vec<AttributeName>, more: impl IntoIterator<Item = AttributeName>) -> Vec<AttributeName> {
+    for name in more {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+#[async_trait]
+impl Store for LdapStore {
+    fn capabilities(&self) -> &Capabilities {
+        &self.inner.capabilities
+    }
+
+    async fn read(&self, scope: &Scope, kind: &Kind, ids: &[ResourceId], select: &Select) -> Result<Vec<Record>> {
+        let tenant = self.inner.tenant(scope)?;
+        self.inner.read(&tenant, &self.inner.call(scope), kind, ids, select).await
+    }
+
+    fn scan<'a>(&'a self, scope: &'a Scope, scan: Scan) -> BoxStream<'a, Result<Record>> {
+        read::scan(self.inner.clone(), scope.clone(), scan)
+    }
+
+    async fn commit(&self, scope: &Scope, batch: Vec<Mutation>) -> Vec<Result<Outcome>> {
+        commit::commit(self.inner.clone(), scope.clone(), batch).await
+    }
+
+    async fn prepare(&self, tenant: &TenantId, types: &[Arc<ResourceType>]) -> Result<Vec<Shortfall>> {
+        let inner = &self.inner;
+        let built = Tenant::build(tenant.as_str(), types, &inner.settings, &inner.features, &*inner.schema);
+        let (built, shortfalls) = built.map_err(|bad| {
+            StoreError::new(StoreErrorKind::Unsupported("this tenant with these settings"))
+                .during(BACKEND, "map a tenant")
+                .because(bad)
+        })?;
+        inner.tenants.write().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), Arc::new(built));
+        Ok(shortfalls)
+    }
+
+    fn pushdown(&self, kind: &Kind, filter: &BoundFilter) -> Pushdown {
+        // Tenants may map differently, and nobody says here which one asks: the least of them counts.
+        let tenants = self.inner.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let mappings: Vec<_> = tenants.values().filter_map(|tenant| tenant.mapping(kind)).collect();
+        let fit = |leaf: &Leaf| {
+            let mut least = if mappings.is_empty() { Fit::No } else { Fit::Exact };
+            for mapping in &mappings {
+                least = match (least, mapping.fit(leaf)) {
+                    (Fit::No, _) | (_, Fit::No) => Fit::No,
+                    (Fit::Superset, _) | (_, Fit::Superset) => Fit::Superset,
+                    (Fit::Exact, Fit::Exact) => Fit::Exact,
+                };
+            }
+            least
+        };
+        Pushdown::split(filter, &fit)
+    }
+
+    async fn holders(
+        &self,
+        scope: &Scope,
+        of: &Kind,
+        targets: &[ResourceId],
+        via: &Arc<LinkType>,
+    ) -> Result<Vec<(ResourceId, Link)>> {
+        let tenant = self.inner.tenant(scope)?;
+        self.inner.holders(&tenant, &self.inner.call(scope), of, targets, via).await
+    }
+
+    async fn health(&self) -> Result<Health> {
+        let search = Search::entry(crate::ldap::Dn::root(), vec![AttributeName::known("vendorName")]);
+        let call = Call::default();
+        self.inner.directory.search(&call, &search).await.map_err(|error| error.during("read the root DSE"))?;
+        let down = self.inner.directory.down();
+        let note = down.into_iter().map(|(server, why)| format!("{server}: {why}")).collect::<Vec<_>>();
+        Ok(Health { note: (!note.is_empty()).then(|| note.join("; ")) })
+    }
+}

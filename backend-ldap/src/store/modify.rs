@@ -1,0 +1,156 @@
+//! A change of an entry: worked out on what is there, sent as one Modify by value.
+
+use scim_core::change::{Change as Wanted, ChangeSet, Effect, Expect, Outcome, resolve_guarded};
+use scim_core::document::values;
+use scim_core::query::Select;
+use scim_core::store::{Record, ResourceId, Result, StoreError, StoreErrorKind};
+use serde_json::Value;
+
+use crate::ldap::{Change, Code, Entry, Filter, LdapError, Request, controls};
+
+use super::BACKEND;
+use super::commit::Work;
+use super::membership::EditError;
+use super::read::{asserted, record, version};
+use super::result::{of_write, says, unholdable};
+
+/// What became of a try.
+enum Tried {
+    Done(Outcome),
+    /// Somebody else wrote meanwhile.
+    Overtaken,
+}
+
+impl Work<'_> {
+    /// Changes an entry; again where somebody else wrote in between and no version was asked for.
+    pub(super) async fn modify(&self, id: ResourceId, change: Wanted, expect: &Expect) -> Result<Outcome> {
+        for _ in 0..=self.inner.settings.retry_max {
+            match self.try_modify(&id, &change, expect).await? {
+                Tried::Done(outcome) => return Ok(outcome),
+                Tried::Overtaken if matches!(expect, Expect::Version(_)) => return Err(StoreErrorKind::Stale.into()),
+                Tried::Overtaken => {}
+            }
+        }
+        Err(StoreError::new(StoreErrorKind::Unavailable).during(BACKEND, "write an entry that others keep changing"))
+    }
+
+    async fn try_modify(&self, id: &ResourceId, change: &Wanted, expect: &Expect) -> Result<Tried> {
+        let select = match change {
+            Wanted::Of(resolve) => Select { document: true, ..resolve.reads().clone() },
+            Wanted::Known(change) => Select { document: change.document.is_some(), links: Vec::new() },
+        };
+        let entry = self.find(id, &select).await?;
+        if !expect.holds(&version(self.mapping, &entry)) {
+            return Err(StoreErrorKind::Stale.into());
+        }
+        let change = match change {
+            Wanted::Known(change) => Some((**change).clone()),
+            Wanted::Of(resolve) => {
+                let now = self.now(&entry, &select).await?;
+                resolve_guarded(&**resolve, &now)?
+            }
+        };
+        let Some(change) = change else {
+            return self.unchanged(id.clone(), version(self.mapping, &entry)).await.map(Tried::Done);
+        };
+        self.apply(id, entry, change, expect).await
+    }
+
+    async fn now(&self, entry: &Entry, select: &Select) -> Result<Record> {
+        let found = self.inner.records(self.tenant, &self.call, self.mapping, select, vec![entry.clone()]).await?;
+        let now = found.into_iter().next();
+        now.or_else(|| record(self.mapping, entry, true)).ok_or_else(|| StoreErrorKind::NotFound.into())
+    }
+
+    async fn apply(&self, id: &ResourceId, entry: Entry, change: ChangeSet, expect: &Expect) -> Result<Tried> {
+        let changes = self.document_changes(id, &entry, &change).await?;
+        let edits = self.edits(id, &entry.dn, &change.links).await?;
+        let (named, rest): (Vec<Change>, Vec<Change>) =
+            changes.into_iter().partition(|change| *change.parts().0 == self.mapping.place.rdn);
+        let unique = self.unique(&change.claim);
+        let assertion = self.assertion(&entry, expect, change.document.is_some());
+        let dress = |request: Request| {
+            let request = match &assertion {
+                Some(filter) => match controls::assertion(filter) {
+                    Ok(control) => request.with(control),
+                    Err(_) => request,
+                },
+                None => request,
+            };
+            self.with_post_read(request)
+        };
+        if let Some(rdn) = self.renamed(&entry, &named)? {
+            let done = self.rename(id, &entry, rdn, rest, edits, assertion.as_ref(), unique.as_ref()).await?;
+            return Ok(match done {
+                true => {
+                    self.secrets(id, &change).await?;
+                    Tried::Done(self.outcome(id.clone(), Effect::Changed, None).await?)
+                }
+                false => Tried::Overtaken,
+            });
+        }
+        let sent = self.send_edits(&entry.dn, &rest, edits, dress).await;
+        let answer = match sent {
+            Ok(answer) => answer,
+            Err(EditError::Store(error)) => return Err(error),
+            Err(EditError::Ldap(error)) if overtaken(&error) => return Ok(Tried::Overtaken),
+            Err(EditError::Ldap(error)) => {
+                return Err(of_write(self.mapping, unique.as_ref(), error, "modify an entry"));
+            }
+        };
+        if !change.secrets.is_empty() {
+            self.set_secrets(&entry.dn, &change.secrets).await?;
+            return self.outcome(id.clone(), Effect::Changed, None).await.map(Tried::Done);
+        }
+        match answer {
+            Some(answer) => self.outcome(id.clone(), Effect::Changed, Some(&answer)).await.map(Tried::Done),
+            None => self.unchanged(id.clone(), version(self.mapping, &entry)).await.map(Tried::Done),
+        }
+    }
+
+    async fn secrets(&self, id: &ResourceId, change: &ChangeSet) -> Result<()> {
+        if change.secrets.is_empty() {
+            return Ok(());
+        }
+        let entry = self.find(id, &Select::bare()).await?;
+        self.set_secrets(&entry.dn, &change.secrets).await
+    }
+
+    /// What the new document changes, `active` with it.
+    async fn document_changes(&self, id: &ResourceId, entry: &Entry, change: &ChangeSet) -> Result<Vec<Change>> {
+        let Some(document) = &change.document else { return Ok(Vec::new()) };
+        let (now, then) = (self.mapping.attributes_of(entry), document.parse());
+        self.check_claims(&change.claim, &then, Some(id)).await?;
+        let mut changes = self.mapping.difference(entry, &now, &then).map_err(unholdable)?;
+        if let Some((at, active)) = &self.mapping.active
+            && let Some(wanted) = values::whole(&then, at).and_then(Value::as_bool)
+        {
+            changes.extend(active.write(entry, wanted));
+        }
+        Ok(changes)
+    }
+
+    /// What must still be so when the change arrives: the version that was read, where a document was worked out from it or
+    /// the client named it, and the directory can compare it.
+    fn assertion(&self, entry: &Entry, expect: &Expect, document: bool) -> Option<Filter> {
+        let wanted = document || matches!(expect, Expect::Version(_));
+        if !wanted || !self.inner.features.assertion {
+            return None;
+        }
+        let version = version(self.mapping, entry);
+        asserted(self.mapping, &version).map(|(name, text)| Filter::equal(name, text.to_owned()))
+    }
+}
+
+/// Does this answer say that the entry is no longer what it was?
+pub(super) fn overtaken(error: &LdapError) -> bool {
+    match error {
+        LdapError::Refused(result) => match result.code {
+            // slapo-unique's own search inherits the assertion, and fails by it.
+            Code::ASSERTION_FAILED => !says(result, &["unique_search failed"]),
+            Code::NO_SUCH_ATTRIBUTE => true,
+            _ => false,
+        },
+        _ => false,
+    }
+}

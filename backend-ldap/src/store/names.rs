@@ -1,0 +1,154 @@
+//! Ids to names of entries, many at once, and names to what refers to them shows.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use scim_core::schema::Kind;
+use scim_core::store::{Key, Link, ResourceId, Result};
+
+use crate::directory::Call;
+use crate::ldap::{AttributeName, Dn, Entry, Filter, LdapError, Search};
+use crate::mapping::Mapping;
+use crate::tenant::Tenant;
+
+use super::Inner;
+
+/// Ids or names in one filter.
+pub(super) const CHUNK: usize = 100;
+/// Searches of one call at a time.
+pub(super) const AT_ONCE: usize = 8;
+/// Reads of single entries at a time.
+const READS: usize = 64;
+
+impl Inner {
+    /// The entries of these ids, with these attributes and the id.
+    pub(super) async fn entries(
+        &self,
+        call: &Call,
+        mapping: &Mapping,
+        ids: &[ResourceId],
+        attributes: Vec<AttributeName>,
+        with: impl Fn(Search) -> Search,
+    ) -> std::result::Result<Vec<Entry>, LdapError> {
+        let wanted: HashSet<&ResourceId> = ids.iter().collect();
+        let searches: Vec<Search> = ids
+            .chunks(CHUNK)
+            .filter_map(|chunk| {
+                let equal = |id| Some(Filter::equal(mapping.id.name.clone(), mapping.id_value(id)?));
+                let equals: Vec<Filter> = chunk.iter().filter_map(equal).collect();
+                let filter = Filter::all([mapping.place.filter.clone(), Filter::any(equals.clone())]);
+                let place = &mapping.place;
+                let search = Search::new(place.base.clone(), place.reach, filter, attributes.clone());
+                (!equals.is_empty()).then(|| with(search))
+            })
+            .collect();
+        let found = self.all(call, searches).await?;
+        // The fence holds also where a server would look further than it was told; and ids have case, whatever its rules.
+        let meant = |entry: &Entry| {
+            mapping.place.has_name(&entry.dn) && mapping.id_of(entry).is_some_and(|id| wanted.contains(&id))
+        };
+        Ok(found.into_iter().filter(meant).collect())
+    }
+
+    /// What these searches find, several of them on the way at a time.
+    async fn all(&self, call: &Call, searches: Vec<Search>) -> std::result::Result<Vec<Entry>, LdapError> {
+        let searches = searches.into_iter().map(|search| async move { self.search(call, &search).await });
+        let found: Vec<Vec<Entry>> = stream::iter(searches).buffered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// The names of the entries with these ids, of any of these types, each with its type.
+    pub(super) async fn names(
+        &self,
+        call: &Call,
+        tenant: &Tenant,
+        kinds: &[Kind],
+        ids: &[ResourceId],
+    ) -> Result<HashMap<ResourceId, (Dn, Arc<Mapping>)>> {
+        let mut names = HashMap::new();
+        for mapping in tenant.of(kinds) {
+            let open: Vec<ResourceId> = ids.iter().filter(|id| !names.contains_key(*id)).cloned().collect();
+            if open.is_empty() {
+                break;
+            }
+            let entries = self.entries(call, mapping, &open, vec![mapping.id.name.clone()], |search| search).await;
+            for entry in entries.map_err(|error| error.during("find entries by id"))? {
+                if let Some(id) = mapping.id_of(&entry) {
+                    names.insert(id, (entry.dn, mapping.clone()));
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// What each of these names is to somebody who refers to it. Names that stand for nothing of the tenant's are left out.
+    pub(super) async fn links(
+        &self,
+        call: &Call,
+        tenant: &Tenant,
+        kinds: &[Kind],
+        names: Vec<Dn>,
+    ) -> Result<HashMap<Dn, Link>> {
+        let attributes = tenant.reference_attributes(kinds);
+        let inside = |dn: &Dn| tenant.of(kinds).any(|mapping| mapping.place.has_name(dn));
+        let names: Vec<Dn> = names.into_iter().filter(inside).collect();
+        let found = if self.features.entry_dn {
+            self.by_entry_dn(call, tenant, kinds, &names, &attributes).await
+        } else {
+            self.one_by_one(call, names, &attributes).await
+        };
+        let entries = found.map_err(|error| error.during("read members"))?;
+        Ok(entries.into_iter().filter_map(|entry| Some((entry.dn.clone(), link(tenant, kinds, &entry)?))).collect())
+    }
+
+    async fn by_entry_dn(
+        &self,
+        call: &Call,
+        tenant: &Tenant,
+        kinds: &[Kind],
+        names: &[Dn],
+        attributes: &[AttributeName],
+    ) -> std::result::Result<Vec<Entry>, LdapError> {
+        let mut searches = Vec::new();
+        for chunk in names.chunks(CHUNK) {
+            let mut bases: Vec<&Dn> = Vec::new();
+            for mapping in tenant.of(kinds) {
+                let base = &mapping.place.base;
+                let has_some = chunk.iter().any(|dn| dn.is_within(base));
+                if has_some && !bases.iter().any(|other| base.is_within(other)) {
+                    bases.retain(|other| !other.is_within(base));
+                    bases.push(base);
+                }
+            }
+            let equal = |dn: &Dn| Filter::equal(AttributeName::known("entryDN"), dn.as_str().to_owned());
+            let filter = Filter::any(chunk.iter().map(equal));
+            for base in bases {
+                searches.push(Search::new(base.clone(), crate::ldap::Reach::Tree, filter.clone(), attributes.to_vec()));
+            }
+        }
+        self.all(call, searches).await
+    }
+
+    async fn one_by_one(
+        &self,
+        call: &Call,
+        names: Vec<Dn>,
+        attributes: &[AttributeName],
+    ) -> std::result::Result<Vec<Entry>, LdapError> {
+        let reads = names.into_iter().map(|dn| {
+            let search = Search::entry(dn, attributes.to_vec());
+            async move { self.directory.entry(call, &search).await }
+        });
+        let found: Vec<Option<Entry>> = stream::iter(reads).buffered(READS).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+}
+
+/// What an entry is to somebody who refers to it; None where it is nothing of these.
+pub(super) fn link(tenant: &Tenant, kinds: &[Kind], entry: &Entry) -> Option<Link> {
+    let mapping = tenant.kind_of(entry, kinds)?;
+    let id = mapping.id_of(entry)?;
+    let display = mapping.label_of(entry).map(Arc::from);
+    Some(Link { target: Key { kind: mapping.rt.kind.clone(), id }, display, indirect: false })
+}

@@ -1,0 +1,211 @@
+//! Records: by id, and by walks.
+
+use std::collections::HashMap;
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use scim_core::document::Document;
+use scim_core::filter::{BoundFilter, Compare, Leaf, Operand};
+use scim_core::path::AttrPath;
+use scim_core::query::{LinkSelect, Select};
+use scim_core::schema::{Kind, Place as Lives};
+use scim_core::store::{BoxStream, Key, Record, ResourceId, Result, Scan, Scope, StoreError, Version};
+use siphasher::sip::SipHasher13;
+
+use crate::directory::{Call, Walk};
+use crate::ldap::{AttributeName, Dn, Entry, Filter, Search};
+use crate::mapping::push::Pushed;
+use crate::mapping::{LinkColumn, Mapping, VersionSource};
+use crate::tenant::Tenant;
+
+use super::{Inner, mapped};
+
+impl Inner {
+    /// Those of `ids` that exist.
+    pub(super) async fn read(
+        &self,
+        tenant: &Tenant,
+        call: &Call,
+        kind: &Kind,
+        ids: &[ResourceId],
+        select: &Select,
+    ) -> Result<Vec<Record>> {
+        let mapping = mapped(tenant, kind)?;
+        let columns = link_columns(mapping, select);
+        let attributes = attributes(mapping, select);
+        let with = |search| self.with_links(tenant, &columns, search);
+        let entries = self.entries(call, mapping, ids, attributes, with).await;
+        let entries = entries.map_err(|error| error.during("read entries by id"))?;
+        self.records(tenant, call, mapping, select, entries).await
+    }
+
+    /// Entries as records, with the links that are selected.
+    pub(super) async fn records(
+        &self,
+        tenant: &Tenant,
+        call: &Call,
+        mapping: &Mapping,
+        select: &Select,
+        entries: Vec<Entry>,
+    ) -> Result<Vec<Record>> {
+        let columns = link_columns(mapping, select);
+        let links = self.links_of(call, tenant, &columns, &entries).await?;
+        let entries = entries.iter().zip(links);
+        Ok(entries
+            .filter_map(|(entry, links)| Some(Record { links, ..record(mapping, entry, select.document)? }))
+            .collect())
+    }
+
+    /// The names of what a filter refers to by id.
+    async fn referred(
+        &self,
+        tenant: &Tenant,
+        call: &Call,
+        mapping: &Mapping,
+        filter: &BoundFilter,
+    ) -> Result<HashMap<ResourceId, Dn>> {
+        let mut ids: Vec<ResourceId> = Vec::new();
+        each_leaf(filter, &mut |leaf| {
+            if let (Lives::Link, Leaf::Compare(_, Compare::Eq, Operand::Text { raw, .. })) = (leaf.at().place(), leaf) {
+                ids.push(ResourceId::new(raw));
+            }
+        });
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let kinds: Vec<Kind> = mapping.links.iter().flat_map(|column| column.link.kinds.iter().cloned()).collect();
+        let names = self.names(call, tenant, &kinds, &ids).await?;
+        Ok(names.into_iter().map(|(id, (dn, _))| (id, dn)).collect())
+    }
+
+    /// What of the type a filter asks the directory for; None: nothing can be meant.
+    pub(super) async fn pushed(
+        &self,
+        tenant: &Tenant,
+        call: &Call,
+        mapping: &Mapping,
+        filter: Option<&BoundFilter>,
+    ) -> Result<Option<Filter>> {
+        let Some(filter) = filter else { return Ok(Some(mapping.place.filter.clone())) };
+        let referred = self.referred(tenant, call, mapping, filter).await?;
+        let names = |_: &AttrPath, id: &ResourceId| referred.get(id).cloned();
+        Ok(match mapping.push(filter, &names) {
+            Pushed::All => Some(mapping.place.filter.clone()),
+            Pushed::Some(pushed) => Some(Filter::all([mapping.place.filter.clone(), pushed])),
+            Pushed::Nothing => None,
+        })
+    }
+}
+
+/// Where a scan stands.
+enum Scanning {
+    Start,
+    Walking(Box<Walk>, Arc<Tenant>),
+}
+
+/// All records of a type that a pushed filter accepts. Dropped, the walk's connection is closed.
+pub(super) fn scan<'a>(inner: Arc<Inner>, scope: Scope, scan: Scan) -> BoxStream<'a, Result<Record>> {
+    let call = inner.call(&scope);
+    let context = Arc::new((inner, scope, scan, call));
+    let pages = stream::try_unfold(Scanning::Start, move |at| {
+        let context = context.clone();
+        async move {
+            let (inner, scope, scan, call) = &*context;
+            let (mut walk, tenant) = match at {
+                Scanning::Walking(walk, tenant) => (walk, tenant),
+                Scanning::Start => {
+                    let tenant = inner.tenant(scope)?;
+                    match start(inner, &tenant, call, scan).await? {
+                        Some(walk) => (Box::new(walk), tenant),
+                        None => return Ok::<_, StoreError>(None),
+                    }
+                }
+            };
+            let mapping = mapped(&tenant, &scan.kind)?.clone();
+            match walk.next().await.map_err(|error| error.during("walk a list"))? {
+                None => Ok(None),
+                Some(mut page) => {
+                    page.retain(|entry| mapping.place.has_name(&entry.dn));
+                    let records = inner.records(&tenant, call, &mapping, &scan.select, page).await?;
+                    let records = stream::iter(records.into_iter().map(Ok));
+                    Ok(Some((records, Scanning::Walking(walk, tenant))))
+                }
+            }
+        }
+    });
+    pages.try_flatten().boxed()
+}
+
+async fn start(inner: &Inner, tenant: &Tenant, call: &Call, scan: &Scan) -> Result<Option<Walk>> {
+    let mapping = mapped(tenant, &scan.kind)?;
+    let Some(filter) = inner.pushed(tenant, call, mapping, scan.filter.as_ref()).await? else { return Ok(None) };
+    let attributes = attributes(mapping, &scan.select);
+    let search = Search::new(mapping.place.base.clone(), mapping.place.reach, filter, attributes);
+    let columns = link_columns(mapping, &scan.select);
+    let search = inner.with_links(tenant, &columns, search);
+    tracing::debug!(kind = %scan.kind, filter = %search.filter, "walking the directory");
+    Ok(Some(inner.directory.walk(call, search, inner.settings.page)))
+}
+
+/// What a search must ask for.
+pub(super) fn attributes(mapping: &Mapping, select: &Select) -> Vec<AttributeName> {
+    if select.document { mapping.document_attributes() } else { mapping.bare_attributes() }
+}
+
+/// The columns of the links that are selected.
+pub(super) fn link_columns<'a>(mapping: &'a Mapping, select: &'a Select) -> Vec<(&'a LinkSelect, &'a LinkColumn)> {
+    select.links.iter().filter_map(|select| Some((select, mapping.link(&select.link.at)?))).collect()
+}
+
+/// An entry as a record without links; None where it has no id.
+pub(super) fn record(mapping: &Mapping, entry: &Entry, document: bool) -> Option<Record> {
+    let (created, modified) = mapping.times_of(entry);
+    Some(Record {
+        key: Key { kind: mapping.rt.kind.clone(), id: mapping.id_of(entry)? },
+        version: version(mapping, entry),
+        created,
+        modified,
+        document: if document { mapping.document_of(entry) } else { Document::default() },
+        links: Vec::new(),
+    })
+}
+
+/// The version of an entry: it moves with the entry, and with the mapping.
+pub(super) fn version(mapping: &Mapping, entry: &Entry) -> Version {
+    if let VersionSource::Attribute(name) = &mapping.version
+        && let Some(text) = entry.text(name)
+    {
+        return Version::new(&format!("{text}.{:08x}", mapping.revision));
+    }
+    let mut hasher = SipHasher13::new();
+    let mut names: Vec<AttributeName> = mapping.document_attributes();
+    names.sort_by_key(|name| name.as_str().to_ascii_lowercase());
+    for name in names {
+        let mut values: Vec<_> = entry.values(&name).to_vec();
+        values.sort_unstable();
+        hasher.write(name.as_str().to_ascii_lowercase().as_bytes());
+        for value in values {
+            hasher.write_usize(value.len());
+            hasher.write(&value);
+        }
+    }
+    hasher.write_u32(mapping.revision);
+    Version::new(&format!("h{:016x}", hasher.finish()))
+}
+
+/// What a version says must still be so, where the directory can compare it.
+pub(super) fn asserted<'v>(mapping: &Mapping, version: &'v Version) -> Option<(AttributeName, &'v str)> {
+    let VersionSource::Attribute(name) = &mapping.version else { return None };
+    let (text, revision) = version.as_str().rsplit_once('.')?;
+    (revision == format!("{:08x}", mapping.revision)).then(|| (name.clone(), text))
+}
+
+fn each_leaf(filter: &BoundFilter, with: &mut dyn FnMut(&Leaf)) {
+    match filter {
+        BoundFilter::Constant(_) => {}
+        BoundFilter::Leaf(leaf) => with(leaf),
+        BoundFilter::Element(_, inner) | BoundFilter::Not(inner) => each_leaf(inner, with),
+        BoundFilter::And(parts) | BoundFilter::Or(parts) => parts.iter().for_each(|part| each_leaf(part, with)),
+    }
+}

@@ -1,0 +1,72 @@
+//! What the answers of a directory mean for a write.
+
+use scim_core::error::ScimError;
+use scim_core::path::AttrPath;
+use scim_core::store::{StoreError, StoreErrorKind};
+
+use crate::ldap::{Code, LdapError, LdapResult};
+use crate::mapping::Mapping;
+use crate::mapping::write::Unholdable;
+
+use super::BACKEND;
+
+/// What the mapping cannot hold, as the store says it.
+pub(super) fn unholdable(bad: Unholdable) -> StoreError {
+    StoreError::new(StoreErrorKind::Invalid { at: bad.at, why: bad.why }).during(BACKEND, "map a document")
+}
+
+/// A refusal in SCIM's words.
+pub(super) fn rejected(error: ScimError) -> StoreError {
+    StoreError::new(StoreErrorKind::Rejected(Box::new(error)))
+}
+
+/// The answer to a write of an entry. `unique` is what may stand once only there.
+pub(super) fn of_write(
+    mapping: &Mapping,
+    unique: Option<&AttrPath>,
+    error: LdapError,
+    during: &'static str,
+) -> StoreError {
+    let LdapError::Refused(result) = &error else { return error.during(during) };
+    let kind = match result.code {
+        Code::ENTRY_ALREADY_EXISTS => unique.map(|at| StoreErrorKind::Taken { at: at.clone() }),
+        // slapo-unique, and the plug-ins that do the same.
+        Code::CONSTRAINT_VIOLATION if says(result, &["non-unique", "already exists", "not unique"]) => {
+            unique.map(|at| StoreErrorKind::Taken { at: at.clone() })
+        }
+        Code::CONSTRAINT_VIOLATION | Code::INVALID_ATTRIBUTE_SYNTAX | Code::OBJECT_CLASS_VIOLATION => {
+            let named = mapping.columns.iter().find(|column| named_in(result, column.name.base()));
+            let at = named.map(|column| &column.at).or_else(|| mapping.columns.first().map(|column| &column.at));
+            at.map(|at| StoreErrorKind::Invalid { at: at.clone(), why: told(result) })
+        }
+        Code::UNWILLING_TO_PERFORM => Some(StoreErrorKind::Rejected(Box::new(ScimError::invalid_value(told(result))))),
+        _ => None,
+    };
+    match kind {
+        Some(kind) => StoreError::new(kind).during(BACKEND, during).because(error),
+        None => error.during(during),
+    }
+}
+
+/// Does the server's own text say one of these?
+pub(super) fn says(result: &LdapResult, texts: &[&str]) -> bool {
+    let own = result.message.to_ascii_lowercase();
+    texts.iter().any(|text| own.contains(text))
+}
+
+/// Is this attribute named in the server's text?
+fn named_in(result: &LdapResult, name: &str) -> bool {
+    let own = result.message.to_ascii_lowercase();
+    let name = name.to_ascii_lowercase();
+    own.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).any(|word| word == name)
+}
+
+/// What the client is told: the kind of refusal and the server's own reason, which names attributes and rules.
+fn told(result: &LdapResult) -> String {
+    let message: String = result.message.chars().filter(|c| !c.is_control()).take(200).collect();
+    if message.is_empty() {
+        format!("the directory refuses it ({})", result.code)
+    } else {
+        format!("the directory refuses it ({}): {message}", result.code)
+    }
+}

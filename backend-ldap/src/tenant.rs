@@ -1,0 +1,123 @@
+//! One tenant's part of a directory: its types, and the fences around their entries.
+
+use std::sync::Arc;
+
+use scim_core::schema::{Kind, ResourceType};
+use scim_core::store::{Held, Shortfall};
+
+use crate::features::Features;
+use crate::ldap::{AttributeName, Entry};
+use crate::mapping::build::{BadMapping, Powers, build};
+use crate::mapping::schema::Schema;
+use crate::mapping::{Mapping, tables};
+use crate::settings::{Mode, Settings};
+
+/// What a tenant's types are in the directory.
+#[derive(Debug)]
+pub struct Tenant {
+    mappings: Vec<Arc<Mapping>>,
+}
+
+impl Tenant {
+    /// Maps these types, and says what cannot be held.
+    ///
+    /// # Errors
+    /// Settings that make no mapping.
+    pub fn build(
+        name: &str,
+        types: &[Arc<ResourceType>],
+        settings: &Settings,
+        features: &Features,
+        schema: &dyn Schema,
+    ) -> Result<(Tenant, Vec<Shortfall>), BadMapping> {
+        let own = settings.tenants.get(name);
+        let powers = Powers {
+            write: settings.mode != Mode::ReadOnly,
+            passwords: settings.mode == Mode::Write && features.passwords,
+        };
+        let mut mappings = Vec::new();
+        let mut shortfalls = Vec::new();
+        for rt in types {
+            let (common, own, part, table) = match rt.kind.as_str() {
+                "User" => (&settings.users, own.map(|own| &own.users), "users", tables::users(features.product)),
+                "Group" => (&settings.groups, own.map(|own| &own.groups), "groups", tables::groups(features.product)),
+                _ => {
+                    shortfalls.extend(nothing_of(rt));
+                    continue;
+                }
+            };
+            let (merged, section) = match own {
+                Some(own) => (own.over(common), format!("store.ldap.tenants.{name}.{part}")),
+                None if settings.tenants.is_empty() => (common.clone(), format!("store.ldap.{part}")),
+                None => {
+                    return Err(BadMapping(format!(
+                        "store.ldap.tenants.{name} is not set: with several tenants each has its own bases"
+                    )));
+                }
+            };
+            if merged.base.is_none() && part == "groups" {
+                shortfalls.extend(nothing_of(rt));
+                continue;
+            }
+            let built = build(rt, &table, &merged, &section, schema, powers)?;
+            mappings.push(Arc::new(built.mapping));
+            shortfalls.extend(built.shortfalls);
+        }
+        Ok((Tenant { mappings }, shortfalls))
+    }
+
+    /// The mapping of a type; None where it stands nowhere.
+    pub fn mapping(&self, kind: &Kind) -> Option<&Arc<Mapping>> {
+        self.mappings.iter().find(|mapping| mapping.rt.kind == *kind)
+    }
+
+    /// The mappings of these types.
+    pub fn of<'a>(&'a self, kinds: &'a [Kind]) -> impl Iterator<Item = &'a Arc<Mapping>> {
+        self.mappings.iter().filter(|mapping| kinds.contains(&mapping.rt.kind))
+    }
+
+    /// All of them.
+    pub fn mappings(&self) -> &[Arc<Mapping>] {
+        &self.mappings
+    }
+
+    /// The type of an entry among these.
+    pub fn kind_of(&self, entry: &Entry, kinds: &[Kind]) -> Option<&Arc<Mapping>> {
+        self.mappings.iter().find(|mapping| kinds.contains(&mapping.rt.kind) && mapping.place.has(entry))
+    }
+
+    /// What must be seen of an entry that is referred to: its type, its id, its label.
+    pub fn reference_attributes(&self, kinds: &[Kind]) -> Vec<AttributeName> {
+        let mut names: Vec<AttributeName> = Vec::new();
+        let mut add = |name: AttributeName| {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        };
+        for mapping in self.of(kinds) {
+            add(mapping.id.name.clone());
+            mapping.place.looks_at().into_iter().for_each(&mut add);
+            for name in ["displayName", "userName"] {
+                let label = |column: &&crate::mapping::Column| {
+                    column.at.extension().is_none() && column.at.sub().is_none() && column.at.attr().name == name
+                };
+                mapping.columns.iter().filter(label).for_each(|column| add(column.name.clone()));
+            }
+        }
+        names
+    }
+}
+
+/// A type that stands nowhere in the directory.
+fn nothing_of(rt: &Arc<ResourceType>) -> impl Iterator<Item = Shortfall> {
+    let own = rt.common.iter().chain(&rt.schema.attributes).map(|attr| (None, attr.clone()));
+    let extended = rt.extensions.iter().flat_map(|extension| {
+        let urn = extension.schema.id.clone();
+        extension.schema.attributes.iter().map(move |attr| (Some(urn.clone()), attr.clone()))
+    });
+    own.chain(extended).map(|(urn, attr)| {
+        let at = scim_core::path::AttrPath::new(urn, attr, None);
+        let why = format!("{at}: the type {} stands nowhere in the directory", rt.kind);
+        Shortfall { kind: rt.kind.clone(), at, held: Held::Not, why }
+    })
+}

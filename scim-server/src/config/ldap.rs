@@ -1,0 +1,184 @@
+//! `[store.ldap]`: how the directory is reached, what stands where in it, and what may be done.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use backend_ldap::directory::{Address, Credentials, Identity, Options, Tls};
+use backend_ldap::ldap::Dn;
+use backend_ldap::mapping::settings::TypeSettings;
+use backend_ldap::mapping::tables::Product;
+use backend_ldap::settings::{Brakes, Mode, Settings, TenantSettings};
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::values::{choice, list, secret};
+
+/// `[store.ldap]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LdapSettings {
+    /// `ldap://`, `ldaps://` or `ldapi://`, tried in order.
+    #[serde(deserialize_with = "list")]
+    urls: Vec<String>,
+    bind_dn: String,
+    #[serde(deserialize_with = "secret")]
+    bind_password: SecretString,
+    /// `read_only`, `shadow` or `write`.
+    mode: String,
+    /// `auto`, or whose tables are taken.
+    profile: String,
+    /// Go on in TLS on `ldap://`.
+    start_tls: bool,
+    /// The authorities to trust, in PEM; those of the system where there is none.
+    ca: Option<PathBuf>,
+    /// Our own certificate and its key, for SASL EXTERNAL.
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+    /// Trust whoever answers: for tests.
+    insecure: bool,
+    /// Send the password in clear to another machine.
+    insecure_plain: bool,
+    /// Connections that requests share, and those lent to one walk each, for each server.
+    connections: usize,
+    leases: usize,
+    /// Seconds for connecting, and for one operation.
+    connect_time: u64,
+    operation_time: u64,
+    /// Entries asked for at a time: at most what the server gives in a page.
+    page: u32,
+    users: TypeSettings,
+    groups: TypeSettings,
+    tenants: BTreeMap<String, TenantSettings>,
+    brakes: BrakeSettings,
+}
+
+/// `[store.ldap.brakes]`.
+#[derive(Debug, Clone, Deserialize, serde::Serialize)]
+#[serde(default, deny_unknown_fields)]
+struct BrakeSettings {
+    /// Seconds.
+    window: u64,
+    deletes: u32,
+    deactivations: u32,
+    removals: u32,
+}
+
+impl Default for BrakeSettings {
+    fn default() -> Self {
+        let Brakes { window, deletes, deactivations, removals } = Brakes::default();
+        BrakeSettings { window: window.as_secs(), deletes, deactivations, removals }
+    }
+}
+
+impl Default for LdapSettings {
+    fn default() -> Self {
+        LdapSettings {
+            urls: vec!["ldap://127.0.0.1:389".into()],
+            bind_dn: String::new(),
+            bind_password: String::new().into(),
+            mode: "read_only".into(),
+            profile: "auto".into(),
+            start_tls: false,
+            ca: None,
+            cert: None,
+            key: None,
+            insecure: false,
+            insecure_plain: false,
+            connections: 4,
+            leases: 16,
+            connect_time: 5,
+            operation_time: 5,
+            page: Settings::default().page,
+            users: TypeSettings::default(),
+            groups: TypeSettings::default(),
+            tenants: BTreeMap::new(),
+            brakes: BrakeSettings::default(),
+        }
+    }
+}
+
+/// The keys with their defaults; null where there is none, or where what stands there is free.
+pub fn keys() -> Value {
+    let settings = LdapSettings::default();
+    let of = || {
+        json!({
+            "base": null, "scope": "sub", "filter": null, "object_classes": null, "rdn": null, "id": null, "active": null,
+            "placeholder": null, "attributes": null,
+        })
+    };
+    json!({
+        "urls": settings.urls, "bind_dn": null, "bind_password": null, "mode": settings.mode, "profile": settings.profile,
+        "start_tls": false, "ca": null, "cert": null, "key": null, "insecure": false, "insecure_plain": false,
+        "connections": settings.connections, "leases": settings.leases, "connect_time": settings.connect_time,
+        "operation_time": settings.operation_time, "page": settings.page, "users": of(), "groups": of(), "tenants": null,
+        "brakes": settings.brakes,
+    })
+}
+
+impl LdapSettings {
+    /// How the directory is reached.
+    pub fn options(&self) -> Result<Options> {
+        let servers =
+            self.urls.iter().map(|url| Address::parse(url).with_context(|| format!("store.ldap.urls: {url:?}")));
+        let read = |key: &str, path: &Option<PathBuf>| {
+            let read = path.as_ref().map(std::fs::read).transpose();
+            read.with_context(|| format!("store.ldap.{key} = {path:?}: cannot read it"))
+        };
+        let identity = match (read("cert", &self.cert)?, read("key", &self.key)?) {
+            (Some(certificates), Some(key)) => {
+                let key = String::from_utf8(key).context("store.ldap.key is no PEM file")?.into();
+                Some(Identity { certificates, key })
+            }
+            (None, None) => None,
+            _ => anyhow::bail!("store.ldap.cert and store.ldap.key belong together: set both"),
+        };
+        let credentials = match (self.bind_dn.is_empty(), &identity) {
+            (false, _) => Credentials::Simple {
+                dn: Dn::parse(&self.bind_dn).with_context(|| format!("store.ldap.bind_dn = {:?}", self.bind_dn))?,
+                password: self.bind_password.clone(),
+            },
+            (true, Some(_)) => Credentials::External,
+            (true, None) if self.urls.iter().all(|url| url.starts_with("ldapi:")) => Credentials::External,
+            (true, None) => Credentials::Anonymous,
+        };
+        Ok(Options {
+            credentials,
+            tls: Tls { start: self.start_tls, authorities: read("ca", &self.ca)?, identity, insecure: self.insecure },
+            insecure_plain: self.insecure_plain,
+            connections: self.connections,
+            leases: self.leases,
+            connect_time: Duration::from_secs(self.connect_time),
+            operation_time: Duration::from_secs(self.operation_time),
+            ..Options::new(servers.collect::<Result<_>>()?)
+        })
+    }
+
+    /// What stands where, and what may be done.
+    pub fn settings(&self, retry_max: u32) -> Result<Settings> {
+        let words = [("read_only", Mode::ReadOnly), ("shadow", Mode::Shadow), ("write", Mode::Write)];
+        let mode = choice(&self.mode, &words).map_err(|why| anyhow::anyhow!("store.ldap.mode: {why}"))?;
+        let words = [
+            ("auto", None),
+            ("openldap", Some(Product::OpenLdap)),
+            ("389ds", Some(Product::Ds389)),
+            ("freeipa", Some(Product::FreeIpa)),
+            ("active_directory", Some(Product::ActiveDirectory)),
+            ("samba", Some(Product::Samba)),
+        ];
+        let product = choice(&self.profile, &words).map_err(|why| anyhow::anyhow!("store.ldap.profile: {why}"))?;
+        let BrakeSettings { window, deletes, deactivations, removals } = self.brakes.clone();
+        Ok(Settings {
+            mode,
+            product,
+            users: self.users.clone(),
+            groups: self.groups.clone(),
+            tenants: self.tenants.clone(),
+            brakes: Brakes { window: Duration::from_secs(window), deletes, deactivations, removals },
+            retry_max,
+            page: self.page.max(1),
+        })
+    }
+}

@@ -1,0 +1,28 @@
+//! The gateway as its clients meet it: a server over a real directory.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on must fail")]
+
+mod reading;
+#[path = "../server/support.rs"]
+mod support;
+
+use conformance_tests::servers::slapd::{ADMIN, PASSWORD, Slapd};
+use scim_server::Server;
+
+use support::Running;
+
+const TOKEN: &str = "a-token-of-the-operators-own-making-0";
+
+/// A server over this directory. `more` are lines of `[store.ldap]` and tables behind it.
+pub fn gateway(slapd: &Slapd, more: &str) -> Running {
+    let settings = format!(
+        "[store]\nbackend = \"ldap\"\n[store.ldap]\nurls = [\"{}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\n\
+         operation_time = 30\n{more}\n[store.ldap.users]\nbase = \"ou=people,dc=example,dc=org\"\n\
+         [store.ldap.groups]\nbase = \"ou=groups,dc=example,dc=org\"\n\
+         [[tokens]]\nname = \"n\"\ntenant = \"acme\"\ntoken = \"{TOKEN}\"\n",
+        slapd.url(),
+    );
+    let mut server = Running::built(Server::builder(), &settings, |_| {});
+    server.token = TOKEN.to_owned();
+    server
+}

@@ -1,0 +1,86 @@
+//! Reading a directory that nobody prepared.
+
+use std::collections::BTreeSet;
+
+use conformance_tests::servers::slapd::{Setup, Slapd, group, people};
+use serde_json::Value;
+
+use crate::gateway;
+use crate::support::Running;
+
+fn bare() -> Slapd {
+    let entries = people(0..1000) + &group("staff", 0..700) + &group("few", 3..6);
+    Slapd::start(&Setup { entries, ..Setup::default() }).unwrap()
+}
+
+fn list(server: &Running, path: &str) -> Value {
+    let answer = server.get(path);
+    assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    answer.json()
+}
+
+/// The names in a list.
+fn names(list: &Value) -> Vec<String> {
+    let all = list["Resources"].as_array().cloned().unwrap_or_default();
+    all.iter().map(|one| one["userName"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn people_and_groups_are_listed_filtered_and_shown() {
+    let slapd = bare();
+    let server = gateway(&slapd, "");
+
+    let mut seen = BTreeSet::new();
+    for start in (1..=1000).step_by(250) {
+        let page = list(&server, &format!("/scim/v2/Users?startIndex={start}&count=250"));
+        assert_eq!(page["totalResults"], 1000);
+        seen.extend(names(&page));
+    }
+    assert_eq!(seen.len(), 1000, "each of them, each once");
+
+    let found = list(&server, "/scim/v2/Users?filter=userName%20eq%20%22USER000042%22");
+    assert_eq!(found["totalResults"], 1);
+    let user = &found["Resources"][0];
+    assert_eq!(user["userName"], "user000042");
+    assert_eq!(user["name"]["familyName"], "Family000042");
+    assert_eq!(
+        user["emails"],
+        serde_json::json!([{"value": "user000042@example.org", "type": "work", "primary": true}])
+    );
+    assert_eq!(user["active"], true);
+    assert!(user["meta"]["created"].as_str().unwrap().ends_with('Z') && user["meta"]["version"].is_string());
+
+    let id = user["id"].as_str().unwrap();
+    let read = list(&server, &format!("/scim/v2/Users/{id}"));
+    assert_eq!(read["userName"], "user000042");
+    assert_eq!(read["groups"][0]["display"], "staff");
+    assert_eq!(server.get("/scim/v2/Users/5d5e9f9e-0000-4000-8000-000000000000").status, 404);
+    assert_eq!(server.get("/scim/v2/Users/nobody").status, 404);
+
+    let groups = list(&server, "/scim/v2/Groups?filter=displayName%20eq%20%22few%22");
+    let few = groups["Resources"][0]["id"].as_str().unwrap();
+    let few = list(&server, &format!("/scim/v2/Groups/{few}"));
+    let members = few["members"].as_array().unwrap();
+    assert_eq!(members.len(), 3);
+    let shown: BTreeSet<_> = members.iter().map(|one| one["display"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(shown, ["user000003", "user000004", "user000005"].map(str::to_owned).into());
+    assert!(members.iter().all(|one| one["type"] == "User"));
+    let staff = list(&server, "/scim/v2/Groups?filter=displayName%20eq%20%22staff%22");
+    assert_eq!(staff["Resources"][0]["members"].as_array().unwrap().len(), 700);
+
+    let of = list(&server, &format!("/scim/v2/Groups?filter=members.value%20eq%20%22{id}%22"));
+    assert_eq!(of["totalResults"], 1);
+    assert_eq!(of["Resources"][0]["displayName"], "staff");
+}
+
+/// Never a silent empty list: what is not mapped is refused by name.
+#[test]
+fn what_is_not_mapped_is_refused_in_filters() {
+    let slapd = bare();
+    let server = gateway(&slapd, "");
+    server.get("/scim/v2/Users?filter=nickName%20pr").is_error(400, Some("invalidFilter"));
+    server.get("/scim/v2/Users?filter=externalId%20eq%20%22x%22").is_error(400, Some("invalidFilter"));
+    let title =
+        list(&server, "/scim/v2/Users?filter=title%20eq%20%22title%207%22%20and%20not%20(userName%20ew%20%2217%22)");
+    assert_eq!(title["totalResults"], 90);
+}
