@@ -50,6 +50,9 @@ pub struct Settings {
     pub retry_max: u32,
     /// Entries asked for at a time.
     pub page: u32,
+    /// Rename in a transaction (RFC 5805), where the directory lists them. Off: some versions of OpenLDAP's overlays end the
+    /// server in one.
+    pub transactions: bool,
 }
 
 /// How much may be lost in a window of time before writing stops.
@@ -82,6 +85,7 @@ impl Default for Settings {
             brakes: Brakes::default(),
             retry_max: 5,
             page: 500,
+            transactions: false,
         }
     }
 }

@@ -6,6 +6,7 @@ use scim_core::store::{ResourceId, Result, StoreErrorKind};
 
 use crate::ldap::{Code, Dn, Filter, Operation, Request, Search, controls};
 
+use super::brakes::Loss;
 use super::commit::Work;
 use super::create::placeholder;
 use super::membership::moved;
@@ -28,6 +29,7 @@ impl Work<'_> {
             request = request.with(controls::assertion(&filter).map_err(|error| error.during("assert"))?);
         }
         self.shadowed(&[&request])?;
+        self.inner.brakes.pass(&self.scope.tenant, Loss::Deletes, 1)?;
         match self.send(request).await {
             Ok(_) => {}
             Err(error) if error.code() == Some(Code::ASSERTION_FAILED) => return Err(StoreErrorKind::Stale.into()),

@@ -1,12 +1,14 @@
 //! A directory as a store.
 //!
-//! `read` records by id and by walk · `names` ids to names of entries and back · `members` references of an entry, and who
-//! refers to it · `commit` writing, one entry after another · `create`, `modify`, `rename`, `membership`, `delete`,
-//! `password` what each write is · `explain` what a filter became.
+//! `read` records by id and by walk · `list` pages · `names` ids to names of entries and back · `members` references of an entry, and who
+//! refers to it · `commit` writing, one entry after another, `brakes` what stops it · `create`, `modify`, `rename`, `membership`, `delete`,
+//! `password` what each write is.
 
+mod brakes;
 mod commit;
 mod create;
 mod delete;
+mod list;
 mod members;
 mod membership;
 mod modify;
@@ -24,7 +26,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use scim_core::change::{Mutation, Outcome};
 use scim_core::filter::{BoundFilter, Leaf};
-use scim_core::query::Select;
+use scim_core::query::{Page, Query, Select};
 use scim_core::schema::{Kind, LinkType, ResourceType};
 use scim_core::store::{
     BoxStream, Capabilities, Fit, Health, IdsFrom, Link, Lock, Pushdown, Record, ResourceId, Result, Scan, Scope,
@@ -39,6 +41,8 @@ use crate::mapping::schema::Schema;
 use crate::settings::{Mode, Settings};
 use crate::tenant::Tenant;
 
+use brakes::Brakes;
+use list::Lists;
 use queue::Queue;
 
 /// The name of this backend in errors and logs.
@@ -58,6 +62,8 @@ pub(crate) struct Inner {
     capabilities: Capabilities,
     tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
     queue: Queue,
+    lists: Lists,
+    brakes: Brakes,
 }
 
 impl fmt::Debug for LdapStore {
@@ -90,8 +96,10 @@ impl LdapStore {
             secrets: if forwards { Secrets::Forwarded } else { Secrets::Refused },
             ..Capabilities::default()
         };
-        let (tenants, queue) = (RwLock::default(), Queue::default());
-        LdapStore { inner: Arc::new(Inner { directory, settings, features, schema, capabilities, tenants, queue }) }
+        let brakes = Brakes::new(settings.brakes.clone());
+        let (tenants, queue, lists) = (RwLock::default(), Queue::default(), Lists::default());
+        let inner = Inner { directory, settings, features, schema, capabilities, tenants, queue, lists, brakes };
+        LdapStore { inner: Arc::new(inner) }
     }
 
     /// What was found of the directory.
@@ -183,6 +191,10 @@ impl Store for LdapStore {
             least
         };
         Pushdown::split(filter, &fit)
+    }
+
+    async fn query(&self, scope: &Scope, query: &Query) -> Result<Option<Page>> {
+        self.page(scope, query).await
     }
 
     async fn holders(

@@ -8,7 +8,10 @@ use serde_json::Value;
 
 use crate::ldap::{Change, Code, Entry, Filter, LdapError, Request, controls};
 
+use crate::settings::Mode;
+
 use super::BACKEND;
+use super::brakes::Loss;
 use super::commit::Work;
 use super::membership::EditError;
 use super::read::{asserted, record, version};
@@ -65,6 +68,11 @@ impl Work<'_> {
     async fn apply(&self, id: &ResourceId, entry: Entry, change: ChangeSet, expect: &Expect) -> Result<Tried> {
         let changes = self.document_changes(id, &entry, &change).await?;
         let edits = self.edits(id, &entry.dn, &change.links).await?;
+        let removed: usize =
+            edits.iter().filter(|edit| edit.column.link.multi_valued()).map(|edit| edit.delete.len()).sum();
+        if removed > 0 && self.inner.settings.mode == Mode::Write {
+            self.inner.brakes.pass(&self.scope.tenant, Loss::Removals, removed)?;
+        }
         let (named, rest): (Vec<Change>, Vec<Change>) =
             changes.into_iter().partition(|change| *change.parts().0 == self.mapping.place.rdn);
         let unique = self.unique(&change.claim);
@@ -125,7 +133,11 @@ impl Work<'_> {
         if let Some((at, active)) = &self.mapping.active
             && let Some(wanted) = values::whole(&then, at).and_then(Value::as_bool)
         {
-            changes.extend(active.write(entry, wanted));
+            let own = active.write(entry, wanted);
+            if !wanted && !own.is_empty() && self.inner.settings.mode == Mode::Write {
+                self.inner.brakes.pass(&self.scope.tenant, Loss::Deactivations, 1)?;
+            }
+            changes.extend(own);
         }
         Ok(changes)
     }

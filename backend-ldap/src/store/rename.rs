@@ -5,13 +5,13 @@ use scim_core::error::ScimError;
 use scim_core::path::AttrPath;
 use scim_core::store::{ResourceId, Result, StoreError, StoreErrorKind};
 
-use crate::ldap::{AttributeName, Change, Code, Dn, Entry, Filter, Operation, Rdn, Request, controls};
+use crate::ldap::{AttributeName, Change, Code, Dn, Entry, Filter, LdapError, Operation, Rdn, Request, controls};
 
 use super::BACKEND;
 use super::commit::Work;
 use super::membership::Edit;
 use super::modify::overtaken;
-use super::result::{of_write, rejected};
+use super::result::{of_write, rejected, says};
 
 const OBJECT_CLASS: AttributeName = AttributeName::known("objectClass");
 
@@ -75,7 +75,7 @@ impl<'a> Work<'a> {
             })
         };
         let new = entry.dn.parent().unwrap_or_else(Dn::root).child(&rdn);
-        let done = if self.inner.features.transactions {
+        let done = if self.inner.features.transactions && self.inner.settings.transactions {
             // What is asserted stands in a Modify of its own: slapo-unique would fail by it. Where there is nothing else to
             // change, something is set to what it is.
             let first = match (assertion, changes.is_empty()) {
@@ -92,7 +92,7 @@ impl<'a> Work<'a> {
             let lease = lease.map_err(|error| error.during("rename an entry"))?;
             lease.transaction(requests).await.map(|_| ())
         } else {
-            self.in_two_steps(entry, changes, rename, &asserting).await?
+            self.in_two_steps(entry, changes, rename, assertion, &asserting).await?
         };
         match done {
             Ok(()) => {
@@ -110,10 +110,26 @@ impl<'a> Work<'a> {
         entry: &Entry,
         changes: Vec<Change>,
         rename: Request,
+        assertion: Option<&Filter>,
         asserting: &(dyn Fn(Vec<Change>) -> Result<Request> + Sync),
-    ) -> Result<std::result::Result<(), crate::ldap::LdapError>> {
+    ) -> Result<std::result::Result<(), LdapError>> {
         let modify = if changes.is_empty() { None } else { Some(asserting(changes.clone())?) };
         self.shadowed(&modify.iter().chain([&rename]).collect::<Vec<_>>())?;
+        if modify.is_none()
+            && let Some(filter) = assertion
+        {
+            let asserted = rename.clone().with(controls::assertion(filter).map_err(|error| error.during("assert"))?);
+            match self.send(asserted).await {
+                // slapo-unique's own search inherits the assertion, and fails by it: what is asserted goes before.
+                Err(LdapError::Refused(result)) if says(&result, &["unique_search failed"]) => {
+                    let classes = entry.values(&OBJECT_CLASS).to_vec();
+                    if let Err(error) = self.send(asserting(vec![Change::Replace(OBJECT_CLASS, classes)])?).await {
+                        return Ok(Err(error));
+                    }
+                }
+                done => return Ok(done.map(|_| ())),
+            }
+        }
         if let Some(modify) = modify
             && let Err(error) = self.send(modify).await
         {

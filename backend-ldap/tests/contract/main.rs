@@ -9,7 +9,7 @@ use backend_ldap::LdapStore;
 use backend_ldap::directory::{Address, Call, Credentials, Directory, Options};
 use backend_ldap::ldap::{AttributeName, Dn, Operation};
 use backend_ldap::mapping::settings::TypeSettings;
-use backend_ldap::settings::{Mode, Settings, TenantSettings};
+use backend_ldap::settings::{Brakes, Mode, Settings, TenantSettings};
 use conformance_tests::servers::slapd::{ADMIN, PASSWORD, SUFFIX, Setup, Slapd};
 
 /// One server for all cases; each has a part of the tree to itself.
@@ -38,7 +38,9 @@ async fn fresh() -> LdapStore {
     let case = format!("case{}", CASES.fetch_add(1, Ordering::Relaxed));
     let base = format!("ou={case},{SUFFIX}");
     unit(&directory, &base, &case).await;
-    let mut settings = Settings { mode: Mode::Write, ..Settings::default() };
+    let most = u32::MAX;
+    let brakes = Brakes { deletes: most, deactivations: most, removals: most, ..Brakes::default() };
+    let mut settings = Settings { mode: Mode::Write, brakes, ..Settings::default() };
     for tenant in ["acme", "other", "acme-1", "acme-2", "acme-3"] {
         let below = format!("ou={tenant},{base}");
         unit(&directory, &below, tenant).await;

@@ -49,6 +49,8 @@ pub struct LdapSettings {
     operation_time: u64,
     /// Entries asked for at a time: at most what the server gives in a page.
     page: u32,
+    /// Rename in a transaction, where the directory lists them.
+    transactions: bool,
     users: TypeSettings,
     groups: TypeSettings,
     tenants: BTreeMap<String, TenantSettings>,
@@ -92,6 +94,7 @@ impl Default for LdapSettings {
             connect_time: 5,
             operation_time: 5,
             page: Settings::default().page,
+            transactions: false,
             users: TypeSettings::default(),
             groups: TypeSettings::default(),
             tenants: BTreeMap::new(),
@@ -113,7 +116,7 @@ pub fn keys() -> Value {
         "urls": settings.urls, "bind_dn": null, "bind_password": null, "mode": settings.mode, "profile": settings.profile,
         "start_tls": false, "ca": null, "cert": null, "key": null, "insecure": false, "insecure_plain": false,
         "connections": settings.connections, "leases": settings.leases, "connect_time": settings.connect_time,
-        "operation_time": settings.operation_time, "page": settings.page, "users": of(), "groups": of(), "tenants": null,
+        "operation_time": settings.operation_time, "page": settings.page, "transactions": false, "users": of(), "groups": of(), "tenants": null,
         "brakes": settings.brakes,
     })
 }
@@ -179,6 +182,7 @@ impl LdapSettings {
             brakes: Brakes { window: Duration::from_secs(window), deletes, deactivations, removals },
             retry_max,
             page: self.page.max(1),
+            transactions: self.transactions,
         })
     }
 }

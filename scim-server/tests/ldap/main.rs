@@ -5,6 +5,7 @@
 mod reading;
 #[path = "../server/support.rs"]
 mod support;
+mod writing;
 
 use conformance_tests::servers::slapd::{ADMIN, PASSWORD, Slapd};
 use scim_server::Server;

@@ -1,0 +1,163 @@
+//! Pages of lists that the directory answers by itself: the ids are walked once and kept while somebody pages.
+//!
+//! Lists stand in order of ids, so a page begins behind the last id of the one before: what was there throughout is shown
+//! once, whatever comes and goes, and also where the ids were forgotten meanwhile and are walked again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use scim_core::filter::BoundFilter;
+use scim_core::query::{Page, Position, Query, SortKey, Total, Window};
+use scim_core::schema::Kind;
+use scim_core::store::{Pushdown, ResourceId, Result, Scope, Store, StoreError, StoreErrorKind, TenantId};
+
+use crate::directory::Call;
+use crate::ldap::Search;
+use crate::tenant::Tenant;
+
+use super::{BACKEND, Inner, LdapStore, mapped};
+
+/// How long the ids of a list are kept for its later pages.
+const LIFE: Duration = Duration::from_secs(600);
+/// Ids kept, of all lists together; the oldest lists go first.
+const IDS: usize = 2_000_000;
+/// Ids of one list.
+const LONGEST: usize = 1_000_000;
+
+/// Whose list, and of what.
+type Which = (TenantId, Kind, String);
+
+/// The ids of a list, in ascending order, and when they were walked.
+type Walked = (Instant, Arc<[ResourceId]>);
+
+/// The ids of lists that somebody pages through.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    walked: Mutex<HashMap<Which, Walked>>,
+}
+
+impl Lists {
+    fn get(&self, which: &Which) -> Option<Arc<[ResourceId]>> {
+        let walked = self.walked.lock().unwrap_or_else(PoisonError::into_inner);
+        walked.get(which).filter(|(at, _)| at.elapsed() < LIFE).map(|(_, ids)| ids.clone())
+    }
+
+    fn keep(&self, which: Which, ids: Arc<[ResourceId]>) {
+        let mut walked = self.walked.lock().unwrap_or_else(PoisonError::into_inner);
+        walked.retain(|_, (at, _)| at.elapsed() < LIFE);
+        walked.insert(which, (Instant::now(), ids));
+        while walked.len() > 1 && walked.values().map(|(_, ids)| ids.len()).sum::<usize>() > IDS {
+            let oldest = walked.iter().min_by_key(|(_, (at, _))| *at).map(|(which, _)| which.clone());
+            oldest.and_then(|which| walked.remove(&which));
+        }
+    }
+}
+
+impl LdapStore {
+    /// The page, where the directory answers the filter exactly and nobody wants another order.
+    pub(super) async fn page(&self, scope: &Scope, query: &Query) -> Result<Option<Page>> {
+        let [source] = query.from.as_slice() else { return Ok(None) };
+        if query.order.is_some() || source.sort.is_some() {
+            return Ok(None);
+        }
+        let filter = match source.filter.as_ref().map(|filter| self.pushdown(&source.kind, filter)) {
+            None => None,
+            Some(Pushdown::Exact(filter)) => Some(filter),
+            Some(_) => return Ok(None),
+        };
+        let inner = self.inner.clone();
+        let (tenant, call) = (inner.tenant(scope)?, inner.call(scope));
+        let text = filter.as_ref().map(ToString::to_string).unwrap_or_default();
+        let which = (scope.tenant.clone(), source.kind.clone(), text);
+        // Who begins gets the list as it is; who goes on gets the one that was begun.
+        let begins = matches!(query.window, Window::Offset { skip: 0, .. });
+        let ids = match inner.lists.get(&which).filter(|_| !begins) {
+            Some(ids) => ids,
+            None => {
+                let ids = inner.ids(&tenant, &call, &source.kind, filter.as_ref()).await?;
+                inner.lists.keep(which, ids.clone());
+                ids
+            }
+        };
+        let (start, end) = cut(&ids, &query.window);
+        let wanted = ids.get(start..end).unwrap_or_default();
+        let more = match query.window {
+            Window::Before { .. } => start > 0,
+            Window::Offset { .. } | Window::After { .. } => end < ids.len(),
+        };
+        let mut records = match wanted.is_empty() {
+            true => Vec::new(),
+            false => inner.read(&tenant, &call, &source.kind, wanted, &query.select).await?,
+        };
+        records.sort_by(|a, b| a.key.id.cmp(&b.key.id));
+        let at = |id: &ResourceId| Position { key: SortKey::Absent, id: id.clone() };
+        let ends = wanted.first().zip(wanted.last()).map(|(first, last)| (at(first), at(last)));
+        let total = if query.total { Total::Exact(ids.len() as u64) } else { Total::Unknown };
+        Ok(Some(Page { records, total, more, ends }))
+    }
+}
+
+/// The part of the ids that a window shows.
+fn cut(ids: &[ResourceId], window: &Window) -> (usize, usize) {
+    let count = window.count() as usize;
+    match window {
+        Window::Offset { skip, .. } => {
+            let start = usize::try_from(*skip).unwrap_or(ids.len()).min(ids.len());
+            (start, start.saturating_add(count).min(ids.len()))
+        }
+        Window::After { position, .. } => {
+            let start = ids.partition_point(|id| *id <= position.id);
+            (start, start.saturating_add(count).min(ids.len()))
+        }
+        Window::Before { position, .. } => {
+            let end = ids.partition_point(|id| *id < position.id);
+            (end.saturating_sub(count), end)
+        }
+    }
+}
+
+impl Inner {
+    /// The ids of all that a filter finds, in ascending order. Nothing but ids is asked for.
+    async fn ids(
+        &self,
+        tenant: &Tenant,
+        call: &Call,
+        kind: &Kind,
+        filter: Option<&BoundFilter>,
+    ) -> Result<Arc<[ResourceId]>> {
+        let mapping = mapped(tenant, kind)?;
+        let Some(filter) = self.pushed(tenant, call, mapping, filter).await? else { return Ok(Arc::default()) };
+        let place = &mapping.place;
+        let search = Search::new(place.base.clone(), place.reach, filter, vec![mapping.id.name.clone()]);
+        let mut walk = self.directory.walk(call, search, self.settings.page);
+        let mut ids = Vec::new();
+        while let Some(page) = walk.next().await.map_err(|error| error.during("walk a list"))? {
+            let own = page.iter().filter(|entry| place.has_name(&entry.dn));
+            ids.extend(own.filter_map(|entry| mapping.id_of(entry)));
+            if ids.len() > LONGEST {
+                return Err(StoreError::new(StoreErrorKind::TooMany).during(BACKEND, "walk a list"));
+            }
+        }
+        ids.sort_unstable();
+        // An entry that moves while it is walked may come twice.
+        ids.dedup();
+        Ok(ids.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_cut_by_number_and_by_id() {
+        let ids: Vec<ResourceId> = ["a", "c", "e", "g"].into_iter().map(ResourceId::new).collect();
+        let position = |id: &str| Position { key: SortKey::Absent, id: ResourceId::new(id) };
+        assert_eq!(cut(&ids, &Window::Offset { skip: 1, count: 2 }), (1, 3));
+        assert_eq!(cut(&ids, &Window::Offset { skip: 9, count: 2 }), (4, 4));
+        assert_eq!(cut(&ids, &Window::After { position: position("c"), count: 9 }), (2, 4));
+        assert_eq!(cut(&ids, &Window::After { position: position("d"), count: 1 }), (2, 3));
+        assert_eq!(cut(&ids, &Window::Before { position: position("e"), count: 1 }), (1, 2));
+    }
+}
