@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use futures_util::future::BoxFuture;
+use scim_core::clock::Timestamp;
 use scim_core::limits::Limits;
+use scim_core::schema::ResourceType;
 use scim_core::store::Store;
 use scim_core::store::control::ControlStore;
 use serde_json::Value;
@@ -67,6 +69,66 @@ pub trait Upkeep: std::fmt::Debug + Send + Sync {
     async fn backup(&self, to: &Path) -> Result<()>;
     /// Makes the indexes anew.
     async fn reindex(&self) -> Result<()>;
+}
+
+/// How a kind of backend is examined by `doctor`, beyond what every store can be asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Doctor {
+    /// What `store.backend` calls it.
+    pub name: &'static str,
+    /// How the URLs of such systems begin.
+    pub schemes: &'static [&'static str],
+    /// What these arguments of the command line are as settings: environment variables and their values.
+    pub settings: fn(&Reached) -> Vec<(&'static str, String)>,
+    /// Looks at it.
+    pub examine: fn(Examination) -> BoxFuture<'static, Result<Diagnosis>>,
+}
+
+/// What the command line says of how a system is reached.
+#[derive(Debug, Clone, Default)]
+pub struct Reached {
+    /// Its URL.
+    pub url: Option<String>,
+    /// As whom.
+    pub user: Option<String>,
+    /// The file of the password.
+    pub password_file: Option<String>,
+}
+
+/// What is looked at.
+#[derive(Debug)]
+pub struct Examination {
+    /// The table of the backend.
+    pub section: Section,
+    /// What the command line says besides.
+    pub reached: Reached,
+    /// The types that are served.
+    pub types: Vec<Arc<ResourceType>>,
+    /// The time.
+    pub now: Timestamp,
+    /// The bounds.
+    pub limits: Limits,
+    /// Is a configuration wanted rather than a report?
+    pub print_config: bool,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diagnosis {
+    /// For people; or the configuration, where that was wanted.
+    pub text: String,
+    /// For machines.
+    pub json: Value,
+    /// Does it work?
+    pub works: bool,
+}
+
+/// The backends that know more about themselves than every store does.
+pub fn doctors() -> Vec<Doctor> {
+    vec![
+        #[cfg(feature = "ldap")]
+        crate::ldap::DOCTOR,
+    ]
 }
 
 /// The backends of this build.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use backend_ldap::LdapStore;
 use backend_ldap::directory::Directory;
+use backend_ldap::doctor;
 use futures_util::FutureExt;
 use scim_core::limits::Limits;
 
-use crate::backends::{Factory, Opened};
+use crate::backends::{Diagnosis, Doctor, Examination, Factory, Opened, Reached};
 use crate::config::Section;
 use crate::config::ldap::{LdapSettings, keys};
 
@@ -29,4 +30,33 @@ async fn open(section: &Section, limits: &Limits) -> Result<Opened> {
     let store = LdapStore::open(directory, settings.settings(limits.retry_max)?).await;
     let store = store.context("the directory of [store.ldap] does not answer")?;
     Ok(Opened { store: Arc::new(store), control: None, upkeep: None })
+}
+
+/// How a directory is examined.
+pub const DOCTOR: Doctor = Doctor {
+    name: FACTORY.name,
+    schemes: &["ldap", "ldaps", "ldapi"],
+    settings: |reached: &Reached| {
+        let given = [
+            ("SCIM__STORE__LDAP__URLS", &reached.url),
+            ("SCIM__STORE__LDAP__BIND_DN", &reached.user),
+            ("SCIM__STORE__LDAP__BIND_PASSWORD_FILE", &reached.password_file),
+        ];
+        given.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
+    },
+    examine: |examination| async move { examine(examination).await }.boxed(),
+};
+
+async fn examine(asked: Examination) -> Result<Diagnosis> {
+    const SILENT: &str = "the directory of [store.ldap] cannot be examined";
+    let own = asked.section.read::<LdapSettings>()?;
+    let directory = Directory::open(own.options()?).context("[store.ldap]")?;
+    let settings = own.settings(asked.limits.retry_max)?;
+    if asked.print_config {
+        let connection = own.connection(asked.reached.password_file.as_deref());
+        let text = doctor::example::config(&directory, &settings, &connection).await.context(SILENT)?;
+        return Ok(Diagnosis { json: serde_json::json!({ "config": text }), text, works: true });
+    }
+    let report = doctor::examine(&directory, &settings, &asked.types, asked.now).await.context(SILENT)?;
+    Ok(Diagnosis { text: report.to_string(), json: serde_json::to_value(&report)?, works: !report.has_problems() })
 }

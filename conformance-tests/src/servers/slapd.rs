@@ -81,7 +81,7 @@ impl Setup {
 
     /// The indexes that the gateway's searches want.
     pub fn usual_indexes() -> Vec<String> {
-        ["entryUUID,entryCSN eq", "uid,mail,cn,sn eq,sub,pres", "member,memberOf,uniqueMember eq"]
+        ["entryUUID,entryCSN,displayName,manager eq", "uid,mail,cn,sn eq,sub,pres", "member,memberOf,uniqueMember eq"]
             .map(str::to_owned)
             .into()
     }

@@ -1,12 +1,13 @@
 //! The command line. A command is one function that returns an error or nothing; what it prints goes through
 //! [`crate::say`].
 //!
-//! `serve` · `check` check-config · `tenant` · `token` · `upkeep` backup, restore, reindex, healthcheck · `import` and
+//! `serve` · `check` check-config · `doctor` what is wrong with the store · `tenant` · `token` · `upkeep` backup, restore, reindex, healthcheck · `import` and
 //! `export` resources as JSON Lines (`links` maps their ids, `progress` remembers how far it got) · `copy` a whole store
 //! into another · `format` durations and moments.
 
 mod check;
 mod copy;
+mod doctor;
 mod export;
 mod format;
 mod import;
@@ -46,6 +47,8 @@ enum Command {
     Serve,
     /// Check the configuration, print the effective settings (secrets masked) and every shortfall.
     CheckConfig,
+    /// Look at the store, a directory above all: what is there, what is missing, and how to mend it. Changes nothing.
+    Doctor(doctor::Arguments),
     /// Tenants.
     #[command(subcommand)]
     Tenant(tenant::Command),
@@ -123,7 +126,8 @@ fn run(arguments: Arguments, backends: &[Factory]) -> Result<()> {
     if let Command::Copy(arguments) = command {
         return alone(copy::run(backends, arguments));
     }
-    let sources = Sources { file: arguments.config, environment: None };
+    let environment = if let Command::Doctor(doctor) = &command { doctor.environment()? } else { None };
+    let sources = Sources { file: arguments.config, environment };
     let settings = Settings::load(&sources, backends)?;
     let context = Context { settings, sources, backends };
     if let Command::Serve = command {
@@ -133,6 +137,7 @@ fn run(arguments: Arguments, backends: &[Factory]) -> Result<()> {
         match command {
             Command::Serve | Command::Copy(_) => Ok(()),
             Command::CheckConfig => check::run(&context).await,
+            Command::Doctor(arguments) => doctor::run(&context, arguments).await,
             Command::Tenant(command) => tenant::run(&context, command).await,
             Command::Token(command) => token::run(&context, command).await,
             Command::Import(arguments) => import::run(&context, arguments).await,

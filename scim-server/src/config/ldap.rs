@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use backend_ldap::directory::{Address, Credentials, Identity, Options, Tls};
+use backend_ldap::doctor::example::quoted;
 use backend_ldap::ldap::Dn;
 use backend_ldap::mapping::settings::TypeSettings;
 use backend_ldap::mapping::tables::Product;
@@ -157,6 +158,31 @@ impl LdapSettings {
             operation_time: Duration::from_secs(self.operation_time),
             ..Options::new(servers.collect::<Result<_>>()?)
         })
+    }
+
+    /// What of these settings says how the directory is reached, as lines of a configuration file.
+    pub fn connection(&self, password_file: Option<&str>) -> String {
+        let urls = self.urls.iter().map(|url| quoted(url)).collect::<Vec<_>>().join(", ");
+        let mut lines = format!("urls = [{urls}]\n");
+        let mut line = |key: &str, value: Option<String>| {
+            lines.extend(value.into_iter().map(|value| format!("{key} = {value}\n")));
+        };
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| quoted(&path.display().to_string()));
+        let on = |flag: bool| flag.then(|| "true".to_owned());
+        let bound = !self.bind_dn.is_empty();
+        line("bind_dn", bound.then(|| quoted(&self.bind_dn)));
+        line("bind_password_file", password_file.map(quoted));
+        if bound && password_file.is_none() {
+            line("# bind_password_file", Some("\"/run/secrets/…\"   # a file that only the server can read".into()));
+        }
+        line("start_tls", on(self.start_tls));
+        line("ca", path(&self.ca));
+        line("cert", path(&self.cert));
+        line("key", path(&self.key));
+        line("insecure", on(self.insecure));
+        line("insecure_plain", on(self.insecure_plain));
+        line("profile", (self.profile != "auto").then(|| quoted(&self.profile)));
+        lines
     }
 
     /// What stands where, and what may be done.

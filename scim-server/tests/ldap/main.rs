@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on must fail")]
 
+mod doctor;
 mod reading;
 #[path = "../server/support.rs"]
 mod support;
