@@ -412,7 +412,8 @@ async fn reread(
     let select = mutation.reply.clone().unwrap_or_default();
     let ids = std::slice::from_ref(id);
     let tenant = scope.tenant.as_str();
-    let read = reading!(shared.lender, link => crate::read::records(link, tenant, &mutation.kind, ids, &select).await);
+    let read =
+        reading!(shared.lender, link => crate::read::records(link, tenant, &mutation.kind, ids, &select, &[]).await);
     let found = read?.pop();
     let record = found.ok_or_else(|| Fault::Store(StoreError::new(StoreErrorKind::Uncertain)))?;
     let version = record.version.clone();

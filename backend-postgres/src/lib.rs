@@ -43,7 +43,7 @@ use scim_core::change::{Mutation, Outcome};
 use scim_core::filter::BoundFilter;
 use scim_core::path::AttrPath;
 use scim_core::query::{Page, Query, Select};
-use scim_core::schema::{Kind, LinkType, ResourceType};
+use scim_core::schema::{Kind, LinkType, ResourceType, ReverseType};
 use scim_core::store::{
     BoxStream, Capabilities, ChangeLog, Health, Key, Link, Pushdown, Record, ResourceId, Result, Scan, Scope,
     Shortfall, Store, TenantId,
@@ -103,9 +103,43 @@ impl Store for PostgresStore {
         let (shared, tenant) = (self.shared.clone(), scope.tenant.clone());
         let (kind, ids, select) = (kind.clone(), ids.to_vec(), select.clone());
         let work = async move {
-            reading!(shared.lender, link => read::records(link, tenant.as_str(), &kind, &ids, &select).await)
+            reading!(shared.lender, link => read::records(link, tenant.as_str(), &kind, &ids, &select, &[]).await)
         };
         self.pool.run("read", scope.deadline, work).await
+    }
+
+    async fn read_filled(
+        &self,
+        scope: &Scope,
+        kind: &Kind,
+        ids: &[ResourceId],
+        select: &Select,
+        reverse: &[Arc<ReverseType>],
+    ) -> Result<Vec<Record>> {
+        let (shared, tenant) = (self.shared.clone(), scope.tenant.clone());
+        let (kind, ids, select, reverse) = (kind.clone(), ids.to_vec(), select.clone(), reverse.to_vec());
+        let work = async move {
+            reading!(shared.lender, link => {
+                read::records(link, tenant.as_str(), &kind, &ids, &select, &reverse).await
+            })
+        };
+        self.pool.run("read", scope.deadline, work).await
+    }
+
+    async fn fill(&self, scope: &Scope, records: &mut [Record], reverse: &Arc<ReverseType>) -> Result<()> {
+        let Some(kind) = records.first().map(|record| record.key.kind.clone()) else { return Ok(()) };
+        let (shared, tenant, reverse) = (self.shared.clone(), scope.tenant.clone(), reverse.clone());
+        let ids: Vec<String> = records.iter().map(|record| record.key.id.as_str().to_owned()).collect();
+        let work = async move {
+            reading!(shared.lender, link => read::reversed(link, tenant.as_str(), &kind, &ids, &reverse).await)
+        };
+        let found = self.pool.run("holders", scope.deadline, work).await?;
+        let mut found: HashMap<ResourceId, Vec<scim_core::store::Links>> =
+            found.into_iter().map(|record| (record.key.id, record.links)).collect();
+        for record in records {
+            record.links.extend(found.remove(&record.key.id).into_iter().flatten());
+        }
+        Ok(())
     }
 
     fn scan<'a>(&'a self, scope: &'a Scope, scan: Scan) -> BoxStream<'a, Result<Record>> {

@@ -145,7 +145,7 @@ impl Ask {
             let own = positions.iter().filter(|(of, _)| *of == number);
             let ids: Vec<_> = own.map(|(_, position)| position.id.clone()).collect();
             let (tenant, kind) = (self.tenant.as_str(), &plan.source.kind);
-            for record in read::records(link, tenant, kind, &ids, &self.query.select).await? {
+            for record in read::records(link, tenant, kind, &ids, &self.query.select, &[]).await? {
                 found.insert(record.key.id.clone(), record);
             }
         }
@@ -243,11 +243,10 @@ impl Plan<'_> {
         // LIMIT keeps the join a look-up a row, whatever the planner believes of the window.
         let text = format!(
             "SELECT {}, w.token, {total}{} FROM {} CROSS JOIN LATERAL (SELECT * FROM resource r WHERE r.tenant = $1 \
-             AND r.kind = $2 AND r.id = w.holder LIMIT 1) r{}{sound}",
+             AND r.kind = $2 AND r.id = w.holder LIMIT 1) r{sound}",
             read::columns(&query.select),
             joined.columns,
             rows.from,
-            joined.join,
         );
         Some((sorted, text, binds))
     }
@@ -298,10 +297,9 @@ impl Plan<'_> {
         }
         let joined = Joined::new(seen, &self.source.kind, binds.next());
         let text = format!(
-            "SELECT {}{truths}{} FROM {from}{} WHERE {}{order}",
+            "SELECT {}{truths}{} FROM {from} WHERE {}{order}",
             read::columns(seen),
             joined.columns,
-            joined.join,
             conditions.join(" AND "),
         );
         (text, binds)

@@ -1,12 +1,13 @@
 //! Reading known resources with their links, in one statement, and links from their far end.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use scim_core::clock::Timestamp;
 use scim_core::document::Document;
 use scim_core::query::{LinkSelect, Select};
-use scim_core::schema::Kind;
+use scim_core::schema::{Kind, ReverseType};
 use scim_core::store::{Key, Link as Value, Links, Record, ResourceId, Version};
 
 use crate::connection::Link;
@@ -47,42 +48,47 @@ pub(crate) fn version(number: i64) -> Version {
     Version::new(&number.to_string())
 }
 
-/// The selected link attributes of the resources `r` of one type, as one lateral join that gives four arrays.
+/// The selected link attributes of the resources `r` of one type, each as one array column: target, kind and label of
+/// one link after another.
 pub(crate) struct Joined<'a> {
     /// The attributes.
     selects: Vec<&'a LinkSelect>,
-    /// ` LEFT JOIN LATERAL …`, to stand behind `resource r`; empty where no links are wanted.
-    pub join: String,
-    /// The columns, with a comma before.
-    pub columns: &'static str,
+    /// The columns, each with a comma before.
+    pub columns: String,
 }
 
 impl<'a> Joined<'a> {
     /// Those of `kind`; `$1` is the tenant, and the marks of values begin at `first`.
     pub(crate) fn new(select: &'a Select, kind: &Kind, first: usize) -> Joined<'a> {
         let selects: Vec<_> = select.links.iter().filter(|one| one.link.holder == *kind).collect();
-        if selects.is_empty() {
-            return Joined { selects, join: String::new(), columns: "" };
-        }
-        let mut parts = String::new();
+        let mut columns = String::new();
         for number in 0..selects.len() {
             let (attr, most) = (first + number * 2, first + number * 2 + 1);
-            let union = if number > 0 { " UNION ALL " } else { "" };
             // Writing to a string does not fail.
             let _ok = write!(
-                parts,
-                "{union}(SELECT {number}::bigint AS n, k.target, k.target_kind FROM link k \
-                 WHERE k.tenant = $1 AND k.holder = r.id AND k.attr = ${attr} ORDER BY k.target LIMIT ${most})"
+                columns,
+                ", ARRAY(SELECT unnest(ARRAY[k.target, k.target_kind, (SELECT t.label FROM resource t \
+                 WHERE t.tenant = $1 AND t.kind = k.target_kind AND t.id = k.target)]) \
+                 FROM (SELECT target, target_kind FROM link WHERE tenant = $1 AND holder = r.id AND attr = ${attr} \
+                 ORDER BY target LIMIT ${most}) k)"
             );
         }
-        let join = format!(
-            " LEFT JOIN LATERAL (SELECT array_agg(x.n ORDER BY x.n, x.target) AS n, \
-             array_agg(x.target ORDER BY x.n, x.target) AS targets, \
-             array_agg(x.target_kind ORDER BY x.n, x.target) AS kinds, \
-             array_agg(t.label ORDER BY x.n, x.target) AS labels \
-             FROM ({parts}) x LEFT JOIN resource t ON t.tenant = $1 AND t.kind = x.target_kind AND t.id = x.target) l ON true"
-        );
-        Joined { selects, join, columns: ", l.n, l.targets, l.kinds, l.labels" }
+        Joined { selects, columns }
+    }
+
+    /// Are there none?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.selects.is_empty()
+    }
+
+    /// How many values it binds.
+    fn values(&self) -> usize {
+        self.selects.len() * 2
+    }
+
+    /// How many columns it adds.
+    fn width(&self) -> usize {
+        self.selects.len()
     }
 
     /// Binds its values.
@@ -97,25 +103,14 @@ impl<'a> Joined<'a> {
 
     /// Reads the arrays, from this column on, into a record.
     pub(crate) fn fill(&self, line: &Line, from: usize, record: &mut Record) -> Inner<()> {
-        if self.selects.is_empty() {
-            return Ok(());
-        }
-        let numbers = line.ints(from)?;
-        if numbers.is_empty() {
-            return Ok(());
-        }
-        let (targets, kinds, labels) = (line.texts(from + 1)?, line.texts(from + 2)?, line.texts(from + 3)?);
-        let mut values = targets.into_iter().zip(kinds).zip(labels);
-        let mut numbers = numbers.into_iter().peekable();
-        for (own, select) in self.selects.iter().enumerate() {
+        for (column, select) in (from..).zip(&self.selects) {
             let mut links = Vec::new();
-            while numbers.peek().is_some_and(|number| usize::try_from(*number).is_ok_and(|number| number == own)) {
-                numbers.next();
-                let Some(((Some(target), Some(kind)), label)) = values.next() else {
+            let mut parts = line.texts(column)?.into_iter();
+            while let Some(target) = parts.next() {
+                let (Some(target), Some(Some(kind)), Some(label)) = (target, parts.next(), parts.next()) else {
                     return Err(corrupt("a link lacks its target"));
                 };
-                let kind = known(&select.link.kinds, &kind);
-                let target = Key { kind, id: ResourceId::new(&target) };
+                let target = Key { kind: known(&select.link.kinds, &kind), id: ResourceId::new(&target) };
                 links.push(Value { target, display: label.map(Arc::from), indirect: false });
             }
             if links.is_empty() {
@@ -140,13 +135,14 @@ pub(crate) fn is_text(text: &str) -> bool {
     !text.contains('\0')
 }
 
-/// Those of `ids` that exist.
+/// Those of `ids` that exist, with these reverse attributes.
 pub(crate) async fn records(
     link: &Link,
     tenant: &str,
     kind: &Kind,
     ids: &[ResourceId],
     select: &Select,
+    reverse: &[Arc<ReverseType>],
 ) -> Inner<Vec<Record>> {
     let ids: Vec<&str> = ids.iter().map(ResourceId::as_str).filter(|id| is_text(id)).collect();
     let joined = Joined::new(select, kind, 4);
@@ -155,11 +151,12 @@ pub(crate) async fn records(
         [_] => "r.id = $3",
         _ => "r.id = ANY($3)",
     };
+    let reversed = Reversed::new(reverse, 4 + joined.values());
     let text = format!(
-        "SELECT {}{} FROM resource r{} WHERE r.tenant = $1 AND r.kind = $2 AND {condition}",
+        "SELECT {}{}{} FROM resource r WHERE r.tenant = $1 AND r.kind = $2 AND {condition}",
         columns(select),
         joined.columns,
-        joined.join
+        reversed.columns
     );
     let sql = Sql::new(text).bind(tenant).bind(kind.as_str());
     let sql = match ids.as_slice() {
@@ -167,12 +164,171 @@ pub(crate) async fn records(
         _ => sql.bind(ids),
     };
     let width = width(select);
-    link.each(joined.bind(sql), |line| {
-        let mut record = record(&line, kind, select)?;
-        joined.fill(&line, width, &mut record)?;
-        Ok(record)
-    })
-    .await
+    let mut upwards: Vec<(usize, ResourceId)> = Vec::new();
+    let mut records = link
+        .each(reversed.bind(joined.bind(sql)), |line| {
+            let mut record = record(&line, kind, select)?;
+            joined.fill(&line, width, &mut record)?;
+            for number in reversed.fill(&line, width + joined.width(), &mut record)? {
+                upwards.push((number, record.key.id.clone()));
+            }
+            Ok(record)
+        })
+        .await?;
+    for (number, one) in reverse.iter().enumerate() {
+        let own: Vec<_> = upwards.iter().filter(|(of, _)| *of == number).map(|(_, id)| id.clone()).collect();
+        climb(link, tenant, kind, &own, one, &mut records).await?;
+    }
+    Ok(records)
+}
+
+/// Reverse attributes of the resources `r`, each as two columns: direct holders with their labels, one after another, and
+/// whether any of these has a holder in turn.
+pub(crate) struct Reversed<'a> {
+    reverse: &'a [Arc<ReverseType>],
+    /// The columns, each with a comma before.
+    columns: String,
+}
+
+/// May holders have holders in turn?
+fn nests(reverse: &ReverseType) -> bool {
+    reverse.via.kinds.contains(&reverse.via.holder)
+}
+
+impl<'a> Reversed<'a> {
+    /// Those of `r.id`, of the kind `$2` in the tenant `$1`; the marks of values begin at `first`.
+    fn new(reverse: &'a [Arc<ReverseType>], first: usize) -> Reversed<'a> {
+        let mut columns = String::new();
+        for (number, one) in reverse.iter().enumerate() {
+            let (attr, holder) = (first + number * 2, first + number * 2 + 1);
+            let direct = format!(
+                "link d WHERE d.tenant = $1 AND d.target = r.id AND d.attr = ${attr} AND d.holder_kind = ${holder} \
+                 AND d.target_kind = $2"
+            );
+            let nested = if nests(one) {
+                format!(
+                    "EXISTS (SELECT 1 FROM (SELECT d.holder FROM {direct}) d CROSS JOIN LATERAL (SELECT 1 FROM link n \
+                     WHERE n.tenant = $1 AND n.target = d.holder AND n.attr = ${attr} AND n.holder_kind = ${holder} \
+                     AND n.target_kind = ${holder} LIMIT 1) n)"
+                )
+            } else {
+                "false".to_owned()
+            };
+            // Writing to a string does not fail.
+            let _ok = write!(
+                columns,
+                ", ARRAY(SELECT unnest(ARRAY[d.holder, (SELECT h.label FROM resource h WHERE h.tenant = $1 \
+                 AND h.kind = ${holder} AND h.id = d.holder)]) FROM (SELECT d.holder FROM {direct} ORDER BY d.holder) d), \
+                 {nested}"
+            );
+        }
+        Reversed { reverse, columns }
+    }
+
+    /// Binds its values.
+    fn bind<'v>(&self, mut sql: Sql<'v>) -> Sql<'v> {
+        for one in self.reverse {
+            sql = sql.bind(one.via.at.to_string()).bind(one.via.holder.as_str().to_owned());
+        }
+        sql
+    }
+
+    /// Reads the columns, from this one on, into a record; gives the number of the attributes that go on upwards.
+    fn fill(&self, line: &Line, from: usize, record: &mut Record) -> Inner<Vec<usize>> {
+        let mut upwards = Vec::new();
+        for (number, one) in self.reverse.iter().enumerate() {
+            let mut links = Vec::new();
+            let mut parts = line.texts(from + number * 2)?.into_iter();
+            while let (Some(Some(id)), Some(label)) = (parts.next(), parts.next()) {
+                let target = Key { kind: one.via.holder.clone(), id: ResourceId::new(&id) };
+                links.push(Value { target, display: label.map(Arc::from), indirect: false });
+            }
+            if links.is_empty() {
+                continue;
+            }
+            if line.truth(from + number * 2 + 1)? {
+                upwards.push(number);
+            }
+            record.links.push(Links { at: one.at.clone(), links, whole: true });
+        }
+        Ok(upwards)
+    }
+}
+
+/// Reverse attributes of resources that were read before: the id of each that has some, with its links.
+pub(crate) async fn reversed(
+    link: &Link,
+    tenant: &str,
+    kind: &Kind,
+    ids: &[String],
+    reverse: &Arc<ReverseType>,
+) -> Inner<Vec<Record>> {
+    let own = std::slice::from_ref(reverse);
+    let reversed = Reversed::new(own, 4);
+    let sql = Sql::new(format!("SELECT r.id{} FROM unnest($3) AS r(id)", reversed.columns));
+    let sql = sql.bind(tenant).bind(kind.as_str()).bind(ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut upwards = Vec::new();
+    let mut records = link
+        .each(reversed.bind(sql), |line| {
+            let mut record = Record {
+                key: Key { kind: kind.clone(), id: line.text(0, ResourceId::new)? },
+                version: version(0),
+                created: Timestamp::default(),
+                modified: Timestamp::default(),
+                document: Document::default(),
+                links: Vec::new(),
+            };
+            if !reversed.fill(&line, 1, &mut record)?.is_empty() {
+                upwards.push(record.key.id.clone());
+            }
+            Ok(record)
+        })
+        .await?;
+    climb(link, tenant, kind, &upwards, reverse, &mut records).await?;
+    Ok(records)
+}
+
+/// Replaces the direct holders of these resources by all above them.
+async fn climb(
+    link: &Link,
+    tenant: &str,
+    kind: &Kind,
+    ids: &[ResourceId],
+    reverse: &ReverseType,
+    records: &mut [Record],
+) -> Inner<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    // Who holds directly too holds directly.
+    let sql = Sql::new(
+        "WITH RECURSIVE up (of, id, indirect) AS (
+           SELECT d.target, d.holder, false FROM link d WHERE d.tenant = $1 AND d.target = ANY($3) AND d.attr = $4
+             AND d.holder_kind = $5 AND d.target_kind = $2
+           UNION
+           SELECT up.of, n.holder, true FROM up JOIN link n ON n.tenant = $1 AND n.target = up.id AND n.attr = $4
+             AND n.holder_kind = $5 AND n.target_kind = $5)
+         SELECT u.of, u.id, h.label, u.indirect
+         FROM (SELECT of, id, bool_and(indirect) AS indirect FROM up GROUP BY of, id) u
+         CROSS JOIN LATERAL (SELECT label FROM resource h WHERE h.tenant = $1 AND h.kind = $5 AND h.id = u.id LIMIT 1) h
+         ORDER BY u.of, u.id",
+    );
+    let sql = sql.bind(tenant).bind(kind.as_str()).bind(ids.iter().map(ResourceId::as_str).collect::<Vec<_>>());
+    let sql = sql.bind(reverse.via.at.to_string()).bind(reverse.via.holder.as_str());
+    let mut all: HashMap<ResourceId, Vec<Value>> = HashMap::new();
+    for line in link.rows(sql).await? {
+        let target = Key { kind: reverse.via.holder.clone(), id: line.text(1, ResourceId::new)? };
+        let value = Value { target, display: line.opt_text(2)?, indirect: line.truth(3)? };
+        all.entry(line.text(0, ResourceId::new)?).or_default().push(value);
+    }
+    for record in records {
+        if let Some(links) = all.remove(&record.key.id)
+            && let Some(own) = record.links.iter_mut().find(|own| own.at == reverse.at)
+        {
+            own.links = links;
+        }
+    }
+    Ok(())
 }
 
 /// Links read from their far end: (target, its holder) for targets of one kind. A holder that is gone is not shown.

@@ -132,10 +132,9 @@ impl Scanning {
         };
         let joined = Joined::new(&seen, kind, binds.next());
         let text = format!(
-            "SELECT {}{columns}{} FROM resource r{} WHERE r.tenant = $1 AND r.kind = $2{place}{conditions}",
+            "SELECT {}{columns}{} FROM resource r WHERE r.tenant = $1 AND r.kind = $2{place}{conditions}",
             read::columns(&seen),
-            joined.columns,
-            joined.join
+            joined.columns
         );
         let width = read::width(&seen);
         let rest = compiled.as_ref().and_then(|compiled| compiled.rest.as_ref());

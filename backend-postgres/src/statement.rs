@@ -207,11 +207,6 @@ impl Line {
         Ok(self.typed::<Vec<u8>, Bytea>(column)?.unwrap_or_default())
     }
 
-    /// An array of integers; empty where it is absent.
-    pub(crate) fn ints(&self, column: usize) -> Inner<Vec<i64>> {
-        Ok(self.typed::<Vec<i64>, Array<BigInt>>(column)?.unwrap_or_default())
-    }
-
     /// An array of texts; empty where it is absent.
     pub(crate) fn texts(&self, column: usize) -> Inner<Vec<Option<String>>> {
         Ok(self.typed::<Vec<Option<String>>, Array<Nullable<Text>>>(column)?.unwrap_or_default())

@@ -207,9 +207,9 @@ impl<'a> Writing<'a> {
         let joined = Joined::new(&bare, kind, 4);
         if rereads {
             let text = format!(
-                "SELECT r.id, r.version, r.created, r.modified{} FROM resource r{} \
+                "SELECT r.id, r.version, r.created, r.modified{} FROM resource r \
                  WHERE r.tenant = $1 AND r.kind = $2 AND r.id = $3",
-                joined.columns, joined.join
+                joined.columns
             );
             statements.push(joined.bind(Sql::new(text).bind(self.tenant).bind(kind.as_str()).bind(id.as_str())));
         }
@@ -353,11 +353,11 @@ impl<'a> Writing<'a> {
         let mut statements = vec![lock.bind(self.tenant).bind(kind.as_str()).bind(id.as_str())];
         let bare = Select { document: false, links: select.links.clone() };
         let joined = Joined::new(&bare, kind, 4);
-        if !joined.join.is_empty() {
+        if !joined.is_empty() {
             let text = format!(
-                "SELECT r.id, r.version, r.created, r.modified{} FROM resource r{} \
+                "SELECT r.id, r.version, r.created, r.modified{} FROM resource r \
                  WHERE r.tenant = $1 AND r.kind = $2 AND r.id = $3",
-                joined.columns, joined.join
+                joined.columns
             );
             statements.push(joined.bind(Sql::new(text).bind(self.tenant).bind(kind.as_str()).bind(id.as_str())));
         }

@@ -1,10 +1,11 @@
 //! Links read the other way.
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use scim_core::change::Effect;
+use scim_core::store::{Record, reverse};
 use serde_json::json;
 
-use super::bench::has_effect;
+use super::bench::{has_effect, whole};
 use super::{Case, case};
 
 pub fn cases() -> Vec<Case> {
@@ -41,6 +42,36 @@ pub fn cases() -> Vec<Case> {
                     of_group.len() == 1 && of_group.iter().all(|(_, link)| link.target.id == outer),
                     "{of_group:?}"
                 );
+                Ok(())
+            })
+        }),
+        case("groups come with a read, nested ones too", "7643-4.1.2-09 7643-4.1.2-10 7643-4.1.2-11", |b| {
+            Box::pin(async move {
+                let (user, lone) = (b.user("u").await?, b.user("v").await?);
+                let inner = b.group("inner", &[&user]).await?;
+                let middle = b.group("middle", &[&inner]).await?;
+                let outer = b.group("outer", &[&middle, &user]).await?;
+                // A cycle: everybody in it is shown once.
+                has_effect(b.add(&inner, &[&middle]).await, Effect::Changed)?;
+                let (kind, scope) = (b.user_type(), b.scope());
+                let (ids, select) = ([user.clone(), lone], whole(kind));
+                let filled = b.store.read_filled(&scope, &kind.kind, &ids, &select, &kind.reverse).await?;
+                let mut plain = b.store.read(&scope, &kind.kind, &ids, &select).await?;
+                for one in &kind.reverse {
+                    reverse::fill(&*b.store, &scope, &mut plain, one).await?;
+                }
+                let sorted = |mut records: Vec<Record>| {
+                    records.sort_by(|a, b| a.key.id.cmp(&b.key.id));
+                    records
+                };
+                let (filled, plain) = (sorted(filled), sorted(plain));
+                ensure!(filled == plain, "{filled:?}\n{plain:?}");
+                let own = filled.iter().find(|record| record.key.id == user).context("the user")?;
+                let shown = own.links.iter().flat_map(|links| &links.links);
+                let shown: Vec<_> = shown.map(|link| (link.target.id.clone(), link.indirect)).collect();
+                let mut wanted = vec![(inner, false), (middle, true), (outer, false)];
+                wanted.sort();
+                ensure!(shown == wanted, "{shown:?}");
                 Ok(())
             })
         }),

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use crate::filter::{BoundFilter, eval};
 use crate::limits::Limits;
 use crate::schema::{Registry, ReverseType};
-use crate::store::{Pushdown, Record, Result, Scan, Scope, Store, StoreErrorKind, reverse};
+use crate::store::{Pushdown, Record, Result, Scan, Scope, Store, StoreErrorKind};
 
 use super::{Page, Position, Query, Select, SortKey, Source, Total, Window, sort};
 
@@ -96,7 +96,7 @@ async fn collect(
 
 async fn fill(store: &dyn Store, scope: &Scope, batch: &mut [Record], wanted: &[Arc<ReverseType>]) -> Result<()> {
     for one in wanted {
-        reverse::fill(store, scope, batch, one).await?;
+        store.fill(scope, batch, one).await?;
     }
     Ok(())
 }

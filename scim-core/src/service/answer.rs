@@ -4,7 +4,7 @@ use crate::document::project::Projection;
 use crate::document::render::Renderer;
 use crate::error::{Done, ScimError};
 use crate::schema::ResourceType;
-use crate::store::{Record, Scope, Versions, reverse};
+use crate::store::{Record, Scope, Versions};
 
 use super::{Caller, Reply, Service};
 
@@ -28,12 +28,28 @@ impl Service {
         records: &mut [Record],
     ) -> Result<(), ScimError> {
         for one in projection.reverse() {
-            reverse::fill(&*self.store, scope, records, one).await?;
+            self.store.fill(scope, records, one).await?;
         }
         Ok(())
     }
 
-    /// The reply that shows one resource.
+    /// The reply that shows one resource as it was read, computed attributes included.
+    pub(super) fn shown(
+        &self,
+        caller: &Caller,
+        rt: &ResourceType,
+        projection: &Projection,
+        record: &Record,
+        done: Done,
+    ) -> Reply {
+        let renderer = self.renderer(caller, rt, projection);
+        let mut body = Vec::with_capacity(renderer.length(record));
+        let etag = renderer.etag(record);
+        renderer.write_with(record, &etag, &mut body);
+        Reply { done, body: body.into(), etag: Some(etag), location: Some(renderer.location(record)) }
+    }
+
+    /// The reply that shows one resource, once computed attributes are filled in.
     pub(super) async fn show(
         &self,
         caller: &Caller,
@@ -43,11 +59,10 @@ impl Service {
         mut record: Record,
         done: Done,
     ) -> Result<Reply, ScimError> {
-        self.hydrate(scope, projection, std::slice::from_mut(&mut record)).await?;
-        let renderer = self.renderer(caller, rt, projection);
-        let mut body = Vec::with_capacity(renderer.length(&record));
-        let etag = renderer.etag(&record);
-        renderer.write_with(&record, &etag, &mut body);
-        Ok(Reply { done, body: body.into(), etag: Some(etag), location: Some(renderer.location(&record)) })
+        // Nobody can hold a resource yet that was made just now, but it itself.
+        if done != Done::Created || projection.reverse().iter().any(|one| one.via.holder == rt.kind) {
+            self.hydrate(scope, projection, std::slice::from_mut(&mut record)).await?;
+        }
+        Ok(self.shown(caller, rt, projection, &record, done))
     }
 }

@@ -4,7 +4,7 @@ use crate::document::project::{Projection, View};
 use crate::document::render;
 use crate::error::{Done, ScimError};
 use crate::schema::ResourceType;
-use crate::store::{ResourceId, StoreExt};
+use crate::store::ResourceId;
 
 use super::{Caller, Conditions, Reply, Service};
 
@@ -23,10 +23,11 @@ impl Service {
         let projection = Projection::new(view, rt, caller.rules().short_names)?;
         let scope = self.scope(caller);
         let select = projection.select();
-        let record = self.store.get(&scope, &rt.kind, &ResourceId::new(id), &select).await?;
+        let ids = [ResourceId::new(id)];
+        let record = self.store.read_filled(&scope, &rt.kind, &ids, &select, projection.reverse()).await?.pop();
         let record = record.ok_or_else(ScimError::no_resource)?;
         let (modified, plain) = (record.modified, render::etag(&record.version));
-        let mut reply = self.show(caller, &scope, rt, &projection, record, Done::Ok).await?;
+        let mut reply = self.shown(caller, rt, &projection, &record, Done::Ok);
         let unmodified = |etag: &str| etag == plain && conditions.is_unmodified(modified);
         if reply.etag.as_deref().is_some_and(|etag| conditions.is_current(etag) || unmodified(etag)) {
             reply.done = Done::NotModified;

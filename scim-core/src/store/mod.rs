@@ -30,7 +30,7 @@ use crate::document::Document;
 use crate::filter::BoundFilter;
 use crate::path::AttrPath;
 use crate::query::{Page, Query, Select};
-use crate::schema::{Kind, LinkType, ResourceType};
+use crate::schema::{Kind, LinkType, ResourceType, ReverseType};
 
 pub use capability::{Capabilities, Held, IdsFrom, Keeps, Lock, Secrets, Shortfall, Unique, Versions, Writes};
 pub use error::{Result, Retry, StoreError, StoreErrorKind};
@@ -219,6 +219,27 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         via: &Arc<LinkType>,
     ) -> Result<Vec<(ResourceId, Link)>> {
         evaluate::holders(self, scope, of, targets, via).await
+    }
+
+    /// Fills a reverse attribute into records of one type, through nested holders too.
+    async fn fill(&self, scope: &Scope, records: &mut [Record], reverse: &Arc<ReverseType>) -> Result<()> {
+        reverse::fill(self, scope, records, reverse).await
+    }
+
+    /// [`Store::read`] and then [`Store::fill`] for each of these: one round trip, where the system can.
+    async fn read_filled(
+        &self,
+        scope: &Scope,
+        kind: &Kind,
+        ids: &[ResourceId],
+        select: &Select,
+        reverse: &[Arc<ReverseType>],
+    ) -> Result<Vec<Record>> {
+        let mut records = self.read(scope, kind, ids, select).await?;
+        for one in reverse {
+            self.fill(scope, &mut records, one).await?;
+        }
+        Ok(records)
     }
 
     /// The hash kept for a secret attribute, where `Capabilities::secrets` is `Hashed`.

@@ -9,7 +9,12 @@ use super::{Link, Links, Record, ResourceId, Result, Scope, Store};
 
 /// Fills a reverse attribute into records of one type. One call of [`Store::holders`] for all of them, and one more for
 /// each level of nesting; a cycle ends where everybody in it has been seen.
-pub async fn fill(store: &dyn Store, scope: &Scope, records: &mut [Record], reverse: &Arc<ReverseType>) -> Result<()> {
+pub async fn fill<S: Store + ?Sized>(
+    store: &S,
+    scope: &Scope,
+    records: &mut [Record],
+    reverse: &Arc<ReverseType>,
+) -> Result<()> {
     let Some(kind) = records.first().map(|record| record.key.kind.clone()) else { return Ok(()) };
     let ids: Vec<_> = records.iter().map(|record| record.key.id.clone()).collect();
     let mut direct: HashMap<ResourceId, Vec<Link>> = HashMap::new();
@@ -34,8 +39,8 @@ pub async fn fill(store: &dyn Store, scope: &Scope, records: &mut [Record], reve
 }
 
 /// The holders of every holder reachable from `direct`, level by level.
-async fn ancestors(
-    store: &dyn Store,
+async fn ancestors<S: Store + ?Sized>(
+    store: &S,
     scope: &Scope,
     reverse: &ReverseType,
     direct: &HashMap<ResourceId, Vec<Link>>,
