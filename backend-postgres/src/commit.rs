@@ -10,12 +10,12 @@ use scim_core::store::{Key, ResourceId, Result, Scope, StoreError, StoreErrorKin
 
 use crate::Shared;
 use crate::amend::{LINES, Owner};
-use crate::connection::{LOCKS, Link};
+use crate::connection::{Link, SESSION};
 use crate::error::{BACKEND, Fault, Inner};
-use crate::links::Alone;
+use crate::links::{Alone, Done};
 use crate::pool::{Lease, reading};
 use crate::read::{is_text, version};
-use crate::statement::Sql;
+use crate::statement::{Line, Sql};
 use crate::writing::{ALONE, Frame, PART, WHOLE, Writing, alone, are_creations, creations, is_one_statement};
 
 /// How often a transaction that lost a race is begun again, at most.
@@ -23,6 +23,8 @@ const TRIES: u32 = 20;
 
 /// How long to wait until the server has noticed that a session is gone.
 const SETTLING: Duration = Duration::from_secs(5);
+/// Between two looks at what becomes so by itself.
+const PAUSE: Duration = Duration::from_millis(50);
 
 const DOING: &str = "commit";
 
@@ -31,7 +33,7 @@ enum Failed {
     /// Nothing of it stands.
     Whole(Fault),
     /// It was told to commit, and the connection was lost before it said whether it did.
-    Unknown { fault: Fault, slot: i64, number: Option<i64> },
+    Unknown { fault: Fault, session: Arc<str>, number: Option<i64> },
 }
 
 impl From<Fault> for Failed {
@@ -108,8 +110,8 @@ async fn single(shared: &Shared, scope: &Scope, mutation: &Mutation) -> Inner<Ou
             }
             (Err(Failed::Whole(Fault::Refused(_))), Some(Some(fault))) => return Err(fault),
             (Err(Failed::Whole(fault)), _) => return Err(fault),
-            (Err(Failed::Unknown { fault, slot, number }), _) => {
-                return unknown(shared, scope, mutation, fault, slot, number).await;
+            (Err(Failed::Unknown { fault, session, number }), _) => {
+                return unknown(shared, scope, mutation, fault, &session, number).await;
             }
         }
     }
@@ -135,11 +137,7 @@ async fn attempt(
         // Done twice is done once: what was lost on the way is simply said again.
         let done = alone.run(&lease).await;
         let done = match lease.back(done).await {
-            Err(Fault::Lost(_)) if alone.versions.is_none() => {
-                let lease = shared.lender.lend().await?;
-                let done = alone.run(&lease).await;
-                lease.back(done).await
-            }
+            Err(Fault::Lost(_)) if alone.versions.is_none() => repeated(shared, scope, &alone).await,
             done => done,
         };
         let done = done.inspect_err(|fault| *reason = fault.may_pass().then_some(None))?;
@@ -148,12 +146,29 @@ async fn attempt(
     }
     let frame = if is_one_statement(mutation) { ALONE } else { WHOLE };
     let (done, committing, number) = transaction(shared, &lease, scope, frame, mutation, reason).await;
-    let slot = lease.slot;
+    let session = lease.session.clone();
     let done = lease.back(done).await;
     done.map_err(|fault| match fault {
-        Fault::Lost(_) if committing => Failed::Unknown { fault, slot, number },
+        Fault::Lost(_) if committing => Failed::Unknown { fault, session, number },
         fault => Failed::Whole(fault),
     })
+}
+
+/// What may have been done, done again, as soon as there is a database again.
+async fn repeated(shared: &Shared, scope: &Scope, alone: &Alone<'_>) -> Inner<Done> {
+    loop {
+        let done = match shared.lender.lend().await {
+            Ok(lease) => {
+                let done = alone.run(&lease).await;
+                lease.back(done).await
+            }
+            Err(fault) => Err(fault),
+        };
+        match done {
+            Err(Fault::Lost(_)) if late(scope).is_ok() && scope.deadline.is_some() => tokio::time::sleep(PAUSE).await,
+            done => return done,
+        }
+    }
 }
 
 /// A mutation in a transaction of its own; whether it was told to commit, and its number.
@@ -183,8 +198,11 @@ async fn transaction(
         }
         Ok(fault)
     };
-    let fault: Inner<Fault> = rolled_back.await;
-    (Err(fault.unwrap_or_else(|lost| lost)), false, number)
+    match rolled_back.await {
+        Ok(fault) => (Err(fault), false, number),
+        // The refusal was the server's last word: it may have come behind the commit.
+        Err(lost) => (Err(lost), committing, number),
+    }
 }
 
 /// The line of the change log up to the version.
@@ -214,11 +232,11 @@ async fn many(shared: &Shared, scope: &Scope, batch: &[Mutation]) -> Inner<Vec<I
     if are_creations(batch) {
         late(scope)?;
         let lease = shared.lender.lend().await?;
-        let slot = lease.slot;
+        let session = lease.session.clone();
         let made = creations(&lease, &shared.catalogue, scope.tenant.as_str(), scope.now.millis(), batch).await;
         match lease.back(made).await {
             Ok(outcomes) => return Ok(outcomes.into_iter().map(Ok).collect()),
-            Err(fault @ Fault::Lost(_)) => return created(shared, scope, batch, slot, fault).await,
+            Err(fault @ Fault::Lost(_)) => return created(shared, scope, batch, &session, fault).await,
             // Which one was refused, and why, is found out one by one.
             Err(Fault::Refused(_)) => {}
             Err(fault) => return Err(fault),
@@ -230,12 +248,12 @@ async fn many(shared: &Shared, scope: &Scope, batch: &[Mutation]) -> Inner<Vec<I
         let lease = shared.lender.lend().await?;
         let (mut committing, mut number) = (false, None);
         let done = parts(shared, &lease, scope, batch, &mut committing, &mut number).await;
-        let slot = lease.slot;
+        let session = lease.session.clone();
         let done = lease.back(done).await;
         match done {
             Ok(outcomes) => return Ok(outcomes),
             Err(fault @ Fault::Lost(_)) if committing => {
-                return match fate(shared, slot, number, "").await {
+                return match fate(shared, scope, &session, number, "").await {
                     Some(false) => Err(fault),
                     // Which of them were refused is not known any more.
                     Some(true) | None => Err(Fault::Store(StoreError::new(StoreErrorKind::Uncertain))),
@@ -256,13 +274,13 @@ async fn created(
     shared: &Shared,
     scope: &Scope,
     batch: &[Mutation],
-    slot: i64,
+    session: &str,
     fault: Fault,
 ) -> Inner<Vec<Inner<Outcome>>> {
     let Some(Mutation { kind, action: Action::Create { id: Some(id), .. }, .. }) = batch.first() else {
         return Err(fault);
     };
-    match exists(shared, scope, slot, kind, id).await {
+    match exists(shared, scope, session, kind, id).await {
         Some(false) => return Err(fault),
         None => return Err(Fault::Store(StoreError::new(StoreErrorKind::Uncertain))),
         Some(true) => {}
@@ -333,14 +351,14 @@ async fn unknown(
     scope: &Scope,
     mutation: &Mutation,
     fault: Fault,
-    slot: i64,
+    session: &str,
     number: Option<i64>,
 ) -> Inner<Outcome> {
     let uncertain = || Fault::Store(StoreError::new(StoreErrorKind::Uncertain));
     match &mutation.action {
         Action::Create { id: Some(id), .. } => {
             // Ids are given out once: if it is there, it is this one.
-            if !exists(shared, scope, slot, &mutation.kind, id).await.ok_or_else(uncertain)? {
+            if !exists(shared, scope, session, &mutation.kind, id).await.ok_or_else(uncertain)? {
                 return Err(fault);
             }
             reread(shared, scope, mutation, id, Effect::Created).await
@@ -350,13 +368,13 @@ async fn unknown(
                 Change::Known(change) => change.record.id.clone(),
                 Change::Of(_) => String::new(),
             };
-            match fate(shared, slot, number, &record).await {
+            match fate(shared, scope, session, number, &record).await {
                 Some(true) => reread(shared, scope, mutation, id, Effect::Changed).await,
                 Some(false) => Err(fault),
                 None => Err(uncertain()),
             }
         }
-        Action::Delete { id, record, .. } => match fate(shared, slot, number, &record.id).await {
+        Action::Delete { id, record, .. } => match fate(shared, scope, session, number, &record.id).await {
             Some(true) => Ok(Outcome { id: id.clone(), version: version(0), effect: Effect::Deleted, record: None }),
             Some(false) => Err(fault),
             None => Err(uncertain()),
@@ -365,40 +383,57 @@ async fn unknown(
     }
 }
 
-/// Waits until the session of this slot is gone, so that nothing of it is under way any more.
-async fn is_over(link: &Link, slot: i64) -> Inner<()> {
-    link.batch(&format!(
-        "SET statement_timeout = {}; SELECT pg_advisory_lock({LOCKS}, {slot}); \
-         SELECT pg_advisory_unlock({LOCKS}, {slot}); RESET statement_timeout",
-        SETTLING.as_millis()
-    ))
-    .await
+/// Waits until a session is gone, so that nothing of it is under way any more.
+async fn is_over(link: &Link, session: &str) -> Inner<()> {
+    let there = format!("SELECT 1 FROM pg_stat_activity WHERE {SESSION} = $1");
+    let asked = Instant::now();
+    while link.first(Sql::new(there.clone()).bind(session)).await?.is_some() {
+        if asked.elapsed() > SETTLING {
+            return Err(Fault::Late);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
 }
 
 /// Did the transaction of this number commit? None where that cannot be told. Its lines in the change log tell, for a
 /// number alone may be given out again after a crash.
-async fn fate(shared: &Shared, slot: i64, number: Option<i64>, record: &str) -> Option<bool> {
+async fn fate(shared: &Shared, scope: &Scope, session: &str, number: Option<i64>, record: &str) -> Option<bool> {
     let start = if record.is_empty() { String::new() } else { format!("{{\"id\":{}", serde_json::Value::from(record)) };
     let sql = Sql::new(
         "SELECT 1 FROM change WHERE position >= $1::bigint << $3::int AND position < ($1::bigint + 1) << $3::int
          AND starts_with(record, $2)",
     );
-    found(shared, slot, sql.once().bind(number?).bind(start).bind(i64::from(LINES))).await
+    found(shared, scope, session, sql.once().bind(number?).bind(start).bind(i64::from(LINES))).await
 }
 
-async fn exists(shared: &Shared, scope: &Scope, slot: i64, kind: &Kind, id: &ResourceId) -> Option<bool> {
+async fn exists(shared: &Shared, scope: &Scope, session: &str, kind: &Kind, id: &ResourceId) -> Option<bool> {
     let sql = Sql::new("SELECT 1 FROM resource WHERE tenant = $1 AND kind = $2 AND id = $3");
-    found(shared, slot, sql.bind(scope.tenant.as_str()).bind(kind.as_str()).bind(id.as_str())).await
+    found(shared, scope, session, sql.bind(scope.tenant.as_str()).bind(kind.as_str()).bind(id.as_str())).await
 }
 
-/// Does the statement find something, now that the session of this slot is gone?
-async fn found(shared: &Shared, slot: i64, sql: Sql<'_>) -> Option<bool> {
-    let lease = shared.lender.lend().await.ok()?;
-    let done = match is_over(&lease, slot).await {
+/// Does the statement find something, now that the session is gone? Asked until the database is back, or the time of the
+/// request over: what may have been done must not be called refused. None where that cannot be told.
+async fn found(shared: &Shared, scope: &Scope, session: &str, sql: Sql<'_>) -> Option<bool> {
+    let begun = Instant::now();
+    loop {
+        if let Ok(line) = look(shared, session, sql.clone()).await {
+            return Some(line.is_some());
+        }
+        if late(scope).is_err() || begun.elapsed() > shared.options.statement_time {
+            return None;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn look(shared: &Shared, session: &str, sql: Sql<'_>) -> Inner<Option<Line>> {
+    let lease = shared.lender.lend().await?;
+    let done = match is_over(&lease, session).await {
         Ok(()) => lease.first(sql).await,
         Err(fault) => Err(fault),
     };
-    lease.back(done).await.ok().map(|line| line.is_some())
+    lease.back(done).await
 }
 
 /// The outcome of a commit that went through, as the resource is now.
@@ -412,9 +447,17 @@ async fn reread(
     let select = mutation.reply.clone().unwrap_or_default();
     let ids = std::slice::from_ref(id);
     let tenant = scope.tenant.as_str();
-    let read =
-        reading!(shared.lender, link => crate::read::records(link, tenant, &mutation.kind, ids, &select, &[]).await);
-    let found = read?.pop();
+    let begun = Instant::now();
+    let found = loop {
+        let read = reading!(shared.lender, link => crate::read::records(link, tenant, &mutation.kind, ids, &select, &[]).await);
+        match read {
+            // It is done; what is said of it waits for the database.
+            Err(_) if late(scope).is_ok() && begun.elapsed() < shared.options.statement_time => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            read => break read?.pop(),
+        }
+    };
     let record = found.ok_or_else(|| Fault::Store(StoreError::new(StoreErrorKind::Uncertain)))?;
     let version = record.version.clone();
     Ok(Outcome { id: id.clone(), version, effect, record: mutation.reply.is_some().then(|| Box::new(record)) })

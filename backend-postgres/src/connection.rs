@@ -26,6 +26,9 @@ const SLOTS: i64 = 1_000;
 /// The first half of the advisory locks of sessions: "SCIM".
 pub(crate) const LOCKS: i32 = 0x5343_494d;
 
+/// What tells a session of `pg_stat_activity` from all others: numbers of processes come again.
+pub(crate) const SESSION: &str = "pid::text || ' ' || extract(epoch FROM backend_start)::text";
+
 /// Where the database is, and how it is spoken to.
 #[derive(Clone)]
 pub(crate) struct Address {
@@ -41,6 +44,8 @@ pub(crate) struct Link {
     tls: MakeRustlsConnect,
     /// A number that no other open session has: rows that this session alone counts in.
     pub slot: i64,
+    /// What tells this session from all others, also of a server that was restarted.
+    pub session: Arc<str>,
     /// It may not be used again.
     spoiled: AtomicBool,
     /// Statements that are prepared.
@@ -81,13 +86,23 @@ impl Address {
         let db = AsyncPgConnection::try_from_client_and_connection(client, connection)
             .await
             .map_err(|error| Fault::Lost(error.into()))?;
-        let mut link =
-            Link { db, tls: self.tls.clone(), slot: 0, spoiled: AtomicBool::new(false), prepared: Mutex::default() };
+        let mut link = Link {
+            db,
+            tls: self.tls.clone(),
+            slot: 0,
+            session: Arc::from(""),
+            spoiled: AtomicBool::new(false),
+            prepared: Mutex::default(),
+        };
         link.batch(&self.session).await?;
         // Held until the session ends.
         let free = "SELECT n FROM generate_series(1::bigint, $1) n WHERE pg_try_advisory_lock($2::int, n::int) LIMIT 1";
         let free = Sql::new(free).once().bind(SLOTS).bind(i64::from(LOCKS));
         link.slot = link.first(free).await?.map_or(Ok(0), |line| line.int(0))?;
+        let own = format!("SELECT {SESSION} FROM pg_stat_activity WHERE pid = pg_backend_pid()");
+        if let Some(line) = link.first(Sql::new(own).once()).await? {
+            link.session = line.text(0, |text| Arc::from(text))?;
+        }
         Ok(link)
     }
 }
