@@ -20,7 +20,9 @@ fn slapd() -> &'static Slapd {
 
 fn directory(url: &str) -> Directory {
     let credentials = Credentials::Simple { dn: Dn::parse(ADMIN).unwrap(), password: PASSWORD.to_owned().into() };
-    Directory::open(Options { credentials, ..Options::new(vec![Address::parse(url).unwrap()]) }).unwrap()
+    let long = std::time::Duration::from_secs(60);
+    let servers = vec![Address::parse(url).unwrap()];
+    Directory::open(Options { credentials, connect_time: long, operation_time: long, ..Options::new(servers) }).unwrap()
 }
 
 async fn unit(directory: &Directory, dn: &str, name: &str) {

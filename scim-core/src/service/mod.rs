@@ -35,7 +35,7 @@ use crate::limits::Limits;
 use crate::query::cursor::Cursors;
 use crate::query::memo::Memo;
 use crate::schema::ResourceType;
-use crate::store::{ResourceId, Scope, Store};
+use crate::store::{ResourceId, Scope, Store, Writes};
 
 pub use crate::document::project::View;
 pub use conditions::Conditions;
@@ -185,6 +185,10 @@ impl Service {
     }
 
     fn allow(&self, caller: &Caller, rt: &ResourceType, write: bool) -> Result<(), ScimError> {
-        caller.principal.require(&rt.kind, &rt.endpoint, write)
+        caller.principal.require(&rt.kind, &rt.endpoint, write)?;
+        if write && self.store.capabilities().writes == Writes::None {
+            return Err(ScimError::forbidden("the store behind this tenant is read-only here"));
+        }
+        Ok(())
     }
 }

@@ -146,6 +146,8 @@ fn a_directory_that_is_read_only_or_shadowed_stays_as_it_is() {
         let id =
             found(&server, "Users", "userName eq \"user000001\"")["Resources"][0]["id"].as_str().unwrap().to_owned();
         server.request("DELETE", &format!("/scim/v2/Users/{id}")).send().is_error(403, None);
+        let title = json!({"op": "replace", "path": "title", "value": "x"});
+        assert_eq!(patch(&server, &format!("/scim/v2/Users/{id}"), title), 403);
         assert_eq!(found(&server, "Users", "userName pr")["totalResults"], 3);
     }
 }
