@@ -1,5 +1,6 @@
 //! Fair shares: how many requests of one tenant are in work, how many wait, how many come a second. A tenant that
-//! floods the server fills its own queue only.
+//! floods the server fills its own queue only. Who sends a body takes part once it is there: sending slowly holds up
+//! nobody but, where it is large, others who send as much.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -14,6 +15,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 #[derive(Debug)]
 pub struct Admission {
     work: Semaphore,
+    arriving: Semaphore,
     waiting: AtomicUsize,
     most_waiting: usize,
     rate: Option<Rate>,
@@ -24,26 +26,36 @@ impl Admission {
     pub fn new(limits: &Limits) -> Self {
         Admission {
             work: Semaphore::new(limits.in_work.min(Semaphore::MAX_PERMITS)),
+            arriving: Semaphore::new(limits.in_work.min(Semaphore::MAX_PERMITS)),
             waiting: AtomicUsize::new(0),
             most_waiting: limits.waiting,
             rate: (limits.rate > 0).then(|| Rate::new(limits.rate)),
         }
     }
 
-    /// A place at work, in order of arrival. 429 over the rate, 503 where too many wait already; both say when to come
-    /// back, and nothing was done.
-    pub async fn enter(&self, now: Instant) -> Result<SemaphorePermit<'_>, ScimError> {
-        if let Some(rate) = &self.rate
-            && let Err(wait) = rate.take(now)
-        {
-            let detail = "this tenant sends more requests a second than it may; wait and send again";
-            return Err(later(ErrorKind::TooManyRequests, detail, wait));
-        }
-        if let Ok(permit) = self.work.try_acquire() {
+    /// One more request. 429 over the rate, which says when to come back.
+    pub fn pace(&self, now: Instant) -> Result<(), ScimError> {
+        let Some(rate) = &self.rate else { return Ok(()) };
+        let detail = "this tenant sends more requests a second than it may; wait and send again";
+        rate.take(now).map_err(|wait| later(ErrorKind::TooManyRequests, detail, wait))
+    }
+
+    /// A place at work, in order of arrival. 503 where too many wait already, and nothing was done.
+    pub async fn enter(&self) -> Result<SemaphorePermit<'_>, ScimError> {
+        self.place(&self.work).await
+    }
+
+    /// A place for a body that is large, or may be, while it arrives: they are held in memory until they are whole.
+    pub async fn receive(&self) -> Result<SemaphorePermit<'_>, ScimError> {
+        self.place(&self.arriving).await
+    }
+
+    async fn place<'a>(&'a self, places: &'a Semaphore) -> Result<SemaphorePermit<'a>, ScimError> {
+        if let Ok(permit) = places.try_acquire() {
             return Ok(permit);
         }
         let _place = Waiting::join(&self.waiting, self.most_waiting).ok_or_else(busy)?;
-        self.work.acquire().await.map_err(|_| busy())
+        places.acquire().await.map_err(|_| busy())
     }
 }
 
@@ -112,37 +124,41 @@ mod tests {
     #[tokio::test]
     async fn beyond_those_who_work_and_wait_it_is_503() {
         let admission = admission(1, 1, 0);
-        let now = Instant::now();
-        let first = admission.enter(now).await.unwrap();
-        let mut second = Box::pin(admission.enter(now));
+        let first = admission.enter().await.unwrap();
+        let mut second = Box::pin(admission.enter());
         assert!(futures_util::poll!(&mut second).is_pending());
-        let refused = admission.enter(now).await.unwrap_err();
+        let refused = admission.enter().await.unwrap_err();
         assert_eq!(refused.kind, ErrorKind::Unavailable);
         assert!(refused.retry_after.is_some());
         drop(first);
         assert!(second.await.is_ok());
-        assert!(admission.enter(now).await.is_ok(), "places are given back");
+        assert!(admission.enter().await.is_ok(), "places are given back");
     }
 
     #[tokio::test]
     async fn who_stops_waiting_gives_the_place_back() {
         let admission = admission(1, 1, 0);
-        let now = Instant::now();
-        let _first = admission.enter(now).await.unwrap();
+        let _first = admission.enter().await.unwrap();
         for _ in 0..3 {
-            let mut waiting = Box::pin(admission.enter(now));
+            let mut waiting = Box::pin(admission.enter());
             assert!(futures_util::poll!(&mut waiting).is_pending());
         }
     }
 
     #[tokio::test]
-    async fn over_the_rate_it_is_429_until_time_passes() {
+    async fn large_bodies_on_their_way_keep_nobody_from_work() {
+        let admission = admission(1, 1, 0);
+        let _body = admission.receive().await.unwrap();
+        assert!(futures_util::poll!(Box::pin(admission.receive())).is_pending());
+        assert!(admission.enter().await.is_ok());
+    }
+
+    #[test]
+    fn over_the_rate_it_is_429_until_time_passes() {
         let admission = admission(10, 10, 2);
         let now = Instant::now();
         let check = |after: u64, good: bool| {
-            let answer =
-                futures_util::future::FutureExt::now_or_never(admission.enter(now + Duration::from_millis(after)));
-            let answer = answer.unwrap();
+            let answer = admission.pace(now + Duration::from_millis(after));
             assert_eq!(answer.is_ok(), good, "after {after} ms");
             if let Err(error) = answer {
                 assert_eq!(error.kind, ErrorKind::TooManyRequests);

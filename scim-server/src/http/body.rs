@@ -7,10 +7,21 @@ use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 use scim_core::{ErrorKind, ScimError};
 
+/// Bodies up to this size are received without a place of their own.
+const SMALL: usize = 64 << 10;
+
+/// Is the body announced to be larger than most are, or of unknown length?
+pub fn may_be_large(headers: &HeaderMap) -> bool {
+    announced(headers).is_none_or(|length| length > SMALL)
+}
+
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// The whole body: at most `most` bytes, at hand before `until`.
 pub async fn read(headers: &HeaderMap, payload: Payload, most: usize, until: Instant) -> Result<Bytes, ScimError> {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > most) {
+    if announced(headers).is_some_and(|length| length > most) {
         return Err(too_large(most));
     }
     let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));

@@ -1,6 +1,7 @@
 //! The SCIM endpoints: one short function a kind of place. What a message means is for the service to say.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use scim_core::schema::{Registry, ResourceType};
 use scim_core::service::{Caller, Conditions, Over, Prefer};
 use scim_core::store::control::MeMode;
 use scim_core::{ErrorKind, ScimError};
+use tokio::sync::SemaphorePermit;
 
+use crate::limits::Admission;
 use crate::metrics::Route;
 
 use super::admit::{Admitted, admit};
@@ -31,6 +34,22 @@ struct Request<'a> {
     asked: &'a Asked<'a>,
     query: Query,
     payload: Payload,
+    /// Of the caller's tenant; None where nobody had to say who asks.
+    share: Option<&'a Admission>,
+}
+
+/// A body that is there, with the place at work that came with it.
+struct Sent<'a> {
+    bytes: Bytes,
+    _place: Option<SemaphorePermit<'a>>,
+}
+
+impl Deref for Sent<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// Answers it.
@@ -50,7 +69,7 @@ pub async fn answer(
     }
     let discovery = matches!(open, Place::Schemas(_) | Place::ResourceTypes(_));
     if app.open_discovery && discovery && path.version_2 && path.tenant.is_none() && !asked.has_credential() {
-        let request = Request { app, asked, query: query?, payload };
+        let request = Request { app, asked, query: query?, payload, share: None };
         return request.open_discovery(open, trace).await;
     }
 
@@ -63,8 +82,11 @@ pub async fn answer(
         let detail = "this server speaks SCIM version 2 only: use /scim/v2";
         return Err(ScimError::new(ErrorKind::InvalidVers, detail));
     }
-    let _share = admitted.tenant.share.enter(asked.at).await?;
-    Request { app, asked, query: query?, payload }.at(place, &admitted).await
+    let share = &admitted.tenant.share;
+    share.pace(asked.at)?;
+    // Who sends a body enters when it is there.
+    let _place = if asked.brings_body() { None } else { Some(share.enter().await?) };
+    Request { app, asked, query: query?, payload, share: Some(share) }.at(place, &admitted).await
 }
 
 fn route_of(place: &Place<'_>) -> Route {
@@ -274,11 +296,17 @@ impl<'a> Request<'a> {
         negotiate::accepted(self.asked.http.headers()).map(drop)
     }
 
-    async fn body(self, most: usize) -> Result<Bytes, ScimError> {
+    async fn body(self, most: usize) -> Result<Sent<'a>, ScimError> {
         let headers = self.asked.http.headers();
         negotiate::check_body(headers)?;
         let until = self.asked.at + Duration::from_secs(self.app.limits.request_time);
-        body::read(headers, self.payload, most, until).await
+        let Some(share) = self.share else {
+            return Ok(Sent { bytes: body::read(headers, self.payload, most, until).await?, _place: None });
+        };
+        let arriving = if body::may_be_large(headers) { Some(share.receive().await?) } else { None };
+        let bytes = body::read(headers, self.payload, most, until).await?;
+        drop(arriving);
+        Ok(Sent { bytes, _place: Some(share.enter().await?) })
     }
 }
 
@@ -304,6 +332,11 @@ fn filter_refused() -> ScimError {
 }
 
 impl Asked<'_> {
+    /// Does the method come with a body?
+    fn brings_body(&self) -> bool {
+        matches!(*self.http.method(), Method::POST | Method::PUT | Method::PATCH)
+    }
+
     fn has_credential(&self) -> bool {
         self.http.headers().contains_key("authorization")
     }

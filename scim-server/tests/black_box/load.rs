@@ -1,7 +1,7 @@
 //! Work that one client heaps up does not become everybody's wait (threats D04, D05, D10).
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use conformance_tests::session::user;
 use serde_json::json;
@@ -27,16 +27,15 @@ fn password_hashing_holds_up_nobody() {
     thread::scope(|scope| {
         let creates = scope.spawn(|| at_once(&session, &requests));
         thread::sleep(Duration::from_millis(100));
-        let mut slowest = Duration::ZERO;
+        let mut meanwhile = 0;
         while !creates.is_finished() {
-            let begun = Instant::now();
             assert_eq!(server.probe("/healthz"), Some(200));
-            slowest = slowest.max(begun.elapsed());
+            meanwhile += 1;
             thread::sleep(Duration::from_millis(20));
         }
         let answers = creates.join().unwrap();
         assert!(answers.iter().all(|answer| matches!(answer.status, 201 | 503)), "{:?}", statuses(&answers));
-        assert!(slowest < Duration::from_millis(1_000), "{slowest:?}");
+        assert!(meanwhile >= 3, "others were answered {meanwhile} times while forty passwords were hashed");
     });
     server.is_well();
 }

@@ -8,7 +8,7 @@ use conformance_tests::session::{ENTERPRISE, GROUP, Session, patch_op, user};
 use scim_core::access::Profile;
 use serde_json::{Value, json};
 
-use crate::support::{Server, client_error, populate};
+use crate::support::{PATIENCE, Server, client_error, populate};
 
 struct Two {
     server: Server,
@@ -339,14 +339,13 @@ fn one_tenant_does_not_starve_another() {
             });
         }
         thread::sleep(Duration::from_millis(500));
-        let mut slowest = Duration::ZERO;
+        let begun = Instant::now();
         for _ in 0..30 {
-            let begun = Instant::now();
             quiet.get(&format!("/Users/{id}")).unwrap().is(200).unwrap();
-            slowest = slowest.max(begun.elapsed());
         }
+        let took = begun.elapsed();
         done.store(true, std::sync::atomic::Ordering::Relaxed);
-        assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+        assert!(took < PATIENCE, "{took:?}");
     });
     server.is_well();
 }

@@ -81,7 +81,7 @@ fn stops_whole(signal: &str) {
     let begun = Instant::now();
     server.signal(signal);
     assert!(server.child.wait().unwrap().success(), "exit status 0");
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
     stop.store(true, Ordering::Relaxed);
     let acknowledged = clients.into_iter().flat_map(|client| client.join().unwrap()).collect::<Vec<_>>();
     assert!(acknowledged.len() > 4, "there was load");
@@ -100,7 +100,7 @@ fn client(address: SocketAddr, token: &str, n: usize, stop: &AtomicBool) -> Vec<
     let mut made = Vec::new();
     'connect: while !stop.load(Ordering::Relaxed) {
         let Ok(mut stream) = TcpStream::connect(address) else { break };
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         loop {
             let body = json!({"schemas": [USER], "userName": format!("u{n}-{}", made.len())}).to_string();
             let head = format!(
@@ -202,7 +202,7 @@ fn sighup_reads_the_configuration_anew() {
     let wait = |expected: u64| {
         let begun = Instant::now();
         while types() != expected {
-            assert!(begun.elapsed() < Duration::from_secs(10), "there are still {} types", types());
+            assert!(begun.elapsed() < Duration::from_secs(60), "there are still {} types", types());
             std::thread::sleep(Duration::from_millis(50));
         }
     };

@@ -15,6 +15,9 @@ use conformance_tests::http::{Connection, Response, request};
 use conformance_tests::session::Session;
 use serde_json::Value;
 
+/// Nothing takes so long on the slowest of machines unless it hangs.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 /// The bytes of a request with the credential of this session.
 pub fn raw(session: &Session, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     let mut all = vec![

@@ -5,11 +5,8 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::TOKEN;
+use super::{PATIENCE, TOKEN};
 use crate::ground::Ground;
-
-/// How long a start that fails may take: longer than a lock is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How the program is started: where, and with which settings.
 #[derive(Debug, Clone)]

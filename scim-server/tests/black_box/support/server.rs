@@ -13,13 +13,10 @@ use conformance_tests::session::Session;
 use scim_core::access::Profile;
 use tempfile::TempDir;
 
-use super::{Program, wait_until};
+use super::{PATIENCE, Program, wait_until};
 
 /// The token of the tenant `default`.
 pub const TOKEN: &str = "black-box-token-of-more-than-32-letters";
-/// How long a start or an end may take before the test gives up; what is promised is measured by the tests themselves.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// The program, running in a folder that goes when it goes.
 #[derive(Debug)]
 pub struct Server {
