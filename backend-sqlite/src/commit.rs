@@ -52,6 +52,10 @@ impl Task for Commit {
         let _gone = self.answer.send(answer);
     }
 
+    fn tenant(&self) -> Option<&TenantId> {
+        Some(&self.tenant)
+    }
+
     fn weight(&self) -> usize {
         self.expected
     }

@@ -112,7 +112,7 @@ impl Store for SqliteStore {
         let all = move |reader: &mut connection::Reader| {
             read::records(&reader.db, tenant.as_str(), &kind, &ids, &select, None)
         };
-        Ok(self.readers.apart(DOING, scope.deadline, all).await?.unwrap_or_default())
+        Ok(self.readers.apart(DOING, Some(scope), all).await?.unwrap_or_default())
     }
 
     fn scan<'a>(&'a self, scope: &'a Scope, scan: Scan) -> BoxStream<'a, Result<Record>> {
@@ -170,7 +170,7 @@ impl Store for SqliteStore {
         let all = move |reader: &mut connection::Reader| {
             read::holders(&reader.db, tenant.as_str(), &of, &targets, &holder, &attr)
         };
-        self.readers.apart(DOING, scope.deadline, all).await
+        self.readers.apart(DOING, Some(scope), all).await
     }
 
     async fn secret(&self, scope: &Scope, key: &Key, at: &AttrPath) -> Result<Option<SecretString>> {

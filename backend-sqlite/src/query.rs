@@ -39,7 +39,7 @@ impl SqliteStore {
                 Some(Ok(Answer::Long)) | None => {}
             }
         }
-        match self.readers.apart(DOING, scope.deadline, move |reader| ask.answer(reader, false)).await? {
+        match self.readers.apart(DOING, Some(scope), move |reader| ask.answer(reader, false)).await? {
             Answer::Page(page) => Ok(page),
             Answer::Long => Ok(None),
         }

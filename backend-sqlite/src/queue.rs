@@ -1,7 +1,10 @@
-//! A bounded queue between callers, who never wait to put something in, and threads that take things out.
+//! A bounded queue between callers, who never wait to put something in, and threads that take things out. Tenants take
+//! turns: one that heaps up work makes its own wait, not that of others.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use scim_core::store::TenantId;
 
 /// Full, or closed.
 #[derive(Debug)]
@@ -13,15 +16,42 @@ pub(crate) struct Queue<T> {
     most: usize,
 }
 
+/// Whose items stand in one row; None for the store's own.
+type Lane = Option<TenantId>;
+
 struct Inner<T> {
-    items: VecDeque<T>,
+    /// Those that are not empty.
+    lanes: HashMap<Lane, VecDeque<T>>,
+    /// Whose turn it is, and whose next. Each lane once.
+    turns: VecDeque<Lane>,
+    length: usize,
     closed: bool,
+}
+
+impl<T> Inner<T> {
+    /// The item whose turn it is, if it fits; its lane stands behind all others afterwards.
+    fn take(&mut self, fits: impl FnOnce(&T) -> bool) -> Option<T> {
+        let lane = self.turns.pop_front()?;
+        let items = self.lanes.get_mut(&lane)?;
+        if !items.front().is_some_and(fits) {
+            self.turns.push_front(lane);
+            return None;
+        }
+        let item = items.pop_front()?;
+        self.length -= 1;
+        if items.is_empty() {
+            self.lanes.remove(&lane);
+        } else {
+            self.turns.push_back(lane);
+        }
+        Some(item)
+    }
 }
 
 impl<T> Queue<T> {
     /// Holds so many items at most.
     pub(crate) fn new(most: usize) -> Self {
-        let inner = Inner { items: VecDeque::new(), closed: false };
+        let inner = Inner { lanes: HashMap::new(), turns: VecDeque::new(), length: 0, closed: false };
         Queue { inner: Mutex::new(inner), filled: Condvar::new(), most: most.max(1) }
     }
 
@@ -29,13 +59,21 @@ impl<T> Queue<T> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts an item in, or refuses it.
-    pub(crate) fn push(&self, item: T) -> Result<(), Refused> {
+    /// Puts an item in, behind those of the same tenant, or refuses it.
+    pub(crate) fn push(&self, tenant: Option<&TenantId>, item: T) -> Result<(), Refused> {
         let mut inner = self.lock();
-        if inner.closed || inner.items.len() >= self.most {
+        if inner.closed || inner.length >= self.most {
             return Err(Refused);
         }
-        inner.items.push_back(item);
+        let lane = tenant.cloned();
+        match inner.lanes.get_mut(&lane) {
+            Some(items) => items.push_back(item),
+            None => {
+                inner.lanes.insert(lane.clone(), VecDeque::from([item]));
+                inner.turns.push_back(lane);
+            }
+        }
+        inner.length += 1;
         drop(inner);
         self.filled.notify_one();
         Ok(())
@@ -45,7 +83,7 @@ impl<T> Queue<T> {
     pub(crate) fn pop(&self) -> Option<T> {
         let mut inner = self.lock();
         loop {
-            if let Some(item) = inner.items.pop_front() {
+            if let Some(item) = inner.take(|_| true) {
                 return Some(item);
             }
             if inner.closed {
@@ -55,9 +93,9 @@ impl<T> Queue<T> {
         }
     }
 
-    /// The next item, where one stands ready.
-    pub(crate) fn try_pop(&self) -> Option<T> {
-        self.lock().items.pop_front()
+    /// The next item, where one stands ready and fits.
+    pub(crate) fn try_pop(&self, fits: impl FnOnce(&T) -> bool) -> Option<T> {
+        self.lock().take(fits)
     }
 
     /// Takes no more; what is in is still handed out.
@@ -74,10 +112,31 @@ mod tests {
     #[test]
     fn a_full_or_closed_queue_refuses_and_a_closed_one_is_emptied() {
         let queue = Queue::new(2);
-        assert!(queue.push(1).is_ok() && queue.push(2).is_ok() && queue.push(3).is_err());
+        let push = |item| queue.push(None, item);
+        assert!(push(1).is_ok() && push(2).is_ok() && push(3).is_err());
         assert_eq!(queue.pop(), Some(1));
         queue.close();
-        assert!(queue.push(4).is_err());
-        assert_eq!((queue.pop(), queue.pop(), queue.try_pop()), (Some(2), None, None));
+        assert!(push(4).is_err());
+        assert_eq!((queue.pop(), queue.pop(), queue.try_pop(|_| true)), (Some(2), None, None));
+    }
+
+    #[test]
+    fn tenants_take_turns_and_each_keeps_its_order() {
+        let queue = Queue::new(100);
+        let (loud, quiet) = (TenantId::new("loud"), TenantId::new("quiet"));
+        for (tenant, item) in [
+            (Some(&loud), 10),
+            (Some(&loud), 11),
+            (Some(&loud), 12),
+            (Some(&quiet), 20),
+            (None, 30),
+            (Some(&quiet), 21),
+        ] {
+            queue.push(tenant, item).unwrap();
+        }
+        assert_eq!(queue.try_pop(|item| *item != 10), None, "what does not fit keeps its turn");
+        queue.close();
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
+        assert_eq!(order, [10, 20, 30, 11, 21, 12]);
     }
 }

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_channel::oneshot;
-use scim_core::store::{Result, Retry, StoreError, StoreErrorKind};
+use scim_core::store::{Result, Retry, Scope, StoreError, StoreErrorKind};
 
 use crate::config::Options;
 use crate::connection::{Bounds, Reader};
@@ -71,14 +71,16 @@ impl Readers {
         }
     }
 
-    /// Runs work on a thread for it, no longer than until the deadline, and no longer than somebody waits for it.
+    /// Runs work on a thread for it when it is the turn of the tenant, no longer than until the deadline, and no longer
+    /// than somebody waits for it.
     pub(crate) async fn apart<T: Send + 'static>(
         &self,
         operation: &'static str,
-        deadline: Option<Instant>,
+        scope: Option<&Scope>,
         work: impl FnOnce(&mut Reader) -> Inner<T> + Send + 'static,
     ) -> Result<T> {
         let (answer, answered) = oneshot::channel();
+        let deadline = scope.and_then(|scope| scope.deadline);
         let dropped = Arc::new(AtomicBool::new(false));
         let waiting = Waiting(dropped.clone());
         let job: Job = Box::new(move |reader| {
@@ -91,7 +93,7 @@ impl Readers {
             // Nobody waits any more: nothing is lost.
             let _gone = answer.send(done);
         });
-        if self.queue.push(job).is_err() {
+        if self.queue.push(scope.map(|scope| &scope.tenant), job).is_err() {
             let busy = StoreError::new(StoreErrorKind::Unavailable).during(BACKEND, operation);
             return Err(StoreError { retry: Retry::Temporary, ..busy.because("too many reads wait for their turn") });
         }

@@ -63,7 +63,7 @@ impl SqliteStore {
                         return Some((Ok(record), (ready, stand)));
                     }
                     let (own, from) = (scanning.clone(), stand.take()?);
-                    match self.readers.apart("scan", scope.deadline, move |reader| own.piece(reader, from)).await {
+                    match self.readers.apart("scan", Some(scope), move |reader| own.piece(reader, from)).await {
                         Ok((records, next)) => (ready, stand) = (records.into(), next),
                         Err(error) => return Some((Err(error), (ready, None))),
                     }

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use futures_channel::oneshot;
 use rusqlite::Connection;
-use scim_core::store::{Result, StoreError, StoreErrorKind};
+use scim_core::store::{Result, StoreError, StoreErrorKind, TenantId};
 
 use crate::error::{BACKEND, Fault, Inner, OpenError, closed};
 use crate::index::Catalogue;
@@ -30,6 +30,10 @@ pub(crate) trait Task: Send {
     fn run(&mut self, writing: &mut Writing<'_>);
     /// Answers, now that the transaction is durable or lost (with the reason).
     fn finish(self: Box<Self>, settled: std::result::Result<(), &str>);
+    /// Whose work it is; None for the store's own.
+    fn tenant(&self) -> Option<&TenantId> {
+        None
+    }
     /// How many mutations it is.
     fn weight(&self) -> usize {
         1
@@ -74,7 +78,8 @@ impl Writer {
 
     /// Hands a task over. From here on it runs to its end, whether or not somebody waits for it.
     pub(crate) fn submit(&self, task: Box<dyn Task>, operation: &'static str) -> Result<()> {
-        self.queue.push(task).map_err(|_| {
+        let tenant = task.tenant().cloned();
+        self.queue.push(tenant.as_ref(), task).map_err(|_| {
             StoreError::new(StoreErrorKind::Unavailable)
                 .during(BACKEND, operation)
                 .because("too many writes wait for their turn")
@@ -191,7 +196,7 @@ impl Loop<'_> {
                 // A full disk or a failing one makes SQLite give up the whole transaction.
                 return Err(lost("commit", "SQLite gave up the transaction: the disk is full or failing").into());
             }
-            next = if group.len() < GROUP && weight < WEIGHT { queue.try_pop() } else { None };
+            next = if group.len() < GROUP { queue.try_pop(|task| weight + task.weight() <= WEIGHT) } else { None };
         }
         let settled = writing.settle().and_then(|grown| {
             self.db.prepare_cached("COMMIT")?.execute([])?;
