@@ -15,6 +15,7 @@ use secrecy::ExposeSecret;
 use crate::changelog;
 use crate::error::Inner;
 use crate::links;
+use crate::order;
 use crate::read;
 use crate::writer::{Task, lost};
 use crate::writing::{Row, Writing};
@@ -107,15 +108,17 @@ impl Place<'_> {
     ) -> Inner<Outcome> {
         let ChangeSet { document, label, links, claim, release: _, secrets, history, record } = change;
         let document = document.unwrap_or_default();
-        let new = Standing { seq: 0, version: 1, created: self.now.millis(), modified: self.now.millis(), label: None };
+        let seq = order::number(writing, self.tenant, kind.as_str(), id.as_str())?;
+        let now = self.now.millis();
+        let new = Standing { seq: 0, version: 1, created: now, modified: now, label: None };
         let mut standing = match &history {
             Some(history) => new.with(history)?,
             None => new,
         };
         let inserted = writing.run(
             // An id may stand once among all types of a tenant.
-            "INSERT INTO resource (tenant, kind, id, version, created, modified, label, document)
-             SELECT ?1, ?2, ?3, ?7, ?4, ?8, ?5, ?6
+            "INSERT INTO resource (seq, tenant, kind, id, version, created, modified, label, document)
+             SELECT ?9, ?1, ?2, ?3, ?7, ?4, ?8, ?5, ?6
              WHERE NOT EXISTS (SELECT 1 FROM resource r WHERE r.tenant = ?1 AND r.kind = ?2 AND r.id = ?3)
                AND NOT EXISTS (SELECT 1 FROM extent e CROSS JOIN resource r
                                ON r.tenant = e.tenant AND r.kind = e.kind AND r.id = ?3 WHERE e.tenant = ?1)",
@@ -127,20 +130,14 @@ impl Place<'_> {
                 label,
                 document.as_str(),
                 standing.version,
-                standing.modified
+                standing.modified,
+                seq
             ],
         )?;
         if inserted == 0 {
             return Err(StoreError::new(StoreErrorKind::Corrupt).because("an id was given out twice").into());
         }
         standing.seq = writing.db.last_insert_rowid();
-        if writing.count(self.tenant, kind.as_str())? == 0 {
-            // Known from the first resource on, so that the other types look here for ids.
-            writing.run(
-                "INSERT OR IGNORE INTO extent (tenant, kind, n, generation) VALUES (?1, ?2, 0, 0)",
-                params![self.tenant, kind.as_str()],
-            )?;
-        }
         writing.add(self.tenant, kind.as_str(), 1)?;
         self.claim(writing, kind, &id, &claim)?;
         for edit in links {

@@ -17,6 +17,8 @@ pub(crate) struct Drive {
     pub exact: bool,
     /// They come in ascending order, from any point on, without sorting.
     pub ordered: bool,
+    /// A query for the numbers of the same resources in the column `rowid`, rising, where there is one.
+    pub numbers: Option<String>,
     short: bool,
 }
 
@@ -34,7 +36,15 @@ impl Compiler<'_> {
         let known = Known { kind: self.kind, rt: self.rt, indexed: &indexes.attributes, fragments: &fragments };
         let lead = known.lead(filter)?;
         let ids = self.ids(&lead, indexes, binds)?;
-        Some(Drive { ids, exact: lead.exact, ordered: lead.is_ordered(), short: lead.is_short() })
+        let numbers = self.numbers(&lead, indexes, binds);
+        Some(Drive { ids, exact: lead.exact, ordered: lead.is_ordered(), numbers, short: lead.is_short() })
+    }
+
+    /// What an index of fragments gives by itself.
+    fn numbers(&self, lead: &Lead, indexes: &Indexes, binds: &mut Binds) -> Option<String> {
+        let By::Token { indexed, test: Test::Fragment { text, by_fragments: true, .. } } = &lead.by else { return None };
+        let (table, phrase) = fragments(indexed, text, indexes, binds)?;
+        Some(format!("SELECT rowid FROM {table} WHERE {table} MATCH {phrase} ORDER BY rowid"))
     }
 
     fn ids(&self, lead: &Lead, indexes: &Indexes, binds: &mut Binds) -> Option<String> {
@@ -97,9 +107,7 @@ impl Compiler<'_> {
                 self.rows(indexed, &condition, binds)
             }
             Test::Fragment { text, by_fragments: true, .. } => {
-                let (search, column) = indexes.search(&indexed.attr)?;
-                let phrase = binds.bind(format!("c{column} : \"{}\"", text.replace('"', "\"\"")));
-                let table = search.table();
+                let (table, phrase) = fragments(indexed, text, indexes, binds)?;
                 Some(format!(
                     "SELECT i.id FROM {table} g CROSS JOIN resource i ON i.seq = g.rowid WHERE {table} MATCH {phrase}"
                 ))
@@ -129,6 +137,13 @@ impl Compiler<'_> {
             "SELECT {distinct}holder AS id FROM {table} WHERE tenant = ?1 AND kind = {kind} AND attr = {attr} AND {condition}"
         ))
     }
+}
+
+/// The table of an index of fragments, and the parameter that stands for the phrase to be found in it.
+fn fragments(indexed: &Indexed, text: &str, indexes: &Indexes, binds: &mut Binds) -> Option<(String, String)> {
+    let (search, column) = indexes.search(&indexed.attr)?;
+    let phrase = binds.bind(format!("c{column} : \"{}\"", text.replace('"', "\"\"")));
+    Some((search.table(), phrase))
 }
 
 fn sign(op: Compare) -> Option<&'static str> {

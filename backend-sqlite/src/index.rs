@@ -100,6 +100,8 @@ pub(crate) struct Catalogue {
 #[derive(Debug, Clone)]
 pub(crate) struct Extent {
     pub n: i64,
+    /// Do their numbers rise with their ids?
+    pub ordered: bool,
     pub indexes: Arc<Indexes>,
 }
 
@@ -116,17 +118,19 @@ impl Catalogue {
     /// As the transaction under way sees it; None where nothing was ever put there.
     pub(crate) fn extent(&self, db: &Connection, tenant: &str, kind: &str) -> Inner<Option<Extent>> {
         let row = db
-            .prepare_cached("SELECT n, generation FROM extent WHERE tenant = ?1 AND kind = ?2")?
-            .query_row(params![tenant, kind], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
+            .prepare_cached("SELECT n, generation, ordered FROM extent WHERE tenant = ?1 AND kind = ?2")?
+            .query_row(params![tenant, kind], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, bool>(2)?))
+            })
             .optional()?;
-        let Some((n, generation)) = row else { return Ok(None) };
+        let Some((n, generation, ordered)) = row else { return Ok(None) };
         let key = (tenant.to_owned(), kind.to_owned());
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some(indexes) = known.filter(|indexes| indexes.generation == generation) {
-            return Ok(Some(Extent { n, indexes }));
+            return Ok(Some(Extent { n, ordered, indexes }));
         }
         let indexes = Arc::new(Indexes::load(db, tenant, kind, generation)?);
         self.known.write().unwrap_or_else(PoisonError::into_inner).insert(key, indexes.clone());
-        Ok(Some(Extent { n, indexes }))
+        Ok(Some(Extent { n, ordered, indexes }))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `config` how it is opened · `open` and `migrate` the file and its layout · `connection`, `inline`, `readers`, `writer` who runs
 //! what where · `writing`, `commit`, `links` one mutation · `index`, `prepare`, `reindex` the indexed values ·
-//! `compile`, `drive`, `query`, `scan`, `functions` filters and lists · `read` known resources · `changelog`, `control`,
+//! `compile`, `drive`, `query`, `sorted`, `finds`, `order`, `scan`, `functions` filters and lists · `read` known resources · `changelog`, `control`,
 //! `backup` the rest.
 //!
 //! One thread writes; callers that wait at the same moment share its transaction, and each is answered after the commit
@@ -18,12 +18,14 @@ mod connection;
 mod control;
 mod drive;
 mod error;
+mod finds;
 mod functions;
 mod index;
 mod inline;
 mod links;
 mod migrate;
 mod open;
+mod order;
 mod prepare;
 mod query;
 mod queue;

@@ -19,6 +19,7 @@ use crate::compile::Compiler;
 use crate::connection::Reader;
 use crate::drive::Drive;
 use crate::error::Inner;
+use crate::finds;
 use crate::index::{Catalogue, Extent};
 use crate::read;
 use crate::sorted::Sorted;
@@ -67,6 +68,13 @@ pub(crate) struct Ask {
     catalogue: Arc<Catalogue>,
 }
 
+/// What stands on a page, still without links.
+pub(crate) struct Found {
+    pub records: Vec<(Record, Position)>,
+    pub total: Total,
+    pub more: bool,
+}
+
 enum Answer {
     /// None: some part of the filter or the order has no translation.
     Page(Option<Page>),
@@ -81,7 +89,7 @@ pub(crate) struct Plan<'a> {
     pub binds: Binds,
     /// The parameter that stands for the kind.
     pub kind: String,
-    drive: Option<Drive>,
+    pub drive: Option<Drive>,
     condition: Option<String>,
 }
 
@@ -100,6 +108,11 @@ impl Ask {
             && let Some(found) = self.in_order(db, plan, long_links)?
         {
             found
+        } else if let [plan] = plans.as_mut_slice()
+            && let Some(finds) = finds::of(db, plan, &self.query)?
+        {
+            let found = finds.records(db, plan, &self.query)?;
+            self.finished(db, found, long_links)?
         } else if brief && !plans.iter().all(Plan::is_short) {
             Answer::Long
         } else {
@@ -110,7 +123,7 @@ impl Ask {
 
     pub(crate) fn plan<'a>(&self, db: &Connection, source: &'a Source) -> Inner<Option<Plan<'a>>> {
         let extent = self.catalogue.extent(db, self.tenant.as_str(), source.kind.as_str())?;
-        let extent = extent.unwrap_or_else(|| Extent { n: 0, indexes: Arc::default() });
+        let extent = extent.unwrap_or_else(|| Extent { n: 0, ordered: false, indexes: Arc::default() });
         if source.sort.as_ref().is_some_and(|at| matches!(at.place(), Place::Link | Place::Reverse)) {
             return Ok(None);
         }
@@ -163,12 +176,18 @@ impl Ask {
                 Total::Exact(counted.first().map_or(0, |n| u64::try_from(*n).unwrap_or_default()))
             }
         };
-        let ends = found.first().zip(found.last()).map(|((_, first), (_, last))| (first.clone(), last.clone()));
-        let mut records: Vec<Record> = found.into_iter().map(|(record, _)| record).collect();
+        Ok(Some(self.finished(db, Found { records: found, total, more }, links)?))
+    }
+
+    /// The page, once its records have their links.
+    fn finished(&self, db: &Connection, found: Found, links: Option<u32>) -> Inner<Answer> {
+        let Found { records, total, more } = found;
+        let ends = records.first().zip(records.last()).map(|((_, first), (_, last))| (first.clone(), last.clone()));
+        let mut records: Vec<Record> = records.into_iter().map(|(record, _)| record).collect();
         if !read::add_links(db, self.tenant.as_str(), &mut records, &self.query.select, links)? {
-            return Ok(Some(Answer::Long));
+            return Ok(Answer::Long);
         }
-        Ok(Some(Answer::Page(Some(Page { records, total, more, ends }))))
+        Ok(Answer::Page(Some(Page { records, total, more, ends })))
     }
 
     /// Lists that must be gone through.
@@ -229,6 +248,9 @@ impl Plan<'_> {
         {
             let count = self.drive.as_ref().map(|drive| format!("SELECT count(*) FROM ({})", drive.ids));
             return Ok([statement].into_iter().chain(count).collect());
+        }
+        if let Some(finds) = finds::of(db, self, query)? {
+            return Ok(vec![finds.statement().to_owned()]);
         }
         let collector = Collector::new(&query.window, query.order);
         Ok(vec![self.pass(db, query, &collector)?])

@@ -1,0 +1,95 @@
+//! Lists of what a substring index finds, where it finds in list order (see [`crate::order`]): the finds are counted by
+//! their numbers alone, and only the resources of the page are read.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params};
+use scim_core::query::{Query, SortKey, Total, Window, sort};
+
+use crate::error::Inner;
+use crate::query::{Found, Plan};
+use crate::read;
+
+/// How the finds are counted, and which of them stand on the page.
+pub(crate) struct Finds {
+    statement: String,
+    /// The number of the first resource behind a position (or of the last before it); None where there is none.
+    from: Option<i64>,
+}
+
+/// The finds of a list; None where it is no list of finds in their own order.
+pub(crate) fn of(db: &Connection, plan: &Plan<'_>, query: &Query) -> Inner<Option<Finds>> {
+    let numbers = plan.drive.as_ref().filter(|drive| drive.exact).and_then(|drive| drive.numbers.clone());
+    let Some(statement) = numbers.filter(|_| plan.extent.ordered && plan.source.sort.is_none()) else {
+        return Ok(None);
+    };
+    let (sql, position) = match &query.window {
+        Window::Offset { .. } => return Ok(Some(Finds { statement, from: None })),
+        Window::After { position, .. } => {
+            ("SELECT seq FROM resource WHERE tenant = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT 1", position)
+        }
+        Window::Before { position, .. } => {
+            ("SELECT seq FROM resource WHERE tenant = ?1 AND kind = ?2 AND id < ?3 ORDER BY id DESC LIMIT 1", position)
+        }
+    };
+    let from = db
+        .prepare_cached(sql)?
+        .query_row(params![plan.binds.values.first(), plan.source.kind.as_str(), position.id.as_str()], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    Ok(Some(Finds { statement, from }))
+}
+
+impl Finds {
+    #[cfg(test)]
+    pub(crate) fn statement(&self) -> &str {
+        &self.statement
+    }
+
+    /// Goes through the finds once; reads those of the page.
+    pub(crate) fn records(&self, db: &Connection, plan: &Plan<'_>, query: &Query) -> Inner<Found> {
+        let count = query.window.count() as usize;
+        let mut total = 0u64;
+        // So many stood in the window, of which these are kept.
+        let (mut inside, mut kept) = (0u64, VecDeque::new());
+        plan.binds.each(db, &self.statement, |row| {
+            let number: i64 = row.get(0)?;
+            total += 1;
+            let fits = match &query.window {
+                Window::Offset { skip, .. } => total > *skip,
+                Window::After { .. } => self.from.is_some_and(|from| number >= from),
+                Window::Before { .. } => self.from.is_some_and(|from| number <= from),
+            };
+            if fits {
+                inside += 1;
+                if kept.len() < count {
+                    kept.push_back(number);
+                } else if count > 0 && matches!(query.window, Window::Before { .. }) {
+                    // The last ones before the position.
+                    kept.pop_front();
+                    kept.push_back(number);
+                }
+            }
+            Ok(())
+        })?;
+        let numbers: Rc<Vec<Value>> = Rc::new(kept.into_iter().map(Value::Integer).collect());
+        let sql = format!(
+            "SELECT {} FROM rarray(?1) numbers CROSS JOIN resource r ON r.seq = numbers.value",
+            read::columns(&query.select)
+        );
+        let mut statement = db.prepare_cached(&sql)?;
+        let rows = statement.query_map([numbers], |row| {
+            let record = read::record(row, &plan.source.kind, &query.select)?;
+            let position = sort::position(&record, SortKey::Absent);
+            Ok((record, position))
+        })?;
+        Ok(Found {
+            records: rows.collect::<Result<_, _>>()?,
+            total: if query.total { Total::Exact(total) } else { Total::Unknown },
+            more: inside > count as u64,
+        })
+    }
+}
