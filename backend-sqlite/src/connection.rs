@@ -9,8 +9,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 
+use scim_core::store::control::{Grant, TokenDigest};
+
 use crate::config::Options;
+use crate::error::Inner;
 use crate::functions::Slot;
+use crate::grants::Grants;
 
 /// Virtual machine steps between two looks at the watch: some ten microseconds.
 const STEPS: i32 = 1_000;
@@ -24,6 +28,9 @@ pub(crate) struct Reader {
     pub watch: Watch,
     /// The state of the database that is open.
     state: Option<State>,
+    /// How many there have been.
+    states: u64,
+    grants: Grants,
 }
 
 /// A state of the database, from a reader's first look at it on.
@@ -77,7 +84,7 @@ impl Reader {
         let watch = Watch::default();
         let own = watch.clone();
         db.progress_handler(STEPS, Some(move || own.stop()))?;
-        Ok(Reader { db, slot, watch, state: None })
+        Ok(Reader { db, slot, watch, state: None, states: 0, grants: Grants::default() })
     }
 
     /// Opens the last state of the database for what follows, or goes on in the one that is open where there have been
@@ -93,7 +100,13 @@ impl Reader {
         self.leave()?;
         self.db.prepare_cached("BEGIN")?.execute([])?;
         self.state = Some(State { since: now, commits });
+        self.states += 1;
         Ok(true)
+    }
+
+    /// What a token opens.
+    pub(crate) fn grant(&mut self, digest: &TokenDigest) -> Inner<Option<Arc<Grant>>> {
+        self.grants.find(&self.db, self.states, digest)
     }
 
     /// Closes the state that is open.

@@ -1,10 +1,12 @@
 //! What is not a resource: tenants, credentials, the server's own small secrets.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use scim_core::access::Right;
 use scim_core::clock::Timestamp;
-use scim_core::store::control::{ControlStore, CredentialRow, TenantRow, TokenDigest};
+use scim_core::store::control::{ControlStore, CredentialRow, Grant, TenantRow, TokenDigest};
 use scim_core::store::{ResourceId, Result, StoreError, StoreErrorKind, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +18,10 @@ use crate::writing::Writing;
 const TENANT: &str = "t.id, t.disabled, t.created, t.settings";
 const CREDENTIAL: &str =
     "c.tenant, c.name, c.digest, c.rights, c.profile, c.subject, c.created, c.expires, c.last_used";
+
+/// A credential and its tenant, by digest; for [`grant`].
+pub(crate) const GRANT: &str = "SELECT c.tenant, c.name, c.digest, c.rights, c.profile, c.subject, c.created, c.expires, c.last_used,
+   t.id, t.disabled, t.created, t.settings FROM credential c CROSS JOIN tenant t ON t.id = c.tenant WHERE c.digest = ?1";
 
 /// The tables that hold a tenant's data, with the columns of their keys and the column that names the tenant.
 const TABLES: &[(&str, &str, &str)] = &[
@@ -66,6 +72,10 @@ fn credential(row: &Row<'_>) -> rusqlite::Result<CredentialRow> {
         expires: time(7)?,
         last_used: time(8)?,
     })
+}
+
+pub(crate) fn grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
+    Ok(Grant { credential: credential(row)?, tenant: tenant(row, 9)? })
 }
 
 fn tenants(db: &Connection, id: Option<&str>) -> Inner<Vec<TenantRow>> {
@@ -161,18 +171,8 @@ impl ControlStore for SqliteStore {
         self.writer.ask(DOING, finish).await
     }
 
-    async fn credential(&self, digest: &TokenDigest) -> Result<Option<(CredentialRow, TenantRow)>> {
-        self.look("credential", |db| {
-            let sql = format!(
-                "SELECT {CREDENTIAL}, {TENANT} FROM credential c CROSS JOIN tenant t ON t.id = c.tenant WHERE c.digest = ?1"
-            );
-            let found = db
-                .prepare_cached(&sql)?
-                .query_row([digest.0], |row| Ok((credential(row)?, tenant(row, 9)?)))
-                .optional()?;
-            // The index compared byte by byte; what it found is compared in constant time.
-            Ok(found.filter(|(row, _)| row.digest == *digest))
-        })
+    async fn credential(&self, digest: &TokenDigest) -> Result<Option<Arc<Grant>>> {
+        self.readers.here(|reader| reader.grant(digest)).map_err(|fault| fault.during("credential"))
     }
 
     async fn credentials(&self, tenant: Option<&TenantId>) -> Result<Vec<CredentialRow>> {

@@ -20,6 +20,7 @@ mod drive;
 mod error;
 mod finds;
 mod functions;
+mod grants;
 mod index;
 mod inline;
 mod links;

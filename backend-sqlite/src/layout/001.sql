@@ -51,12 +51,14 @@ CREATE TABLE term (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX term_long ON term (tenant, kind, attr) WHERE length(token) > 256;
 
--- How many resources there are, and a number that moves when their indexes do.
+-- How many resources there are, and a number that moves when their indexes do. ordered: do their numbers rise with
+-- their ids? Then a substring index gives its finds in list order.
 CREATE TABLE extent (
   tenant     TEXT NOT NULL,
   kind       TEXT NOT NULL,
   n          INTEGER NOT NULL,
   generation INTEGER NOT NULL,
+  ordered    INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (tenant, kind)
 ) STRICT, WITHOUT ROWID;
 
@@ -128,3 +130,13 @@ CREATE TABLE note (
   name  TEXT PRIMARY KEY,
   value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- A number that moves with every change of a tenant or a credential: what was read of them holds as long as it stands.
+CREATE TABLE generation (n INTEGER NOT NULL) STRICT;
+INSERT INTO generation VALUES (1);
+CREATE TRIGGER tenant_insert AFTER INSERT ON tenant BEGIN UPDATE generation SET n = n + 1; END;
+CREATE TRIGGER tenant_update AFTER UPDATE ON tenant BEGIN UPDATE generation SET n = n + 1; END;
+CREATE TRIGGER tenant_delete AFTER DELETE ON tenant BEGIN UPDATE generation SET n = n + 1; END;
+CREATE TRIGGER credential_insert AFTER INSERT ON credential BEGIN UPDATE generation SET n = n + 1; END;
+CREATE TRIGGER credential_update AFTER UPDATE ON credential BEGIN UPDATE generation SET n = n + 1; END;
+CREATE TRIGGER credential_delete AFTER DELETE ON credential BEGIN UPDATE generation SET n = n + 1; END;

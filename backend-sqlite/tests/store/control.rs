@@ -2,7 +2,7 @@
 
 use scim_core::access::Profile;
 use scim_core::clock::Timestamp;
-use scim_core::store::control::{ControlStore, CredentialRow, TenantRow, TenantSettings, TokenDigest};
+use scim_core::store::control::{ControlStore, CredentialRow, Grant, TenantRow, TenantSettings, TokenDigest};
 use scim_core::store::{ResourceId, Store, StoreErrorKind, TenantId};
 
 use crate::common::*;
@@ -74,8 +74,8 @@ async fn credentials_are_found_by_digest_rotated_and_revoked() {
     for row in [credential("ci", 1, 10), credential("ci", 2, 20), credential("hr", 3, 15)] {
         store.create_credential(&row).await.unwrap();
     }
-    let (row, owner) = store.credential(&TokenDigest([2; 32])).await.unwrap().unwrap();
-    assert_eq!((row, owner), (credential("ci", 2, 20), tenant_row("acme")));
+    let found = store.credential(&TokenDigest([2; 32])).await.unwrap().unwrap();
+    assert_eq!(*found, Grant { credential: credential("ci", 2, 20), tenant: tenant_row("acme") });
     assert!(store.credential(&TokenDigest([9; 32])).await.unwrap().is_none());
 
     let end = Timestamp::from_millis(99);

@@ -105,7 +105,7 @@ async fn a_database_of_the_first_layout_is_brought_to_todays() {
     old.execute_batch(include_str!("../../src/layout/001.sql")).unwrap();
     old.execute_batch(
         "PRAGMA application_id = 1396918605; PRAGMA user_version = 1;
-         INSERT INTO extent VALUES ('acme', 'User', 1, 0);",
+         INSERT INTO extent (tenant, kind, n, generation) VALUES ('acme', 'User', 1, 0);",
     )
     .unwrap();
     old.execute(

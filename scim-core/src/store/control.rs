@@ -1,6 +1,7 @@
 //! What is not a resource: tenants, their credentials, and the server's own small secrets.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -134,6 +135,15 @@ pub struct CredentialRow {
     pub last_used: Option<Timestamp>,
 }
 
+/// What a token opens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grant {
+    /// The credential that it is.
+    pub credential: CredentialRow,
+    /// Whose it is.
+    pub tenant: TenantRow,
+}
+
 /// Tenants and credentials. Implemented by the SQL backends; a directory borrows one of them. Every call acts on what
 /// other processes have written until now.
 #[async_trait]
@@ -149,8 +159,8 @@ pub trait ControlStore: fmt::Debug + Send + Sync + 'static {
     /// Deletes a tenant with its credentials and all its resources; false where there is none.
     async fn delete_tenant(&self, id: &TenantId) -> Result<bool>;
 
-    /// The credential with this digest, and its tenant.
-    async fn credential(&self, digest: &TokenDigest) -> Result<Option<(CredentialRow, TenantRow)>>;
+    /// The credential with this digest, and its tenant. Every request asks: a store keeps what it found, until it changes.
+    async fn credential(&self, digest: &TokenDigest) -> Result<Option<Arc<Grant>>>;
     /// Those of one tenant, or all, by tenant, name and time of making.
     async fn credentials(&self, tenant: Option<&TenantId>) -> Result<Vec<CredentialRow>>;
     /// Adds a credential.

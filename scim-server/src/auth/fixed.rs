@@ -2,12 +2,12 @@
 //! keep none of their own.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result as Anyhow, bail};
 use async_trait::async_trait;
 use scim_core::clock::Timestamp;
-use scim_core::store::control::{ControlStore, CredentialRow, TenantRow, TenantSettings, TokenDigest};
+use scim_core::store::control::{ControlStore, CredentialRow, Grant, TenantRow, TenantSettings, TokenDigest};
 use scim_core::store::{ResourceId, Result, StoreError, StoreErrorKind, TenantId};
 
 use crate::config::TokenSettings;
@@ -18,7 +18,7 @@ use super::token;
 #[derive(Debug)]
 pub struct Fixed {
     tenants: Vec<TenantRow>,
-    credentials: Vec<CredentialRow>,
+    grants: Vec<Arc<Grant>>,
     notes: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
@@ -26,18 +26,19 @@ impl Fixed {
     /// From the configuration.
     pub fn new(tokens: &[TokenSettings], now: Timestamp) -> Anyhow<Self> {
         let mut tenants: Vec<TenantRow> = Vec::new();
-        let mut credentials: Vec<CredentialRow> = Vec::new();
+        let mut grants: Vec<Arc<Grant>> = Vec::new();
         for one in tokens {
             let tenant = TenantId::new(&one.tenant);
-            if !tenants.iter().any(|row| row.id == tenant) {
-                let settings = TenantSettings::default();
-                tenants.push(TenantRow { id: tenant.clone(), disabled: false, created: now, settings });
+            let settings = TenantSettings::default();
+            let row = TenantRow { id: tenant.clone(), disabled: false, created: now, settings };
+            if !tenants.contains(&row) {
+                tenants.push(row.clone());
             }
             let digest = token::digest(&one.token);
-            if credentials.iter().any(|row| row.digest == digest) {
+            if grants.iter().any(|grant| grant.credential.digest == digest) {
                 bail!("tokens: {} has the token of another entry; each needs its own", one.name);
             }
-            credentials.push(CredentialRow {
+            let credential = CredentialRow {
                 tenant,
                 name: one.name.clone(),
                 digest,
@@ -47,9 +48,10 @@ impl Fixed {
                 created: now,
                 expires: None,
                 last_used: Some(now),
-            });
+            };
+            grants.push(Arc::new(Grant { credential, tenant: row }));
         }
-        Ok(Fixed { tenants, credentials, notes: Mutex::default() })
+        Ok(Fixed { tenants, grants, notes: Mutex::default() })
     }
 }
 
@@ -81,14 +83,13 @@ impl ControlStore for Fixed {
         fixed()
     }
 
-    async fn credential(&self, digest: &TokenDigest) -> Result<Option<(CredentialRow, TenantRow)>> {
-        let Some(credential) = self.credentials.iter().find(|row| row.digest == *digest) else { return Ok(None) };
-        Ok(self.tenant(&credential.tenant).await?.map(|tenant| (credential.clone(), tenant)))
+    async fn credential(&self, digest: &TokenDigest) -> Result<Option<Arc<Grant>>> {
+        Ok(self.grants.iter().find(|grant| grant.credential.digest == *digest).cloned())
     }
 
     async fn credentials(&self, tenant: Option<&TenantId>) -> Result<Vec<CredentialRow>> {
         let own = |row: &&CredentialRow| tenant.is_none_or(|tenant| row.tenant == *tenant);
-        Ok(self.credentials.iter().filter(own).cloned().collect())
+        Ok(self.grants.iter().map(|grant| &grant.credential).filter(own).cloned().collect())
     }
 
     async fn create_credential(&self, _row: &CredentialRow) -> Result<()> {

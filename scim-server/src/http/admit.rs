@@ -7,7 +7,7 @@ use std::time::Duration;
 use scim_core::access::Principal;
 use scim_core::clock::Clock;
 use scim_core::service::Caller;
-use scim_core::store::control::{CredentialRow, TenantRow};
+use scim_core::store::control::Grant;
 use scim_core::{ErrorKind, ScimError};
 
 use crate::auth::bearer::{self, Refused, UNKNOWN};
@@ -45,15 +45,15 @@ pub async fn admit(
         }
         Err(Refused::Wrong(why)) => return Err(wrong(app, asked, why)),
     };
-    let Some((credential, row)) = look_up(app, given).await? else { return Err(wrong(app, asked, UNKNOWN)) };
-    if named.is_some_and(|named| named != row.id.as_str()) {
+    let Some(grant) = look_up(app, given).await? else { return Err(wrong(app, asked, UNKNOWN)) };
+    if named.is_some_and(|named| named != grant.tenant.id.as_str()) {
         return Err(route::unknown());
     }
-    let tenant = app.tenants.get(&row).await?;
+    let tenant = app.tenants.get(&grant.tenant).await?;
     let base = if named.is_some() { &tenant.base } else { &app.base };
     let caller = Caller {
         tenant: tenant.tenant.clone(),
-        principal: Arc::new(principal(credential, &row)),
+        principal: Arc::new(principal(&grant)),
         request: asked.id.as_str().into(),
         base: base.clone(),
         deadline: asked.at.checked_add(Duration::from_secs(app.limits.request_time)),
@@ -61,27 +61,28 @@ pub async fn admit(
     Ok(Admitted { caller, tenant })
 }
 
-/// The credential of this token and its tenant, if both are good now.
-async fn look_up(app: &App, given: &str) -> Result<Option<(CredentialRow, TenantRow)>, ScimError> {
+/// What this token opens, if its credential and its tenant are good now.
+async fn look_up(app: &App, given: &str) -> Result<Option<Arc<Grant>>, ScimError> {
     if !token::plausible(given) {
         return Ok(None);
     }
     let digest = token::digest(given);
-    let Some((credential, row)) = app.control.credential(&digest).await? else { return Ok(None) };
+    let Some(grant) = app.control.credential(&digest).await? else { return Ok(None) };
+    let credential = &grant.credential;
     let now = SystemClock.now();
-    if credential.digest != digest || row.disabled || credential.expires.is_some_and(|end| end <= now) {
+    if credential.digest != digest || grant.tenant.disabled || credential.expires.is_some_and(|end| end <= now) {
         return Ok(None);
     }
-    app.usage.note(&credential, now);
-    Ok(Some((credential, row)))
+    app.usage.note(credential, now);
+    Ok(Some(grant))
 }
 
-fn principal(credential: CredentialRow, row: &TenantRow) -> Principal {
+fn principal(Grant { credential, tenant }: &Grant) -> Principal {
     Principal {
         name: credential.name.as_str().into(),
-        rights: credential.rights,
-        profile: credential.profile.or(row.settings.profile).unwrap_or_default(),
-        subject: credential.subject,
+        rights: credential.rights.clone(),
+        profile: credential.profile.or(tenant.settings.profile).unwrap_or_default(),
+        subject: credential.subject.clone(),
     }
 }
 
