@@ -7,7 +7,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use scim_core::access::Right;
 use scim_core::clock::Timestamp;
-use scim_core::store::control::{ControlStore, CredentialRow, TenantRow, TokenDigest};
+use scim_core::store::control::{ControlStore, CredentialRow, Grant, TenantRow, TokenDigest};
 use scim_core::store::{ResourceId, Result, StoreError, StoreErrorKind, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -181,22 +181,22 @@ impl ControlStore for PostgresStore {
         Ok(self.count(DOING, finish).await? > 0)
     }
 
-    async fn credential(&self, digest: &TokenDigest) -> Result<Option<(CredentialRow, TenantRow)>> {
+    async fn credential(&self, digest: &TokenDigest) -> Result<Option<Arc<Grant>>> {
         const DOING: &str = "credential";
         let since = match self.grants.find(digest, Instant::now()) {
-            Ok(grant) => return Ok(Some((*grant).clone())),
+            Ok(grant) => return Ok(Some(grant)),
             Err(since) => since,
         };
         let sql = format!(
             "SELECT {CREDENTIAL}, {TENANT} FROM credential c JOIN tenant t ON t.id = c.tenant WHERE c.digest = $1"
         );
         let rows = self.look(DOING, Sql::new(sql).bind(digest.0.to_vec())).await?;
-        let grant = |line: &Line| Ok((credential(line)?, tenant(line, 9)?));
+        let grant = |line: &Line| Ok(Grant { credential: credential(line)?, tenant: tenant(line, 9)? });
         let found = told(DOING, rows.first().map(grant).transpose())?;
         // The index compared byte by byte; what it found is compared in constant time.
-        let found = found.filter(|(row, _)| row.digest == *digest);
+        let found = found.filter(|grant| grant.credential.digest == *digest).map(Arc::new);
         if let Some(grant) = &found {
-            self.grants.keep(&Arc::new(grant.clone()), since);
+            self.grants.keep(grant, since);
         }
         Ok(found)
     }

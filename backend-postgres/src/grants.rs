@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use scim_core::store::control::{CredentialRow, TenantRow, TokenDigest};
+use scim_core::store::control::{Grant, TokenDigest};
 use tokio::time::{sleep, timeout};
 
 use crate::connection::{Address, Link};
@@ -24,9 +24,6 @@ const ASK: Duration = Duration::from_millis(250);
 const GOOD: Duration = Duration::from_millis(750);
 /// How long an answer may take before the session is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What a token opens: the credential that it is, and its tenant.
-pub(crate) type Grant = (CredentialRow, TenantRow);
 
 /// What tokens open.
 #[derive(Debug, Default)]
@@ -70,7 +67,7 @@ impl Grants {
         if state.known.len() >= KEPT {
             state.known.clear();
         }
-        state.known.insert(grant.0.digest.0, grant.clone());
+        state.known.insert(grant.credential.digest.0, grant.clone());
     }
 
     /// Something has changed.
@@ -127,44 +124,43 @@ async fn generation(link: &Link) -> Inner<i64> {
 mod tests {
     use scim_core::clock::Timestamp;
     use scim_core::store::TenantId;
-    use scim_core::store::control::TenantSettings;
+    use scim_core::store::control::{CredentialRow, TenantRow, TenantSettings};
 
     use super::*;
 
     fn grant(digest: u8) -> Arc<Grant> {
         let (id, created) = (TenantId::new("acme"), Timestamp::from_millis(0));
-        Arc::new((
-            CredentialRow {
-                tenant: id.clone(),
-                name: "ci".into(),
-                digest: TokenDigest([digest; 32]),
-                rights: Vec::new(),
-                profile: None,
-                subject: None,
-                created,
-                expires: None,
-                last_used: None,
-            },
-            TenantRow { id, disabled: false, created, settings: TenantSettings::default() },
-        ))
+        let credential = CredentialRow {
+            tenant: id.clone(),
+            name: "ci".into(),
+            digest: TokenDigest([digest; 32]),
+            rights: Vec::new(),
+            profile: None,
+            subject: None,
+            created,
+            expires: None,
+            last_used: None,
+        };
+        let tenant = TenantRow { id, disabled: false, created, settings: TenantSettings::default() };
+        Arc::new(Grant { credential, tenant })
     }
 
     #[test]
     fn what_is_kept_counts_until_something_changes_or_nobody_could_ask() {
         let grants = Grants::default();
         let (one, start) = (grant(1), Instant::now());
-        let since = grants.find(&one.0.digest, start).unwrap_err();
+        let since = grants.find(&one.credential.digest, start).unwrap_err();
         grants.keep(&one, since);
-        assert!(grants.find(&one.0.digest, start).is_err(), "nobody has asked yet");
+        assert!(grants.find(&one.credential.digest, start).is_err(), "nobody has asked yet");
         grants.learn(7, start);
-        let since = grants.find(&one.0.digest, start).unwrap_err();
+        let since = grants.find(&one.credential.digest, start).unwrap_err();
         grants.keep(&one, since);
-        assert_eq!(grants.find(&one.0.digest, start).unwrap(), one);
+        assert_eq!(grants.find(&one.credential.digest, start).unwrap(), one);
         grants.learn(7, start + ASK);
-        assert!(grants.find(&one.0.digest, start + GOOD).is_ok(), "asked again in between");
-        assert!(grants.find(&one.0.digest, start + ASK + GOOD).is_err(), "asked too long ago");
+        assert!(grants.find(&one.credential.digest, start + GOOD).is_ok(), "asked again in between");
+        assert!(grants.find(&one.credential.digest, start + ASK + GOOD).is_err(), "asked too long ago");
         grants.learn(8, start + ASK);
-        assert!(grants.find(&one.0.digest, start + ASK).is_err(), "something changed");
+        assert!(grants.find(&one.credential.digest, start + ASK).is_err(), "something changed");
     }
 
     #[test]
@@ -172,9 +168,9 @@ mod tests {
         let grants = Grants::default();
         let (one, start) = (grant(1), Instant::now());
         grants.learn(1, start);
-        let since = grants.find(&one.0.digest, start).unwrap_err();
+        let since = grants.find(&one.credential.digest, start).unwrap_err();
         grants.clear();
         grants.keep(&one, since);
-        assert!(grants.find(&one.0.digest, start).is_err());
+        assert!(grants.find(&one.credential.digest, start).is_err());
     }
 }

@@ -7,7 +7,7 @@ use backend_postgres::{Options, PostgresStore};
 use conformance_tests::servers::postgres::{Database, Postgres};
 use scim_core::access::Profile;
 use scim_core::clock::Timestamp;
-use scim_core::store::control::{ControlStore, CredentialRow, TenantRow, TenantSettings, TokenDigest};
+use scim_core::store::control::{ControlStore, CredentialRow, Grant, TenantRow, TenantSettings, TokenDigest};
 use scim_core::store::{ResourceId, StoreErrorKind, TenantId};
 
 /// How long something may take to become so before the test fails.
@@ -115,8 +115,8 @@ async fn credentials_are_found_by_digest_rotated_and_revoked() {
         store.create_credential(&row).await.unwrap();
     }
     for _ in 0..3 {
-        let (row, owner) = store.credential(&TokenDigest([2; 32])).await.unwrap().unwrap();
-        assert_eq!((row, owner), (credential("ci", 2, 20), tenant_row("acme")));
+        let found = store.credential(&TokenDigest([2; 32])).await.unwrap().unwrap();
+        assert_eq!(*found, Grant { credential: credential("ci", 2, 20), tenant: tenant_row("acme") });
     }
     assert!(store.credential(&TokenDigest([9; 32])).await.unwrap().is_none());
 

@@ -74,6 +74,8 @@ struct Standing {
     version: i64,
     created: i64,
     modified: i64,
+    /// It holds links, or has held some.
+    linked: bool,
     label: Option<String>,
 }
 
@@ -110,15 +112,16 @@ impl Place<'_> {
         let document = document.unwrap_or_default();
         let seq = order::number(writing, self.tenant, kind.as_str(), id.as_str())?;
         let now = self.now.millis();
-        let new = Standing { seq: 0, version: 1, created: now, modified: now, label: None };
+        let linked = !links.is_empty();
+        let new = Standing { seq: 0, version: 1, created: now, modified: now, linked, label: None };
         let mut standing = match &history {
             Some(history) => new.with(history)?,
             None => new,
         };
         let inserted = writing.run(
             // An id may stand once among all types of a tenant.
-            "INSERT INTO resource (seq, tenant, kind, id, version, created, modified, label, document)
-             SELECT ?9, ?1, ?2, ?3, ?7, ?4, ?8, ?5, ?6
+            "INSERT INTO resource (seq, tenant, kind, id, version, created, modified, linked, label, document)
+             SELECT ?9, ?1, ?2, ?3, ?7, ?4, ?8, ?10, ?5, ?6
              WHERE NOT EXISTS (SELECT 1 FROM resource r WHERE r.tenant = ?1 AND r.kind = ?2 AND r.id = ?3)
                AND NOT EXISTS (SELECT 1 FROM extent e CROSS JOIN resource r
                                ON r.tenant = e.tenant AND r.kind = e.kind AND r.id = ?3 WHERE e.tenant = ?1)",
@@ -131,7 +134,8 @@ impl Place<'_> {
                 document.as_str(),
                 standing.version,
                 standing.modified,
-                seq
+                seq,
+                linked
             ],
         )?;
         if inserted == 0 {
@@ -183,10 +187,12 @@ impl Place<'_> {
         };
         self.release(writing, kind, &key.id, &release)?;
         self.claim(writing, kind, &key.id, &claim)?;
-        let mut changed = !secrets.is_empty();
+        let mut relinked = false;
         for edit in links {
-            changed |= links::edit(writing, self.tenant, kind, &key.id, edit)?;
+            relinked |= links::edit(writing, self.tenant, kind, &key.id, edit)?;
         }
+        standing.linked |= relinked;
+        let mut changed = !secrets.is_empty() | relinked;
         if document.is_some() && before.is_none() {
             before = Some(self.document(writing, standing.seq)?);
         }
@@ -216,12 +222,19 @@ impl Place<'_> {
         }
         match &document {
             Some(document) => writing.run(
-                "UPDATE resource SET version = ?2, created = ?3, modified = ?4, document = ?5 WHERE seq = ?1",
-                params![standing.seq, standing.version, standing.created, standing.modified, document.as_str()],
+                "UPDATE resource SET version = ?2, created = ?3, modified = ?4, linked = ?5, document = ?6 WHERE seq = ?1",
+                params![
+                    standing.seq,
+                    standing.version,
+                    standing.created,
+                    standing.modified,
+                    standing.linked,
+                    document.as_str()
+                ],
             )?,
             None => writing.run(
-                "UPDATE resource SET version = ?2, created = ?3, modified = ?4 WHERE seq = ?1",
-                params![standing.seq, standing.version, standing.created, standing.modified],
+                "UPDATE resource SET version = ?2, created = ?3, modified = ?4, linked = ?5 WHERE seq = ?1",
+                params![standing.seq, standing.version, standing.created, standing.modified, standing.linked],
             )?,
         };
         changelog::append(writing, self.tenant, &record.logged(&key, &version(standing.version)))?;
@@ -274,7 +287,7 @@ impl Place<'_> {
         writing
             .db
             .prepare_cached(
-                "SELECT seq, version, created, modified, label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3",
+                "SELECT seq, version, created, modified, linked, label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3",
             )?
             .query_row(params![self.tenant, kind.as_str(), id.as_str()], |row| {
                 Ok(Standing {
@@ -282,7 +295,8 @@ impl Place<'_> {
                     version: row.get(1)?,
                     created: row.get(2)?,
                     modified: row.get(3)?,
-                    label: row.get(4)?,
+                    linked: row.get(4)?,
+                    label: row.get(5)?,
                 })
             })
             .optional()?
@@ -306,7 +320,7 @@ impl Place<'_> {
         select: &Select,
     ) -> Inner<Record> {
         Ok(Record {
-            links: read::links_of(writing.db, self.tenant, key, select)?,
+            links: if standing.linked { read::links_of(writing.db, self.tenant, key, select)? } else { Vec::new() },
             key: key.clone(),
             version: version(standing.version),
             created: Timestamp::from_millis(standing.created),

@@ -15,9 +15,13 @@ use crate::config::Options;
 use crate::error::Inner;
 use crate::functions::Slot;
 use crate::grants::Grants;
+use crate::index::{Catalogue, Extent};
 
 /// Virtual machine steps between two looks at the watch: some ten microseconds.
 const STEPS: i32 = 1_000;
+
+/// Extents remembered for one state.
+const EXTENTS: usize = 32;
 
 /// A connection that only reads.
 #[derive(Debug)]
@@ -28,9 +32,9 @@ pub(crate) struct Reader {
     pub watch: Watch,
     /// The state of the database that is open.
     state: Option<State>,
-    /// How many there have been.
-    states: u64,
-    grants: Grants,
+    /// The extents of types in that state: tenant, kind, extent.
+    extents: Vec<(String, String, Option<Extent>)>,
+    pub grants: Grants,
 }
 
 /// A state of the database, from a reader's first look at it on.
@@ -84,7 +88,7 @@ impl Reader {
         let watch = Watch::default();
         let own = watch.clone();
         db.progress_handler(STEPS, Some(move || own.stop()))?;
-        Ok(Reader { db, slot, watch, state: None, states: 0, grants: Grants::default() })
+        Ok(Reader { db, slot, watch, state: None, extents: Vec::new(), grants: Grants::default() })
     }
 
     /// Opens the last state of the database for what follows, or goes on in the one that is open where there have been
@@ -100,18 +104,32 @@ impl Reader {
         self.leave()?;
         self.db.prepare_cached("BEGIN")?.execute([])?;
         self.state = Some(State { since: now, commits });
-        self.states += 1;
         Ok(true)
     }
 
-    /// What a token opens.
-    pub(crate) fn grant(&mut self, digest: &TokenDigest) -> Inner<Option<Arc<Grant>>> {
-        self.grants.find(&self.db, self.states, digest)
+    /// What a token opens, in the state that is open. `changes`: of tenants and credentials by this process, before the
+    /// state was opened.
+    pub(crate) fn grant(&mut self, changes: u64, digest: &TokenDigest) -> Inner<Option<Arc<Grant>>> {
+        let opened = self.state.as_ref().map_or_else(Instant::now, |state| state.since);
+        self.grants.find(&self.db, (opened, changes), digest)
+    }
+
+    /// A type in one tenant, as the state that is open has it.
+    pub(crate) fn extent(&mut self, catalogue: &Catalogue, tenant: &str, kind: &str) -> Inner<Option<Extent>> {
+        if let Some((.., known)) = self.extents.iter().find(|(of, own, _)| own == kind && of == tenant) {
+            return Ok(known.clone());
+        }
+        let extent = catalogue.extent(&self.db, tenant, kind)?;
+        if self.state.is_some() && self.extents.len() < EXTENTS {
+            self.extents.push((tenant.to_owned(), kind.to_owned(), extent.clone()));
+        }
+        Ok(extent)
     }
 
     /// Closes the state that is open.
     pub(crate) fn leave(&mut self) -> rusqlite::Result<()> {
         self.state = None;
+        self.extents.clear();
         if !self.db.is_autocommit() {
             self.db.prepare_cached("COMMIT")?.execute([])?;
         }

@@ -95,6 +95,19 @@ impl SqliteStore {
     }
 }
 
+impl SqliteStore {
+    /// Changes something that tokens open.
+    async fn change<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&mut Writing<'_>) -> Inner<T> + Send + 'static,
+    ) -> Result<T> {
+        let done = self.writer.ask(operation, work).await;
+        self.readers.grants_changed();
+        done
+    }
+}
+
 #[async_trait]
 impl ControlStore for SqliteStore {
     async fn tenants(&self) -> Result<Vec<TenantRow>> {
@@ -114,7 +127,7 @@ impl ControlStore for SqliteStore {
             )?;
             Ok(made > 0)
         };
-        self.writer.ask("create a tenant", create).await
+        self.change("create a tenant", create).await
     }
 
     async fn update_tenant(&self, row: &TenantRow) -> Result<bool> {
@@ -126,7 +139,7 @@ impl ControlStore for SqliteStore {
             )?;
             Ok(changed > 0)
         };
-        self.writer.ask("update a tenant", update).await
+        self.change("update a tenant", update).await
     }
 
     /// In pieces, so that others can write meanwhile. The tenant is disabled first and goes last: should the server
@@ -137,7 +150,7 @@ impl ControlStore for SqliteStore {
         let disable = move |writing: &mut Writing<'_>| {
             Ok(writing.run("UPDATE tenant SET disabled = 1 WHERE id = ?1", [own.as_str()])? > 0)
         };
-        if !self.writer.ask(DOING, disable).await? {
+        if !self.change(DOING, disable).await? {
             return Ok(false);
         }
         for (table, key, column) in TABLES {
@@ -168,11 +181,11 @@ impl ControlStore for SqliteStore {
             Ok(writing.run("DELETE FROM tenant WHERE id = ?1", [own.as_str()])? > 0)
         };
         self.types.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(id);
-        self.writer.ask(DOING, finish).await
+        self.change(DOING, finish).await
     }
 
     async fn credential(&self, digest: &TokenDigest) -> Result<Option<Arc<Grant>>> {
-        self.readers.here(|reader| reader.grant(digest)).map_err(|fault| fault.during("credential"))
+        self.readers.grant(digest).map_err(|fault| fault.during("credential"))
     }
 
     async fn credentials(&self, tenant: Option<&TenantId>) -> Result<Vec<CredentialRow>> {
@@ -206,7 +219,7 @@ impl ControlStore for SqliteStore {
             )?;
             if made == 0 { Err(StoreErrorKind::NotFound.into()) } else { Ok(()) }
         };
-        self.writer.ask("create a credential", create).await
+        self.change("create a credential", create).await
     }
 
     async fn revoke(&self, tenant: &TenantId, name: &str, keep_newest: bool) -> Result<u64> {
@@ -219,7 +232,7 @@ impl ControlStore for SqliteStore {
             )?;
             Ok(count(revoked))
         };
-        self.writer.ask("revoke", revoke).await
+        self.change("revoke", revoke).await
     }
 
     async fn expire(&self, tenant: &TenantId, name: &str, at: Timestamp) -> Result<u64> {
@@ -232,7 +245,7 @@ impl ControlStore for SqliteStore {
             )?;
             Ok(count(changed))
         };
-        self.writer.ask("expire", expire).await
+        self.change("expire", expire).await
     }
 
     async fn touch(&self, used: &[(TokenDigest, Timestamp)]) -> Result<()> {
@@ -246,7 +259,7 @@ impl ControlStore for SqliteStore {
             }
             Ok(())
         };
-        self.writer.ask("touch", touch).await
+        self.change("touch", touch).await
     }
 
     async fn note(&self, name: &str) -> Result<Option<Vec<u8>>> {

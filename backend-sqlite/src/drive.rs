@@ -42,7 +42,9 @@ impl Compiler<'_> {
 
     /// What an index of fragments gives by itself.
     fn numbers(&self, lead: &Lead, indexes: &Indexes, binds: &mut Binds) -> Option<String> {
-        let By::Token { indexed, test: Test::Fragment { text, by_fragments: true, .. } } = &lead.by else { return None };
+        let By::Token { indexed, test: Test::Fragment { text, by_fragments: true, .. } } = &lead.by else {
+            return None;
+        };
         let (table, phrase) = fragments(indexed, text, indexes, binds)?;
         Some(format!("SELECT rowid FROM {table} WHERE {table} MATCH {phrase} ORDER BY rowid"))
     }

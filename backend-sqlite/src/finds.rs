@@ -10,7 +10,7 @@ use scim_core::query::{Query, SortKey, Total, Window, sort};
 
 use crate::error::Inner;
 use crate::query::{Found, Plan};
-use crate::read;
+use crate::read::{self, Stored};
 
 /// How the finds are counted, and which of them stand on the page.
 pub(crate) struct Finds {
@@ -82,12 +82,12 @@ impl Finds {
         );
         let mut statement = db.prepare_cached(&sql)?;
         let rows = statement.query_map([numbers], |row| {
-            let record = read::record(row, &plan.source.kind, &query.select)?;
-            let position = sort::position(&record, SortKey::Absent);
-            Ok((record, position))
+            let stored = Stored::read(row, &plan.source.kind, &query.select)?;
+            let position = sort::position(&stored.record, SortKey::Absent);
+            Ok((stored, position))
         })?;
         Ok(Found {
-            records: rows.collect::<Result<_, _>>()?,
+            rows: rows.collect::<Result<_, _>>()?,
             total: if query.total { Total::Exact(total) } else { Total::Unknown },
             more: inside > count as u64,
         })

@@ -1,5 +1,5 @@
 //! What SQL cannot decide is decided by the core's own evaluator, called from SQL: a filter means the same in every
-//! backend because there is one meaning of it (`docs/decisions/0004-filters-in-sqlite.md`).
+//! backend because there is one meaning of it (`docs/decisions/0006-filters-in-sqlite.md`).
 //!
 //! A statement names a part of its filter by number; the parts stand in the [`Slot`] of its connection while it runs.
 //! No index and no table depends on these functions, so any tool can open the file.

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
+use scim_core::store::control::{Grant, TokenDigest};
+
 use crate::config::Options;
 use crate::connection::Reader;
 use crate::error::{Inner, closed};
@@ -28,6 +30,8 @@ pub(crate) struct Inline {
     places: Vec<Mutex<Reader>>,
     /// Transactions committed in this process.
     commits: AtomicU64,
+    /// Of tenants and credentials, by this process.
+    changes: AtomicU64,
     /// Others may serve the file too: no state is kept, and commits wait.
     beside: bool,
     rest: Rest,
@@ -45,7 +49,13 @@ impl Inline {
     pub(crate) fn open(options: &Options) -> rusqlite::Result<Arc<Inline>> {
         let places = (0..PLACES).map(|_| Reader::open(options).map(Mutex::new)).collect::<rusqlite::Result<_>>()?;
         let rest = Rest { open: Arc::default(), thread: Mutex::default(), wake: Mutex::default() };
-        let inline = Arc::new(Inline { places, commits: AtomicU64::new(0), beside: !options.exclusive, rest });
+        let inline = Arc::new(Inline {
+            places,
+            commits: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
+            beside: !options.exclusive,
+            rest,
+        });
         if options.exclusive {
             let (own, open) = (Arc::downgrade(&inline), inline.rest.open.clone());
             let thread =
@@ -57,8 +67,26 @@ impl Inline {
         Ok(inline)
     }
 
+    /// What a token opens.
+    pub(crate) fn grant(&self, digest: &TokenDigest) -> Inner<Option<Arc<Grant>>> {
+        let changes = self.changes.load(Ordering::Acquire);
+        self.borrowed(|reader| match reader.grants.fresh(changes, self.kept(), digest) {
+            Some(grant) => Ok(Some(grant)),
+            None => self.with(reader, |reader| reader.grant(changes, digest)),
+        })
+    }
+
+    /// A tenant or a credential was changed, and the change is about to be answered.
+    pub(crate) fn grants_changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// Runs work that reads a known few rows, here and now, all of it in one state of the database.
     pub(crate) fn run<T>(&self, work: impl FnOnce(&mut Reader) -> Inner<T>) -> Inner<T> {
+        self.borrowed(|reader| self.with(reader, work))
+    }
+
+    fn borrowed<T>(&self, work: impl FnOnce(&mut Reader) -> Inner<T>) -> Inner<T> {
         thread_local! { static OWN: Cell<Option<usize>> = const { Cell::new(None) } }
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         // Each thread has a connection it tries first, whose caches then hold what that thread reads.
@@ -70,22 +98,26 @@ impl Inline {
         let start = own % self.places.len().max(1);
         for place in self.places.iter().cycle().skip(start).take(self.places.len()) {
             match place.try_lock() {
-                Ok(mut reader) => return self.with(&mut reader, work),
-                Err(TryLockError::Poisoned(poisoned)) => return self.with(&mut poisoned.into_inner(), work),
+                Ok(mut reader) => return work(&mut reader),
+                Err(TryLockError::Poisoned(poisoned)) => return work(&mut poisoned.into_inner()),
                 Err(TryLockError::WouldBlock) => {}
             }
         }
         match self.places.get(start) {
-            Some(place) => self.with(&mut held(place), work),
+            Some(place) => work(&mut held(place)),
             None => Err(closed("read").into()),
         }
     }
 
+    /// How long what was read may be taken for true where nobody in this process changes it.
+    fn kept(&self) -> Duration {
+        if self.beside { Duration::ZERO } else { KEPT }
+    }
+
     fn with<T>(&self, reader: &mut Reader, work: impl FnOnce(&mut Reader) -> Inner<T>) -> Inner<T> {
-        let kept = if self.beside { Duration::ZERO } else { KEPT };
         // Read before the state is opened, so that the state holds at least these.
         let commits = self.commits.load(Ordering::Acquire);
-        if reader.enter(commits, kept)? && !self.beside && !self.rest.open.swap(true, Ordering::AcqRel) {
+        if reader.enter(commits, self.kept())? && !self.beside && !self.rest.open.swap(true, Ordering::AcqRel) {
             held(&self.rest.wake).as_ref().map(Thread::unpark).unwrap_or_default();
         }
         let done = work(reader);

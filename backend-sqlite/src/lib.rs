@@ -1,9 +1,9 @@
 //! SCIM resources, tenants and credentials in one SQLite file.
 //!
 //! `config` how it is opened · `open` and `migrate` the file and its layout · `connection`, `inline`, `readers`, `writer` who runs
-//! what where · `writing`, `commit`, `links` one mutation · `index`, `prepare`, `reindex` the indexed values ·
-//! `compile`, `drive`, `query`, `sorted`, `finds`, `order`, `scan`, `functions` filters and lists · `read` known resources · `changelog`, `control`,
-//! `backup` the rest.
+//! what where · `writing`, `commit`, `links` one mutation · `index`, `prepare`, `reindex` the indexed values · `compile`,
+//! `drive`, `query`, `sorted`, `finds`, `order`, `scan`, `functions` filters and lists · `read` known resources ·
+//! `holders` links from their far end · `changelog`, `control`, `grants`, `backup` the rest.
 //!
 //! One thread writes; callers that wait at the same moment share its transaction, and each is answered after the commit
 //! is durable. Reads run beside it on the last committed state.
@@ -21,6 +21,7 @@ mod error;
 mod finds;
 mod functions;
 mod grants;
+mod holders;
 mod index;
 mod inline;
 mod links;
@@ -164,14 +165,14 @@ impl Store for SqliteStore {
         if targets.len() <= FEW {
             let brief = self
                 .readers
-                .briefly(|reader| read::holders(&reader.db, scope.tenant.as_str(), of, targets, &via.holder, &attr));
+                .briefly(|reader| holders::holders(&reader.db, scope.tenant.as_str(), of, targets, &via.holder, &attr));
             if let Some(done) = brief {
                 return done.map_err(|fault| fault.during(DOING));
             }
         }
         let (tenant, of, targets, holder) = (scope.tenant.clone(), of.clone(), targets.to_vec(), via.holder.clone());
         let all = move |reader: &mut connection::Reader| {
-            read::holders(&reader.db, tenant.as_str(), &of, &targets, &holder, &attr)
+            holders::holders(&reader.db, tenant.as_str(), &of, &targets, &holder, &attr)
         };
         self.readers.apart(DOING, Some(scope), all).await
     }

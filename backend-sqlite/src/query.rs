@@ -11,7 +11,7 @@ use scim_core::query::collect::{Collector, MOST};
 use scim_core::query::{Page, Position, Query, Select, Source, Total, Window, sort};
 use scim_core::schema::{Place, ResourceType};
 use scim_core::store::index::pick;
-use scim_core::store::{Record, ResourceId, Result, Scope, TenantId};
+use scim_core::store::{ResourceId, Result, Scope, TenantId};
 use serde_json::Map;
 
 use crate::binds::Binds;
@@ -21,7 +21,7 @@ use crate::drive::Drive;
 use crate::error::Inner;
 use crate::finds;
 use crate::index::{Catalogue, Extent};
-use crate::read;
+use crate::read::{self, Stored};
 use crate::sorted::Sorted;
 use crate::{FEW, FEW_LINKS, SqliteStore};
 
@@ -40,19 +40,19 @@ impl SqliteStore {
                 Some(Ok(Answer::Long)) | None => {}
             }
         }
-        match self.readers.apart(DOING, Some(scope), move |reader| ask.answer(reader, false)).await? {
+        let (tenant, query, types) = (scope.tenant.clone(), query.clone(), ask.types);
+        let catalogue = self.catalogue.clone();
+        let long = move |reader: &mut Reader| {
+            Ask { tenant: &tenant, query: &query, types, catalogue: &catalogue }.answer(reader, false)
+        };
+        match self.readers.apart(DOING, Some(scope), long).await? {
             Answer::Page(page) => Ok(page),
             Answer::Long => Ok(None),
         }
     }
 
-    pub(crate) fn ask(&self, scope: &Scope, query: &Query) -> Ask {
-        Ask {
-            tenant: scope.tenant.clone(),
-            query: query.clone(),
-            types: self.types_of(&scope.tenant),
-            catalogue: self.catalogue.clone(),
-        }
+    pub(crate) fn ask<'a>(&'a self, scope: &'a Scope, query: &'a Query) -> Ask<'a> {
+        Ask { tenant: &scope.tenant, query, types: self.types_of(&scope.tenant), catalogue: &self.catalogue }
     }
 
     pub(crate) fn types_of(&self, tenant: &TenantId) -> Option<Arc<[Arc<ResourceType>]>> {
@@ -61,16 +61,16 @@ impl SqliteStore {
 }
 
 /// A list that is asked for.
-pub(crate) struct Ask {
-    tenant: TenantId,
-    pub query: Query,
+pub(crate) struct Ask<'a> {
+    tenant: &'a TenantId,
+    pub query: &'a Query,
     types: Option<Arc<[Arc<ResourceType>]>>,
-    catalogue: Arc<Catalogue>,
+    catalogue: &'a Catalogue,
 }
 
 /// What stands on a page, still without links.
 pub(crate) struct Found {
-    pub records: Vec<(Record, Position)>,
+    pub rows: Vec<(Stored, Position)>,
     pub total: Total,
     pub more: bool,
 }
@@ -93,25 +93,25 @@ pub(crate) struct Plan<'a> {
     condition: Option<String>,
 }
 
-impl Ask {
+impl<'q> Ask<'q> {
     fn answer(&self, reader: &mut Reader, brief: bool) -> Inner<Answer> {
-        let db = &reader.db;
         let mut plans = Vec::new();
         for source in &self.query.from {
-            match self.plan(db, source)? {
+            match self.plan(reader, source)? {
                 Some(plan) => plans.push(plan),
                 None => return Ok(Answer::Page(None)),
             }
         }
+        let db = &reader.db;
         let long_links = brief.then_some(FEW_LINKS);
         let answer = if let [plan] = plans.as_mut_slice()
             && let Some(found) = self.in_order(db, plan, long_links)?
         {
             found
         } else if let [plan] = plans.as_mut_slice()
-            && let Some(finds) = finds::of(db, plan, &self.query)?
+            && let Some(finds) = finds::of(db, plan, self.query)?
         {
-            let found = finds.records(db, plan, &self.query)?;
+            let found = finds.records(db, plan, self.query)?;
             self.finished(db, found, long_links)?
         } else if brief && !plans.iter().all(Plan::is_short) {
             Answer::Long
@@ -121,8 +121,8 @@ impl Ask {
         Ok(answer)
     }
 
-    pub(crate) fn plan<'a>(&self, db: &Connection, source: &'a Source) -> Inner<Option<Plan<'a>>> {
-        let extent = self.catalogue.extent(db, self.tenant.as_str(), source.kind.as_str())?;
+    pub(crate) fn plan(&self, reader: &mut Reader, source: &'q Source) -> Inner<Option<Plan<'q>>> {
+        let extent = reader.extent(self.catalogue, self.tenant.as_str(), source.kind.as_str())?;
         let extent = extent.unwrap_or_else(|| Extent { n: 0, ordered: false, indexes: Arc::default() });
         if source.sort.as_ref().is_some_and(|at| matches!(at.place(), Place::Link | Place::Reverse)) {
             return Ok(None);
@@ -151,9 +151,9 @@ impl Ask {
             return Ok(None);
         };
         let mut found = plan.binds.all(db, &statement, |row| {
-            let record = read::record(row, &plan.source.kind, &self.query.select)?;
-            let position = sort::position(&record, sorted.key(row, record_width(&self.query))?);
-            Ok((record, position))
+            let stored = Stored::read(row, &plan.source.kind, &self.query.select)?;
+            let position = sort::position(&stored.record, sorted.key(row, read::width(&self.query.select))?);
+            Ok((stored, position))
         })?;
         let order = self.query.order.filter(|_| plan.source.sort.is_some());
         let backwards = matches!(self.query.window, Window::Before { .. });
@@ -176,18 +176,16 @@ impl Ask {
                 Total::Exact(counted.first().map_or(0, |n| u64::try_from(*n).unwrap_or_default()))
             }
         };
-        Ok(Some(self.finished(db, Found { records: found, total, more }, links)?))
+        Ok(Some(self.finished(db, Found { rows: found, total, more }, links)?))
     }
 
     /// The page, once its records have their links.
     fn finished(&self, db: &Connection, found: Found, links: Option<u32>) -> Inner<Answer> {
-        let Found { records, total, more } = found;
-        let ends = records.first().zip(records.last()).map(|((_, first), (_, last))| (first.clone(), last.clone()));
-        let mut records: Vec<Record> = records.into_iter().map(|(record, _)| record).collect();
-        if !read::add_links(db, self.tenant.as_str(), &mut records, &self.query.select, links)? {
-            return Ok(Answer::Long);
-        }
-        Ok(Answer::Page(Some(Page { records, total, more, ends })))
+        let Found { rows, total, more } = found;
+        let ends = rows.first().zip(rows.last()).map(|((_, first), (_, last))| (first.clone(), last.clone()));
+        let rows = rows.into_iter().map(|(stored, _)| stored).collect();
+        let records = read::with_links(db, self.tenant.as_str(), rows, &self.query.select, links)?;
+        Ok(records.map_or(Answer::Long, |records| Answer::Page(Some(Page { records, total, more, ends }))))
     }
 
     /// Lists that must be gone through.
@@ -201,32 +199,25 @@ impl Ask {
         let mut counted = 0;
         for (number, plan) in plans.iter_mut().enumerate() {
             reader.slot.set(plan.binds.parts.clone());
-            counted += plan.go_through(db, number, &self.query, &mut collector)?;
+            counted += plan.go_through(db, number, self.query, &mut collector)?;
             reader.slot.set(Vec::new());
         }
         let total = if self.query.total { Total::Exact(counted) } else { Total::Unknown };
         let (positions, more) = collector.cut();
-        let mut found: HashMap<ResourceId, Record> = HashMap::new();
+        let mut found: HashMap<ResourceId, Stored> = HashMap::new();
         for (number, plan) in plans.iter().enumerate() {
             let own = positions.iter().filter(|(source, _)| *source == number);
             let ids: Vec<ResourceId> = own.map(|(_, position)| position.id.clone()).collect();
             let bare = Select { document: self.query.select.document, links: Vec::new() };
-            for record in read::rows(db, self.tenant.as_str(), &plan.source.kind, &ids, &bare)? {
-                found.insert(record.key.id.clone(), record);
+            for stored in read::rows(db, self.tenant.as_str(), &plan.source.kind, &ids, &bare)? {
+                found.insert(stored.record.key.id.clone(), stored);
             }
         }
-        let mut records: Vec<Record> =
-            positions.iter().filter_map(|(_, position)| found.remove(&position.id)).collect();
-        if !read::add_links(db, self.tenant.as_str(), &mut records, &self.query.select, links)? {
-            return Ok(Answer::Long);
-        }
+        let rows = positions.iter().filter_map(|(_, position)| found.remove(&position.id)).collect();
+        let records = read::with_links(db, self.tenant.as_str(), rows, &self.query.select, links)?;
         let ends = positions.first().zip(positions.last()).map(|((_, a), (_, b))| (a.clone(), b.clone()));
-        Ok(Answer::Page(Some(Page { records, total, more, ends })))
+        Ok(records.map_or(Answer::Long, |records| Answer::Page(Some(Page { records, total, more, ends }))))
     }
-}
-
-fn record_width(query: &Query) -> usize {
-    if query.select.document { 5 } else { 4 }
 }
 
 impl Plan<'_> {
@@ -283,8 +274,9 @@ impl Plan<'_> {
                 let name = at.extension().map_or(at.attr().name.as_str(), AsRef::as_ref).to_owned();
                 let in_document = at.place() == Place::Document;
                 self.binds.each(db, &sql, |row| {
-                    let members = if in_document { pick(row.get_ref(4)?.as_str()?, &[&name]) } else { Map::new() };
-                    let record = read::record(row, &self.source.kind, &Select::bare())?;
+                    let members =
+                        if in_document { pick(row.get_ref(read::DOCUMENT)?.as_str()?, &[&name]) } else { Map::new() };
+                    let Stored { record, .. } = Stored::read(row, &self.source.kind, &Select::bare())?;
                     let key = sort::key(&record, &members, at);
                     collector.offer(number, Position { key, id: record.key.id });
                     Ok(())

@@ -98,6 +98,11 @@ impl<T> Queue<T> {
         self.lock().take(fits)
     }
 
+    /// Is nothing in it?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().length == 0
+    }
+
     /// Takes no more; what is in is still handed out.
     pub(crate) fn close(&self) {
         self.lock().closed = true;

@@ -1,6 +1,5 @@
 //! Reading known resources, their links, and links from their far end.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
@@ -13,27 +12,52 @@ use scim_core::store::{Key, Link, Links, Record, ResourceId, Version};
 use crate::error::Inner;
 use crate::links::array;
 
-/// Columns of a record, in the order in which [`record`] reads them.
-pub(crate) const COLUMNS: &str = "r.id, r.version, r.created, r.modified, r.document";
+/// Columns of a resource, in the order in which [`Stored::read`] reads them.
+pub(crate) const COLUMNS: &str = "r.id, r.version, r.created, r.modified, r.linked, r.document";
 
 /// The same, without the document.
-pub(crate) const BARE: &str = "r.id, r.version, r.created, r.modified";
+pub(crate) const BARE: &str = "r.id, r.version, r.created, r.modified, r.linked";
+
+/// Which of the columns is the document.
+pub(crate) const DOCUMENT: usize = 5;
 
 /// Columns for what is wanted.
 pub(crate) fn columns(select: &Select) -> &'static str {
     if select.document { COLUMNS } else { BARE }
 }
 
-/// A record from a row whose columns start with [`columns`], still without links.
-pub(crate) fn record(row: &Row<'_>, kind: &Kind, select: &Select) -> rusqlite::Result<Record> {
-    Ok(Record {
-        key: Key { kind: kind.clone(), id: ResourceId::new(row.get_ref(0)?.as_str()?) },
-        version: Version::new(&row.get::<_, i64>(1)?.to_string()),
-        created: Timestamp::from_millis(row.get(2)?),
-        modified: Timestamp::from_millis(row.get(3)?),
-        document: if select.document { Document::from_stored(row.get::<_, Arc<str>>(4)?) } else { Document::default() },
-        links: Vec::new(),
-    })
+/// How many they are.
+pub(crate) fn width(select: &Select) -> usize {
+    if select.document { DOCUMENT + 1 } else { DOCUMENT }
+}
+
+/// A resource as its row has it: still without links.
+pub(crate) struct Stored {
+    pub record: Record,
+    /// It holds links, or has held some: else there is nothing to look for.
+    linked: bool,
+}
+
+impl Stored {
+    /// From a row whose columns start with [`columns`].
+    pub(crate) fn read(row: &Row<'_>, kind: &Kind, select: &Select) -> rusqlite::Result<Stored> {
+        let document = if select.document {
+            Document::from_stored(row.get::<_, Arc<str>>(DOCUMENT)?)
+        } else {
+            Document::default()
+        };
+        Ok(Stored {
+            record: Record {
+                key: Key { kind: kind.clone(), id: ResourceId::new(row.get_ref(0)?.as_str()?) },
+                version: Version::new(&row.get::<_, i64>(1)?.to_string()),
+                created: Timestamp::from_millis(row.get(2)?),
+                modified: Timestamp::from_millis(row.get(3)?),
+                document,
+                links: Vec::new(),
+            },
+            linked: row.get(4)?,
+        })
+    }
 }
 
 /// Those of `ids` that exist. With `most`, None where some has more links than that.
@@ -45,8 +69,7 @@ pub(crate) fn records(
     select: &Select,
     most: Option<u32>,
 ) -> Inner<Option<Vec<Record>>> {
-    let mut records = rows(db, tenant, kind, ids, select)?;
-    Ok(add_links(db, tenant, &mut records, select, most)?.then_some(records))
+    with_links(db, tenant, rows(db, tenant, kind, ids, select)?, select, most)
 }
 
 /// Those of `ids` that exist, without links.
@@ -56,7 +79,7 @@ pub(crate) fn rows(
     kind: &Kind,
     ids: &[ResourceId],
     select: &Select,
-) -> Inner<Vec<Record>> {
+) -> Inner<Vec<Stored>> {
     if let [] | [_] = ids {
         return match ids.first() {
             Some(id) => Ok(one(db, tenant, kind, id, select)?.into_iter().collect()),
@@ -69,20 +92,20 @@ pub(crate) fn rows(
     );
     let mut statement = db.prepare_cached(&sql)?;
     let ids = array(ids.iter().map(ResourceId::as_str));
-    let rows = statement.query_map(params![tenant, kind.as_str(), ids], |row| record(row, kind, select))?;
+    let rows = statement.query_map(params![tenant, kind.as_str(), ids], |row| Stored::read(row, kind, select))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn one(db: &Connection, tenant: &str, kind: &Kind, id: &ResourceId, select: &Select) -> Inner<Option<Record>> {
+fn one(db: &Connection, tenant: &str, kind: &Kind, id: &ResourceId, select: &Select) -> Inner<Option<Stored>> {
     let sql = if select.document {
-        "SELECT r.id, r.version, r.created, r.modified, r.document FROM resource r
+        "SELECT r.id, r.version, r.created, r.modified, r.linked, r.document FROM resource r
          WHERE r.tenant = ?1 AND r.kind = ?2 AND r.id = ?3"
     } else {
-        "SELECT r.id, r.version, r.created, r.modified FROM resource r
+        "SELECT r.id, r.version, r.created, r.modified, r.linked FROM resource r
          WHERE r.tenant = ?1 AND r.kind = ?2 AND r.id = ?3"
     };
     let mut statement = db.prepare_cached(sql)?;
-    Ok(statement.query_row([tenant, kind.as_str(), id.as_str()], |row| record(row, kind, select)).optional()?)
+    Ok(statement.query_row([tenant, kind.as_str(), id.as_str()], |row| Stored::read(row, kind, select)).optional()?)
 }
 
 /// The selected links of a resource.
@@ -94,25 +117,30 @@ pub(crate) fn links_of(db: &Connection, tenant: &str, holder: &Key, select: &Sel
     Ok(all)
 }
 
-/// Adds the selected links to resources. False where one attribute of one of them has more values than `most`.
-pub(crate) fn add_links(
+/// The resources with the selected links. None where one attribute of one of them has more values than `most`.
+pub(crate) fn with_links(
     db: &Connection,
     tenant: &str,
-    records: &mut [Record],
+    mut rows: Vec<Stored>,
     select: &Select,
     most: Option<u32>,
-) -> Inner<bool> {
+) -> Inner<Option<Vec<Record>>> {
     for select in &select.links {
-        let mut reading = Reading::new(db, tenant, select, most)?;
         // A list over several types selects the links of each.
-        for record in records.iter_mut().filter(|record| record.key.kind == select.link.holder) {
+        let mut holders =
+            rows.iter_mut().filter(|row| row.linked && row.record.key.kind == select.link.holder).peekable();
+        if holders.peek().is_none() {
+            continue;
+        }
+        let mut reading = Reading::new(db, tenant, select, most)?;
+        for Stored { record, .. } in holders {
             match reading.of(&record.key.id)? {
                 Some(links) => record.links.extend(links),
-                None => return Ok(false),
+                None => return Ok(None),
             }
         }
     }
-    Ok(true)
+    Ok(Some(rows.into_iter().map(|row| row.record).collect()))
 }
 
 /// One link attribute of many resources: the statement is prepared and its constants are bound once.
@@ -171,43 +199,4 @@ fn known(kinds: &mut Vec<Kind>, name: &str) -> Kind {
     let kind = Kind::new(name);
     kinds.push(kind.clone());
     kind
-}
-
-/// Links read from their far end: (target, its holder) for targets of one kind.
-pub(crate) fn holders(
-    db: &Connection,
-    tenant: &str,
-    of: &Kind,
-    targets: &[ResourceId],
-    holder: &Kind,
-    attr: &str,
-) -> Inner<Vec<(ResourceId, Link)>> {
-    // The index holds all that is asked of it. What shows the holder is read once, however many it holds.
-    let mut statement = db.prepare_cached(
-        "SELECT holder FROM link INDEXED BY link_target
-         WHERE tenant = ?1 AND target = ?2 AND attr = ?3 AND holder_kind = ?4 AND target_kind = ?5",
-    )?;
-    statement.raw_bind_parameter(1, tenant)?;
-    statement.raw_bind_parameter(3, attr)?;
-    statement.raw_bind_parameter(4, holder.as_str())?;
-    statement.raw_bind_parameter(5, of.as_str())?;
-    let mut label = db.prepare_cached("SELECT label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3")?;
-    let mut found = Vec::new();
-    let mut known: HashMap<String, Option<Link>> = HashMap::new();
-    for target in targets {
-        statement.raw_bind_parameter(2, target.as_str())?;
-        let mut rows = statement.raw_query();
-        while let Some(row) = rows.next()? {
-            let id = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-            if !known.contains_key(id) {
-                let display: Option<Option<Arc<str>>> =
-                    label.query_row([tenant, holder.as_str(), id], |row| row.get(0)).optional()?;
-                let target = Key { kind: holder.clone(), id: ResourceId::new(id) };
-                known.insert(id.to_owned(), display.map(|display| Link { target, display, indirect: false }));
-            }
-            // A holder that is gone is not shown.
-            found.extend(known.get(id).cloned().flatten().map(|link| (target.clone(), link)));
-        }
-    }
-    Ok(found)
 }

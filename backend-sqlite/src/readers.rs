@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures_channel::oneshot;
+use scim_core::store::control::{Grant, TokenDigest};
 use scim_core::store::{Result, Retry, Scope, StoreError, StoreErrorKind};
 
 use crate::config::Options;
@@ -50,6 +51,16 @@ impl Readers {
             threads.push(thread.spawn(run).map_err(|_| rusqlite::Error::InvalidQuery)?);
         }
         Ok(Readers { inline, queue, threads })
+    }
+
+    /// What a token opens.
+    pub(crate) fn grant(&self, digest: &TokenDigest) -> Inner<Option<Arc<Grant>>> {
+        self.inline.grant(digest)
+    }
+
+    /// A tenant or a credential was changed.
+    pub(crate) fn grants_changed(&self) {
+        self.inline.grants_changed();
     }
 
     /// Runs work that reads a known few rows, here and now, all of it in one state of the database.

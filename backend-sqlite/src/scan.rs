@@ -16,7 +16,7 @@ use crate::connection::Reader;
 use crate::error::{Fault, Inner};
 use crate::index::Catalogue;
 use crate::links::array;
-use crate::read;
+use crate::read::{self, Stored};
 
 /// Resources looked at in one piece.
 const PIECE: usize = 1_000;
@@ -102,9 +102,9 @@ impl Scanning {
         };
         let columns = read::columns(&self.scan.select);
         reader.slot.set(binds.parts.clone());
-        let mut records = Vec::new();
+        let mut found = Vec::new();
         let mut keep = |row: &rusqlite::Row<'_>| {
-            records.push(read::record(row, kind, &self.scan.select)?);
+            found.push(Stored::read(row, kind, &self.scan.select)?);
             Ok(())
         };
         let next = match stand {
@@ -150,7 +150,7 @@ impl Scanning {
             }
         };
         reader.slot.set(Vec::new());
-        read::add_links(db, self.tenant.as_str(), &mut records, &self.scan.select, None)?;
-        Ok((records, next))
+        let records = read::with_links(db, self.tenant.as_str(), found, &self.scan.select, None)?;
+        Ok((records.unwrap_or_default(), next))
     }
 }

@@ -61,7 +61,7 @@ impl Sorted {
             Sorted::Id => match plan.by_id().ok()? {
                 Some(drive) => (format!("SELECT NULL AS token, id AS holder FROM ({})", drive.ids), "1".to_owned()),
                 None => (
-                    "SELECT NULL AS token, k.id AS holder FROM resource k INDEXED BY sqlite_autoindex_resource_1"
+                    "SELECT NULL AS token, k.id AS holder, k.seq FROM resource k INDEXED BY sqlite_autoindex_resource_1"
                         .to_owned(),
                     format!("k.tenant = ?1 AND k.kind = {kind}"),
                 ),
@@ -74,7 +74,7 @@ impl Sorted {
                 )
             }
             Sorted::Modified(_) => (
-                "SELECT modified AS token, id AS holder FROM resource INDEXED BY resource_modified".to_owned(),
+                "SELECT modified AS token, id AS holder, seq FROM resource INDEXED BY resource_modified".to_owned(),
                 format!("tenant = ?1 AND kind = {kind}"),
             ),
         };
@@ -101,11 +101,16 @@ impl Sorted {
             0 => String::new(),
             skip => format!(" OFFSET {}", plan.binds.bind(i64::try_from(skip).unwrap_or(i64::MAX))),
         };
+        // An index of the resources themselves knows their numbers too.
+        let resource = if source.contains("seq FROM resource") {
+            "r.seq = w.seq".to_owned()
+        } else {
+            format!("r.tenant = ?1 AND r.kind = {kind} AND r.id = w.holder")
+        };
         // The inner query touches nothing but an index, also where many rows are skipped.
         Some(format!(
             "SELECT {columns}, w.token FROM ({source} WHERE {condition}{bounds} \
-             ORDER BY {by_key}holder {} LIMIT {limit}{offset}) w \
-             CROSS JOIN resource r ON r.tenant = ?1 AND r.kind = {kind} AND r.id = w.holder",
+             ORDER BY {by_key}holder {} LIMIT {limit}{offset}) w CROSS JOIN resource r ON {resource}",
             direction(from_end),
         ))
     }

@@ -72,11 +72,12 @@ fn list(kind: &str, text: Option<&str>) -> Query {
 
 /// The steps of all statements that answer a list.
 fn steps(store: &SqliteStore, query: &Query) -> Vec<String> {
-    let ask = store.ask(&scope(), query);
+    let scope = scope();
+    let ask = store.ask(&scope, query);
     store
         .readers
         .here(|reader| {
-            let mut plan = ask.plan(&reader.db, &ask.query.from[0])?.unwrap();
+            let mut plan = ask.plan(reader, &ask.query.from[0])?.unwrap();
             let mut steps = Vec::new();
             for sql in plan.statements(&reader.db, query)? {
                 let rows =

@@ -1,9 +1,13 @@
-//! The one thread that writes. Writes that wait at the same moment share a transaction, each in savepoints of its own,
-//! and each is answered only after the commit is durable: 32 callers then cost little more than one.
+//! The one connection that writes. Writes that wait at the same moment share a transaction, each in savepoints of its
+//! own, and each is answered only after the commit is durable: 32 callers then cost little more than one.
+//!
+//! A thread of its own does the work. A write that comes alone, where commits take a moment only, is done by whoever
+//! brings it: handing it over and back takes longer than the commit (`docs/decisions/0007-inline-writes.md`).
 
-use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
 use rusqlite::Connection;
@@ -20,6 +24,9 @@ const GROUP: usize = 64;
 
 /// Mutations in one transaction at most (more only where one caller brings more): bounds how long others wait.
 const WEIGHT: usize = 1_000;
+
+/// How long a transaction of one write may take for the next to be done where it comes from.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// Pages in the write-ahead log between two checkpoints: 16 MiB.
 const CHECKPOINT: i32 = 4_000;
@@ -41,8 +48,30 @@ pub(crate) trait Task: Send {
 }
 
 pub(crate) struct Writer {
-    queue: Arc<Queue<Box<dyn Task>>>,
+    shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the thread and those who write themselves have in common.
+struct Shared {
+    queue: Queue<Box<dyn Task>>,
+    work: Mutex<Work>,
+    /// The last transaction had one write, and took a moment.
+    calm: AtomicBool,
+}
+
+impl Shared {
+    fn work(&self) -> MutexGuard<'_, Work> {
+        // A panic is caught before it could leave something half done.
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One transaction, from its first task to its answers.
+    fn turn(&self, work: &mut Work, first: Box<dyn Task>) {
+        let begun = Instant::now();
+        let tasks = work.turn(first, &self.queue);
+        self.calm.store(tasks == 1 && begun.elapsed() < MOMENT, Ordering::Relaxed);
+    }
 }
 
 impl Writer {
@@ -52,8 +81,6 @@ impl Writer {
         inline: Arc<Inline>,
         queue: usize,
     ) -> std::result::Result<Writer, OpenError> {
-        let queue = Arc::new(Queue::<Box<dyn Task>>::new(queue));
-        let own = queue.clone();
         let path = db.path().unwrap_or_default().to_owned();
         let pages = Arc::new(AtomicI32::new(0));
         let seen = pages.clone();
@@ -62,24 +89,40 @@ impl Writer {
             Ok(())
         }))
         .map_err(|error| OpenError::sql(path.as_ref(), error))?;
+        let work = Work { inline, db, catalogue, pages, checkpointed: 0, outgrown: Vec::new() };
+        let shared =
+            Arc::new(Shared { queue: Queue::new(queue), work: Mutex::new(work), calm: AtomicBool::new(false) });
+        let own = shared.clone();
         let thread = std::thread::Builder::new()
             .name("sqlite-write".into())
             .spawn(move || {
-                let mut work = Loop { db, catalogue: &catalogue, inline, pages, checkpointed: 0 };
-                work.run(&own);
-                // The last connection to close copies the log into the database: it must be the one that may write.
-                let Loop { db, inline, .. } = work;
-                drop(inline);
-                drop(db);
+                while let Some(first) = own.queue.pop() {
+                    let mut work = own.work();
+                    own.turn(&mut work, first);
+                    work.tidy();
+                }
             })
             .map_err(|error| OpenError::io(path.as_ref(), error))?;
-        Ok(Writer { queue, thread: Mutex::new(Some(thread)) })
+        Ok(Writer { shared, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Hands a task over. From here on it runs to its end, whether or not somebody waits for it.
+    /// Does a task, or hands it over. From here on it runs to its end, whether or not somebody waits for it.
     pub(crate) fn submit(&self, task: Box<dyn Task>, operation: &'static str) -> Result<()> {
+        let shared = &self.shared;
+        if shared.calm.load(Ordering::Relaxed)
+            && task.weight() == 1
+            && shared.queue.is_empty()
+            && let Ok(mut work) = shared.work.try_lock()
+        {
+            shared.turn(&mut work, task);
+            if work.is_untidy() {
+                // The thread tidies; nobody waits for that.
+                let _full = shared.queue.push(None, Box::new(Nothing));
+            }
+            return Ok(());
+        }
         let tenant = task.tenant().cloned();
-        self.queue.push(tenant.as_ref(), task).map_err(|_| {
+        shared.queue.push(tenant.as_ref(), task).map_err(|_| {
             StoreError::new(StoreErrorKind::Unavailable)
                 .during(BACKEND, operation)
                 .because("too many writes wait for their turn")
@@ -100,12 +143,20 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.queue.close();
+        self.shared.queue.close();
         if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // Whatever is queued is still written.
             let _ended = thread.join();
         }
     }
+}
+
+/// Wakes the thread.
+struct Nothing;
+
+impl Task for Nothing {
+    fn run(&mut self, _: &mut Writing<'_>) {}
+    fn finish(self: Box<Self>, _: std::result::Result<(), &str>) {}
 }
 
 struct Ask<T, F> {
@@ -139,36 +190,52 @@ pub(crate) fn lost(operation: &'static str, why: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable).during(BACKEND, operation).because(why)
 }
 
-struct Loop<'a> {
-    db: Connection,
-    catalogue: &'a Catalogue,
-    /// Who must learn of commits.
+struct Work {
+    /// Who must learn of commits. Stands first, so that its connections close first: the last one to close copies the
+    /// log into the database, and must be the one that may write.
     inline: Arc<Inline>,
+    db: Connection,
+    catalogue: Arc<Catalogue>,
     /// In the write-ahead log, at the last commit.
     pages: Arc<AtomicI32>,
     /// How many there were when it was last copied back.
     checkpointed: i32,
+    /// Types that have outgrown a scan: tenant and kind.
+    outgrown: Vec<(String, String)>,
 }
 
-impl Loop<'_> {
-    fn run(&mut self, queue: &Queue<Box<dyn Task>>) {
-        while let Some(first) = queue.pop() {
-            let mut group = Vec::new();
-            let settled = self.transaction(first, queue, &mut group);
-            let settled = settled.map_err(|fault| fault.during("commit").to_string());
-            self.inline.committed();
-            for task in group {
-                task.finish(settled.as_ref().map(|_| ()).map_err(String::as_str));
-            }
-            match settled {
-                Ok(grown) => grown.into_iter().for_each(|(tenant, kind)| self.grow(&tenant, &kind)),
-                Err(why) => {
-                    tracing::warn!(%why, "a transaction was lost; its writes were answered as unavailable");
-                    self.catalogue.forget();
-                }
-            }
-            self.checkpoint();
+impl Work {
+    /// One transaction, and the answers of its tasks; gives how many they were.
+    fn turn(&mut self, first: Box<dyn Task>, queue: &Queue<Box<dyn Task>>) -> usize {
+        let mut group = Vec::new();
+        let settled = self.transaction(first, queue, &mut group);
+        let settled = settled.map_err(|fault| fault.during("commit").to_string());
+        self.inline.committed();
+        let tasks = group.len();
+        for task in group {
+            task.finish(settled.as_ref().map(|_| ()).map_err(String::as_str));
         }
+        match settled {
+            Ok(outgrown) => self.outgrown.extend(outgrown),
+            Err(why) => {
+                tracing::warn!(%why, "a transaction was lost; its writes were answered as unavailable");
+                self.catalogue.forget();
+            }
+        }
+        tasks
+    }
+
+    /// Is there something to do that nobody waits for?
+    fn is_untidy(&self) -> bool {
+        !self.outgrown.is_empty() || self.is_checkpoint_due()
+    }
+
+    /// Does it.
+    fn tidy(&mut self) {
+        for (tenant, kind) in std::mem::take(&mut self.outgrown) {
+            self.grow(&tenant, &kind);
+        }
+        self.checkpoint();
     }
 
     /// Runs tasks in one transaction until none is waiting. Gives the types that have outgrown a scan.
@@ -183,7 +250,7 @@ impl Loop<'_> {
             group.extend(next);
             return Err(error.into());
         }
-        let mut writing = Writing::new(&self.db, self.catalogue);
+        let mut writing = Writing::new(&self.db, &self.catalogue);
         let mut weight = 0;
         while let Some(mut task) = next {
             weight += task.weight();
@@ -219,7 +286,7 @@ impl Loop<'_> {
     /// Makes the substring index of a type that has grown too large to be looked through.
     fn grow(&self, tenant: &str, kind: &str) {
         let made = self.db.unchecked_transaction().map_err(Fault::from).and_then(|transaction| {
-            let mut writing = Writing::new(&transaction, self.catalogue);
+            let mut writing = Writing::new(&transaction, &self.catalogue);
             writing.make_search(tenant, kind)?;
             writing.settle()?;
             Ok(transaction.commit()?)
@@ -231,20 +298,24 @@ impl Loop<'_> {
         }
     }
 
+    fn is_checkpoint_due(&self) -> bool {
+        let pages = self.pages.load(Ordering::Relaxed);
+        // After everything in it was copied, the log begins anew.
+        let copied = if pages < self.checkpointed { 0 } else { self.checkpointed };
+        pages.saturating_sub(copied) >= CHECKPOINT
+    }
+
     /// Copies the log back into the database now and then, after the answers are out. A reader that holds an old state
     /// keeps part of it from being copied; that part comes next time.
     fn checkpoint(&mut self) {
-        let pages = self.pages.load(Ordering::Relaxed);
-        if pages < self.checkpointed {
-            self.checkpointed = 0;
+        if !self.is_checkpoint_due() {
+            return;
         }
-        if pages.saturating_sub(self.checkpointed) >= CHECKPOINT {
-            self.checkpointed = pages;
-            if let Err(error) = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
-                tracing::warn!(%error, "the write-ahead log could not be copied into the database");
-            }
-            // States opened from here on need nothing of the log: it can start anew.
-            self.inline.leave();
+        self.checkpointed = self.pages.load(Ordering::Relaxed);
+        if let Err(error) = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+            tracing::warn!(%error, "the write-ahead log could not be copied into the database");
         }
+        // States opened from here on need nothing of the log: it can start anew.
+        self.inline.leave();
     }
 }

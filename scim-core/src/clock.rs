@@ -46,28 +46,27 @@ impl Timestamp {
             out.extend_from_slice(b"1970-01-01T00:00:00.000Z");
             return;
         }
-        digits(out, year, 4);
-        for (lead, value, width) in [
-            (b'-', month, 2),
-            (b'-', day, 2),
-            (b'T', millis / 3_600_000, 2),
-            (b':', millis / 60_000 % 60, 2),
-            (b':', millis / 1_000 % 60, 2),
-            (b'.', millis % 1_000, 3),
-        ] {
-            out.push(lead);
-            digits(out, value, width);
-        }
-        out.push(b'Z');
+        let seconds = millis / 1_000;
+        let [y1, y2] = two(year / 100);
+        let [y3, y4] = two(year % 100);
+        let [n1, n2] = two(month);
+        let [d1, d2] = two(day);
+        let [h1, h2] = two(seconds / 3_600);
+        let [m1, m2] = two(seconds / 60 % 60);
+        let [s1, s2] = two(seconds % 60);
+        let [f1, f2] = two(millis % 1_000 / 10);
+        let [_, f3] = two(millis % 10);
+        out.extend_from_slice(&[
+            y1, y2, y3, y4, b'-', n1, n2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'.', f1, f2, f3,
+            b'Z',
+        ]);
     }
 }
 
-/// A number in so many digits.
-fn digits(out: &mut Vec<u8>, value: i64, width: u32) {
-    for place in (0..width).rev() {
-        // The remainder is below ten.
-        out.push(b'0' + u8::try_from(value / 10_i64.pow(place) % 10).unwrap_or_default());
-    }
+/// A number below a hundred in two digits.
+fn two(value: i64) -> [u8; 2] {
+    let value = u8::try_from(value).unwrap_or_default();
+    [b'0' + value / 10 % 10, b'0' + value % 10]
 }
 
 /// As [`Timestamp::write`].

@@ -1,5 +1,6 @@
 -- Resources: bounded attributes as canonical JSON text. `document` stands last: what does not need it does not read it.
--- Times are milliseconds since the Unix epoch. `seq` ties the rows of substring indexes to theirs.
+-- Times are milliseconds since the Unix epoch. `seq` ties the rows of substring indexes to theirs. linked: it has links
+-- of its own, or had some.
 CREATE TABLE resource (
   seq      INTEGER PRIMARY KEY,
   tenant   TEXT NOT NULL,
@@ -8,6 +9,7 @@ CREATE TABLE resource (
   version  INTEGER NOT NULL,
   created  INTEGER NOT NULL,
   modified INTEGER NOT NULL,
+  linked   INTEGER NOT NULL,
   label    TEXT,
   document TEXT NOT NULL,
   UNIQUE (tenant, kind, id)

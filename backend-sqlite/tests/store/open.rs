@@ -109,8 +109,8 @@ async fn a_database_of_the_first_layout_is_brought_to_todays() {
     )
     .unwrap();
     old.execute(
-        "INSERT INTO resource (tenant, kind, id, version, created, modified, label, document)
-         VALUES ('acme', 'User', 'u1', 3, 1, 2, 'Ann', ?1)",
+        "INSERT INTO resource (tenant, kind, id, version, created, modified, linked, label, document)
+         VALUES ('acme', 'User', 'u1', 3, 1, 2, 0, 'Ann', ?1)",
         [user("ann")],
     )
     .unwrap();

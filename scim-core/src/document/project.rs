@@ -10,6 +10,7 @@ use crate::error::ScimError;
 use crate::path::{self, AttrPath, Named};
 use crate::query::{LinkSelect, Select};
 use crate::schema::{AttributeDef, LinkType, ResourceType, Returned, ReverseType};
+use crate::store::index::pick;
 
 /// The raw `attributes` and `excludedAttributes` of a request: names separated by commas.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -113,10 +114,38 @@ impl Projection {
         self.select.links.iter().any(|select| select.link.at == link.at)
     }
 
-    /// Can a stored text be sent as it is? Only in the default view, and where it holds nothing that is hidden.
+    /// Can a stored text be sent as it is? Only where the view takes nothing from documents, and where this one holds
+    /// nothing that is hidden.
     pub fn takes_verbatim(&self, rt: &ResourceType, text: &str) -> bool {
-        matches!(self.mode, Mode::Default)
-            && (rt.hidden.is_empty() || !rt.hidden.iter().any(|name| text.contains(&format!("\"{name}\":"))))
+        let whole = match &self.mode {
+            Mode::Default => true,
+            Mode::Only(_) => false,
+            Mode::Without(names) => !names.iter().any(Named::is_stored),
+        };
+        whole && (rt.hidden.is_empty() || !rt.hidden.iter().any(|name| text.contains(&format!("\"{name}\":"))))
+    }
+
+    /// The part of a stored text that is shown.
+    pub fn text(&self, rt: &ResourceType, text: &str) -> Map<String, Value> {
+        match &self.mode {
+            // A few of many: the others are not made into values at all.
+            Mode::Only(names) => {
+                let always =
+                    rt.common.iter().chain(&rt.schema.attributes).filter(|def| def.returned == Returned::Always);
+                let named = names.iter().map(|name| match name {
+                    Named::Extension(urn) => &**urn,
+                    Named::Attribute(at) => at.extension().map_or(at.attr().name.as_str(), AsRef::as_ref),
+                });
+                let in_extensions = rt
+                    .extensions
+                    .iter()
+                    .filter(|extension| extension.schema.attributes.iter().any(|def| def.returned == Returned::Always));
+                let all = always.map(|def| def.name.as_str()).chain(named);
+                let all: Vec<&str> = all.chain(in_extensions.map(|extension| &*extension.schema.id)).collect();
+                self.document(rt, &pick(text, &all))
+            }
+            Mode::Default | Mode::Without(_) => self.document(rt, &serde_json::from_str(text).unwrap_or_default()),
+        }
     }
 
     /// How much of a top-level attribute (of an extension, or of the base schema) is shown.
@@ -176,8 +205,7 @@ impl Projection {
         }
     }
 
-    /// The part of a document that is shown.
-    pub fn document(&self, rt: &ResourceType, document: &Map<String, Value>) -> Map<String, Value> {
+    fn document(&self, rt: &ResourceType, document: &Map<String, Value>) -> Map<String, Value> {
         let mut out = Map::new();
         for def in rt.common.iter().chain(&rt.schema.attributes) {
             if let Some(value) = document.get(&def.name) {

@@ -1,11 +1,12 @@
 //! A record as the JSON that is sent: the stored text with `id`, `meta`, links and computed values spliced around it.
 
+use std::cell::OnceCell;
 use std::hash::Hasher;
-use std::sync::Arc;
 
 use serde_json::Value;
 use siphasher::sip::SipHasher13;
 
+use crate::path::AttrPath;
 use crate::query::Select;
 use crate::schema::{Kind, Registry, ResourceType};
 use crate::store::{Link, Links, Record, Version};
@@ -13,17 +14,28 @@ use crate::store::{Link, Links, Record, Version};
 use super::project::{Projection, Shown};
 
 /// Renders the resources of one type, for one base URL and one view.
-#[derive(Debug)]
 pub struct Renderer<'a> {
     rt: &'a ResourceType,
+    registry: &'a Registry,
     /// The SCIM base URL, without trailing slash.
     base: &'a str,
     projection: &'a Projection,
     meta: Shown,
     /// Links may change without the version moving, so they go into the digest.
     loose_versions: bool,
-    /// The URI of each type's resources, up to the id: the inside of a JSON string.
-    endpoints: Vec<(&'a Kind, Vec<u8>)>,
+    /// The link and reverse attributes that are shown.
+    links: Vec<ShownLinks<'a>>,
+    /// The URI of the type's resources, up to the id: the inside of a JSON string.
+    endpoint: Vec<u8>,
+}
+
+/// A link or reverse attribute, as it is shown.
+struct ShownLinks<'a> {
+    at: &'a AttrPath,
+    reverse: bool,
+    shown: Shown,
+    /// Made when the first resource has some.
+    parts: OnceCell<LinkParts<'a>>,
 }
 
 /// Bytes that one link takes, more or less.
@@ -40,13 +52,13 @@ impl<'a> Renderer<'a> {
     ) -> Self {
         let meta = rt.common.iter().find(|def| def.name == "meta");
         let meta = meta.map_or(Shown::No, |def| projection.shown(None, def));
-        let endpoint = |rt: &'a Arc<ResourceType>| {
-            let mut text = Vec::new();
-            escape(&mut text, &format!("{base}{}/", rt.endpoint));
-            (&rt.kind, text)
-        };
-        let endpoints = registry.types().iter().map(endpoint).collect();
-        Renderer { rt, base, projection, meta, loose_versions, endpoints }
+        let all = rt.links.iter().map(|link| (&link.at, false)).chain(rt.reverse.iter().map(|one| (&one.at, true)));
+        let links = all.filter_map(|(at, reverse)| {
+            let shown = projection.shown(at.extension(), at.attr());
+            (shown != Shown::No).then(|| ShownLinks { at, reverse, shown, parts: OnceCell::new() })
+        });
+        let endpoint = endpoint(base, rt);
+        Renderer { rt, registry, base, projection, meta, loose_versions, links: links.collect(), endpoint }
     }
 
     /// About how many bytes the representation takes.
@@ -84,7 +96,7 @@ impl<'a> Renderer<'a> {
         if self.projection.takes_verbatim(self.rt, text) {
             self.splice(record, text, etag, out);
         } else {
-            let shown = self.projection.document(self.rt, &record.document.parse());
+            let shown = self.projection.text(self.rt, text);
             self.splice(record, &Value::Object(shown).to_string(), etag, out);
         }
     }
@@ -146,11 +158,8 @@ impl<'a> Renderer<'a> {
     /// `,"members":[…]`, or nothing where no part of it is shown.
     fn write_links(&self, links: &Links, out: &mut Vec<u8>) {
         let def = links.at.attr();
-        let shown = self.projection.shown(links.at.extension(), def);
-        if shown == Shown::No || links.links.is_empty() {
-            return;
-        }
-        let parts = LinkParts::new(self, links, &shown);
+        let Some(shown) = self.links_at(&links.at).filter(|_| !links.links.is_empty()) else { return };
+        let parts = shown.parts.get_or_init(|| LinkParts::new(self, shown));
         let start = out.len();
         out.push(b',');
         text(out, &def.name);
@@ -173,6 +182,10 @@ impl<'a> Renderer<'a> {
         } else if def.multi_valued {
             out.push(b']');
         }
+    }
+
+    fn links_at(&self, at: &AttrPath) -> Option<&ShownLinks<'a>> {
+        self.links.iter().find(|own| own.at.same_attribute(at))
     }
 
     fn write_meta(&self, record: &Record, etag: &str, out: &mut Vec<u8>) {
@@ -204,10 +217,7 @@ impl<'a> Renderer<'a> {
         }
         if part("location", out) {
             out.push(b'"');
-            match self.endpoints.iter().find(|(kind, _)| **kind == self.rt.kind) {
-                Some((_, endpoint)) => out.extend_from_slice(endpoint),
-                None => escape(out, &location(self.base, &self.rt.endpoint, "")),
-            }
+            out.extend_from_slice(&self.endpoint);
             escape(out, record.key.id.as_str());
             out.push(b'"');
         }
@@ -224,12 +234,8 @@ impl<'a> Renderer<'a> {
         let mut hasher = SipHasher13::new();
         let mut any = false;
         for links in &record.links {
-            let reverse = self.rt.reverse(&links.at).is_some();
-            let shown = self.projection.shown(links.at.extension(), links.at.attr());
-            if shown == Shown::No {
-                continue;
-            }
-            let whole = reverse || self.loose_versions;
+            let Some(shown) = self.links_at(&links.at) else { continue };
+            let whole = shown.reverse || self.loose_versions;
             for link in &links.links {
                 if whole {
                     any = true;
@@ -252,7 +258,7 @@ impl<'a> Renderer<'a> {
 struct LinkParts<'a> {
     value: bool,
     /// Up to the id, by the type of the target.
-    reference: &'a [(&'a Kind, Vec<u8>)],
+    reference: Vec<(&'a Kind, Vec<u8>)>,
     kind: Option<KindText>,
     /// `"display":"`, or what the schema calls it.
     display: Option<Vec<u8>>,
@@ -266,19 +272,19 @@ enum KindText {
 }
 
 impl<'a> LinkParts<'a> {
-    fn new(renderer: &'a Renderer<'_>, links: &Links, shown: &Shown) -> Self {
+    fn new(renderer: &Renderer<'a>, links: &ShownLinks<'_>) -> Self {
         let def = links.at.attr();
-        let wanted = |name: &str| match shown {
+        let wanted = |name: &str| match &links.shown {
             Shown::No => false,
             Shown::Whole => def.sub(name).is_some(),
             Shown::Subs(subs) => subs.iter().any(|sub| sub.name == name),
         };
-        let reverse = renderer.rt.reverse(&links.at).is_some();
         let display = ["display", "displayName"].into_iter().find(|name| wanted(name));
+        let types = renderer.registry.types().iter().filter(|_| wanted("$ref"));
         LinkParts {
             value: wanted("value"),
-            reference: if wanted("$ref") { &renderer.endpoints } else { &[] },
-            kind: wanted("type").then_some(if reverse { KindText::Path } else { KindText::Target }),
+            reference: types.map(|rt| (&rt.kind, endpoint(renderer.base, rt))).collect(),
+            kind: wanted("type").then_some(if links.reverse { KindText::Path } else { KindText::Target }),
             display: display.and_then(|name| def.sub(name)).map(|def| {
                 let mut key = Vec::new();
                 text(&mut key, &def.name);
@@ -326,6 +332,15 @@ impl<'a> LinkParts<'a> {
         out.push(b'}');
         true
     }
+}
+
+/// The URI of a type's resources, up to the id: the inside of a JSON string.
+fn endpoint(base: &str, rt: &ResourceType) -> Vec<u8> {
+    let mut text = Vec::with_capacity(base.len() + rt.endpoint.len() + 1);
+    escape(&mut text, base);
+    escape(&mut text, &rt.endpoint);
+    text.push(b'/');
+    text
 }
 
 /// The URI of a resource.

@@ -11,7 +11,7 @@ use crate::filter::lex::is_attr_name;
 use crate::filter::{BoundFilter, Compare, Leaf};
 use crate::limits::Limits;
 use crate::name::same;
-use crate::schema::{AttributeDef, ResourceType};
+use crate::schema::{AttributeDef, Place, ResourceType};
 
 use super::AttrPath;
 use super::parse::{self, Path};
@@ -32,6 +32,16 @@ pub enum Target {
     },
     /// All attributes of the extension with this URN.
     Extension(Arc<str>),
+}
+
+impl Named {
+    /// Does it name something that stands in stored documents?
+    pub fn is_stored(&self) -> bool {
+        match self {
+            Named::Attribute(at) => at.place() == Place::Document,
+            Named::Extension(_) => true,
+        }
+    }
 }
 
 /// What a name in `attributes` and `excludedAttributes` stands for.

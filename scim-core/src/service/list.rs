@@ -121,22 +121,18 @@ impl Service {
         if matches!(over, Over::Root) && matches!(page.total, Total::Exact(n) if n > limits.scan_max) {
             return Err(StoreError::new(StoreErrorKind::TooMany).into());
         }
-        let records = std::mem::take(&mut page.records);
-        let resources = self.resources(caller, &scope, &list, records).await?;
-        Ok(Reply::body(self.message(&list, &page, &resources, skip, &scope)))
+        self.fill_in(&scope, &list, &mut page.records).await?;
+        let mut body = self.head(&list, &page, skip, &scope);
+        self.write(caller, &list, &page.records, &mut body);
+        body.extend_from_slice(b"]}");
+        Ok(Reply::body(body))
     }
 
-    /// Fills in and renders a page: how many resources, and their texts between commas.
-    async fn resources(
-        &self,
-        caller: &Caller,
-        scope: &Scope,
-        list: &List<'_>,
-        mut records: Vec<Record>,
-    ) -> Result<(usize, Vec<u8>), ScimError> {
+    /// Fills in the computed attributes of a page.
+    async fn fill_in(&self, scope: &Scope, list: &List<'_>, records: &mut [Record]) -> Result<(), ScimError> {
         for (rt, projection) in list.types.iter().zip(&list.projections) {
             if list.types.len() == 1 {
-                self.hydrate(scope, projection, &mut records).await?;
+                self.hydrate(scope, projection, records).await?;
             } else if !projection.reverse().is_empty() {
                 // Records of a root query stand mixed; those of one type are taken out, filled in and put back.
                 let places: Vec<usize> =
@@ -150,31 +146,32 @@ impl Service {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Appends the texts of the resources, between commas.
+    fn write(&self, caller: &Caller, list: &List<'_>, records: &[Record], out: &mut Vec<u8>) {
         let pairs = list.types.iter().zip(&list.projections);
         let renderers: Vec<_> =
             pairs.map(|(rt, projection)| (&rt.kind, self.renderer(caller, rt, projection))).collect();
-        let mut out = Vec::with_capacity(records.iter().map(|r| r.document.as_str().len() + 512).sum());
-        for record in &records {
-            if let Some((_, renderer)) = renderers.iter().find(|(kind, _)| **kind == record.key.kind) {
-                if !out.is_empty() {
+        let renderer_of = |record: &Record| renderers.iter().find(|(kind, _)| **kind == record.key.kind);
+        out.reserve(records.iter().filter_map(|one| Some(renderer_of(one)?.1.length(one))).sum());
+        let start = out.len();
+        for record in records {
+            if let Some((_, renderer)) = renderer_of(record) {
+                if out.len() > start {
                     out.push(b',');
                 }
-                renderer.write(record, &mut out);
+                renderer.write(record, out);
             }
         }
-        Ok((records.len(), out))
     }
 
-    fn message(
-        &self,
-        list: &List<'_>,
-        page: &Page,
-        (returned, resources): &(usize, Vec<u8>),
-        skip: Option<u64>,
-        scope: &Scope,
-    ) -> Vec<u8> {
+    /// The message up to its resources.
+    fn head(&self, list: &List<'_>, page: &Page, skip: Option<u64>, scope: &Scope) -> Vec<u8> {
+        let returned = page.records.len();
         let mut head = format!("{{\"schemas\":[\"{LIST_URN}\"]");
-        let shown = skip.unwrap_or_default().saturating_add(*returned as u64);
+        let shown = skip.unwrap_or_default().saturating_add(returned as u64);
         match page.total {
             // While a walk goes on, the total never says that it is over: others may have been deleted behind it.
             Total::Exact(n) | Total::Estimate(n) => {
@@ -183,12 +180,13 @@ impl Service {
             }
             Total::Unknown => {}
         }
-        put(&mut head, "itemsPerPage", *returned as u64);
+        put(&mut head, "itemsPerPage", returned as u64);
         let count = list.query.window.count();
         match (skip, &page.ends) {
             (Some(skip), ends) => {
                 put(&mut head, "startIndex", skip.saturating_add(1));
-                if let Some((_, last)) = ends {
+                // Where nothing follows, nobody goes on from here.
+                if let Some((_, last)) = ends.as_ref().filter(|_| page.more) {
                     self.memo.remember(&list.walk, shown.saturating_add(1), last.clone(), scope.now);
                 }
             }
@@ -206,10 +204,7 @@ impl Service {
             (None, _) => {}
         }
         head.push_str(",\"Resources\":[");
-        let mut body = head.into_bytes();
-        body.extend_from_slice(resources);
-        body.extend_from_slice(b"]}");
-        body
+        head.into_bytes()
     }
 
     fn asked(&self, params: &ListParams) -> Result<Asked, ScimError> {

@@ -1,7 +1,9 @@
 //! Reverse attributes: `User.groups`, read from the far end of `Group.members`, through nested groups too.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use crate::schema::ReverseType;
 
@@ -17,20 +19,18 @@ pub async fn fill<S: Store + ?Sized>(
 ) -> Result<()> {
     let Some(kind) = records.first().map(|record| record.key.kind.clone()) else { return Ok(()) };
     let ids: Vec<_> = records.iter().map(|record| record.key.id.clone()).collect();
-    let mut direct: HashMap<ResourceId, Vec<Link>> = HashMap::new();
-    for (target, link) in store.holders(scope, &kind, &ids, &reverse.via).await? {
-        direct.entry(target).or_default().push(link);
-    }
-    if direct.is_empty() {
+    let found = store.holders(scope, &kind, &ids, &reverse.via).await?;
+    if found.is_empty() {
         return Ok(());
     }
+    let direct = by_record(found, &ids);
     let parents = if reverse.via.kinds.contains(&reverse.via.holder) {
         ancestors(store, scope, reverse, &direct).await?
     } else {
         HashMap::new()
     };
-    for record in records {
-        if let Some(own) = direct.remove(&record.key.id) {
+    for (record, own) in records.iter_mut().zip(direct) {
+        if !own.is_empty() {
             let links = close(own, &parents);
             record.links.push(Links { at: reverse.at.clone(), links, whole: true });
         }
@@ -38,20 +38,39 @@ pub async fn fill<S: Store + ?Sized>(
     Ok(())
 }
 
+/// What was found, to each of the ids. Stores mostly find it in their order.
+fn by_record(found: Vec<(ResourceId, Link)>, ids: &[ResourceId]) -> Vec<Vec<Link>> {
+    let mut direct: Vec<Vec<Link>> = ids.iter().map(|_| Vec::new()).collect();
+    let mut places: Option<HashMap<&ResourceId, usize>> = None;
+    let mut last = 0;
+    for (target, link) in found {
+        let near = (last..ids.len()).take(2).find(|&place| ids.get(place) == Some(&target));
+        let place = near.or_else(|| {
+            let places = places.get_or_insert_with(|| ids.iter().zip(0..).collect());
+            places.get(&target).copied()
+        });
+        if let Some(own) = place.and_then(|place| direct.get_mut(place)) {
+            own.push(link);
+            last = place.unwrap_or(last);
+        }
+    }
+    direct
+}
+
 /// The holders of every holder reachable from `direct`, level by level.
 async fn ancestors<S: Store + ?Sized>(
     store: &S,
     scope: &Scope,
     reverse: &ReverseType,
-    direct: &HashMap<ResourceId, Vec<Link>>,
+    direct: &[Vec<Link>],
 ) -> Result<HashMap<ResourceId, Vec<Link>>> {
     let mut seen: HashSet<ResourceId> = HashSet::new();
     let mut parents: HashMap<ResourceId, Vec<Link>> = HashMap::new();
     let mut level: Vec<ResourceId> = direct
-        .values()
+        .iter()
         .flatten()
         .map(|link| &link.target.id)
-        .filter(|id| seen.insert((*id).clone()))
+        .filter(|id| !seen.contains(*id) && seen.insert((*id).clone()))
         .cloned()
         .collect();
     while !level.is_empty() {

@@ -141,8 +141,8 @@ impl Raw {
         self.run("BEGIN IMMEDIATE", [])?;
         for user in users {
             self.run(
-                "INSERT INTO resource (tenant, kind, id, version, created, modified, label, document)
-                 VALUES (?1, 'User', ?2, 1, ?3, ?3, ?4, ?5)",
+                "INSERT INTO resource (tenant, kind, id, version, created, modified, linked, label, document)
+                 VALUES (?1, 'User', ?2, 1, ?3, ?3, 0, ?4, ?5)",
                 params![TENANT, user.id, 1_700_000_000_000i64, user.label, user.document],
             )?;
             let seq = self.db.last_insert_rowid();

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
+use actix_web::http::header::HeaderName;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::FutureExt;
 use scim_core::limits::Limits;
@@ -104,7 +105,7 @@ impl Asked<'_> {
     }
 
     /// All lines of a header, joined as RFC 9110 section 5.3 allows.
-    pub fn lines(&self, name: &'static str) -> Option<String> {
+    pub fn lines(&self, name: HeaderName) -> Option<String> {
         let mut all = self.http.headers().get_all(name).filter_map(|value| value.to_str().ok());
         let first = all.next()?.to_owned();
         Some(all.fold(first, |joined, line| joined + ", " + line))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderName};
 use actix_web::web::{Bytes, Payload};
 use scim_core::schema::{Registry, ResourceType};
 use scim_core::service::{Caller, Conditions, Over, Prefer};
@@ -21,6 +22,9 @@ use super::query::Query;
 use super::respond::{Answer, Caching};
 use super::route::{self, Place, ScimPath};
 use super::{App, Asked, Trace, body, negotiate};
+
+/// RFC 7240.
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 const LOOK: &str = "GET, HEAD, OPTIONS";
 const SEARCH: &str = "POST, OPTIONS";
@@ -338,20 +342,20 @@ impl Asked<'_> {
     }
 
     fn has_credential(&self) -> bool {
-        self.http.headers().contains_key("authorization")
+        self.http.headers().contains_key(header::AUTHORIZATION)
     }
 
     fn conditions(&self) -> Conditions {
         Conditions {
-            if_match: self.lines("if-match"),
-            if_none_match: self.lines("if-none-match"),
-            if_modified_since: self.lines("if-modified-since"),
+            if_match: self.lines(header::IF_MATCH),
+            if_none_match: self.lines(header::IF_NONE_MATCH),
+            if_modified_since: self.lines(header::IF_MODIFIED_SINCE),
         }
     }
 
     /// `Prefer: return=minimal` (RFC 7240).
     fn prefer(&self) -> Prefer {
-        let lines = self.lines("prefer").map_or(Cow::Borrowed(""), Cow::Owned);
+        let lines = self.lines(PREFER).map_or(Cow::Borrowed(""), Cow::Owned);
         let wants = |what: &str| {
             lines.split([',', ';']).filter_map(|one| one.split_once('=')).any(|(name, value)| {
                 name.trim().eq_ignore_ascii_case("return") && value.trim().trim_matches('"').eq_ignore_ascii_case(what)

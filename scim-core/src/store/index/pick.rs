@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::filter::{self, Number};
@@ -24,15 +24,36 @@ pub fn pick(document: &str, names: &[&str]) -> Map<String, Value> {
 
         fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
             let mut picked = Map::new();
-            // Names are plain text, so they are borrowed; the few with escapes come as owned text.
-            while let Some(name) = members.next_key::<std::borrow::Cow<'de, str>>()? {
-                if self.0.contains(&&*name) {
-                    picked.insert(name.into_owned(), members.next_value()?);
-                } else {
-                    members.next_value::<IgnoredAny>()?;
+            while let Some(name) = members.next_key_seed(OneOf(self.0))? {
+                match name {
+                    Some(name) => drop(picked.insert(name.to_owned(), members.next_value()?)),
+                    None => drop(members.next_value::<IgnoredAny>()?),
                 }
             }
             Ok(picked)
+        }
+    }
+
+    /// A name, where it is one of these.
+    struct OneOf<'a>(&'a [&'a str]);
+
+    impl<'de, 'a> DeserializeSeed<'de> for OneOf<'a> {
+        type Value = Option<&'a str>;
+
+        fn deserialize<D: Deserializer<'de>>(self, key: D) -> Result<Self::Value, D::Error> {
+            key.deserialize_str(self)
+        }
+    }
+
+    impl<'a> Visitor<'_> for OneOf<'a> {
+        type Value = Option<&'a str>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a name")
+        }
+
+        fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+            Ok(self.0.iter().find(|own| **own == name).copied())
         }
     }
 
