@@ -185,7 +185,7 @@ async fn a_change_through_one_store_is_seen_by_the_other() {
     comes_to(&other, true).await;
     store.update_tenant(&TenantRow { disabled: true, ..tenant_row("acme") }).await.unwrap();
     let begun = Instant::now();
-    while !other.credential(&TokenDigest([1; 32])).await.unwrap().unwrap().1.disabled {
+    while !other.credential(&TokenDigest([1; 32])).await.unwrap().unwrap().tenant.disabled {
         assert!(begun.elapsed() < PATIENCE, "not noticed");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }

@@ -10,6 +10,7 @@ mod backup;
 mod common;
 mod control;
 mod durable;
+mod fragments;
 mod model;
 mod open;
 mod reindex;

@@ -185,8 +185,8 @@ impl Service {
         match (skip, &page.ends) {
             (Some(skip), ends) => {
                 put(&mut head, "startIndex", skip.saturating_add(1));
-                // Where nothing follows, nobody goes on from here.
-                if let Some((_, last)) = ends.as_ref().filter(|_| page.more) {
+                // Who has all on one page does not go on.
+                if let Some((_, last)) = ends.as_ref().filter(|_| page.more || skip > 0) {
                     self.memo.remember(&list.walk, shown.saturating_add(1), last.clone(), scope.now);
                 }
             }
