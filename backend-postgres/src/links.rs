@@ -53,7 +53,7 @@ fn remove<'a>(owner: Owner<'a>, attr: String, targets: &[&'a str]) -> Sql<'a> {
 fn keep<'a>(owner: Owner<'a>, attr: String, targets: &[&'a str]) -> Sql<'a> {
     let sql = Sql::new(
         "WITH gone AS (DELETE FROM link l WHERE l.tenant = $1 AND l.holder = $3 AND l.attr = $4 AND $2 <> ''
-           AND NOT EXISTS (SELECT 1 FROM unnest($5) u(id) WHERE u.id = l.target) RETURNING 1)
+           AND l.target NOT IN (SELECT unnest($5)) RETURNING 1)
          SELECT count(*) FROM gone",
     );
     bind(sql, owner, attr).bind(targets.to_vec())
