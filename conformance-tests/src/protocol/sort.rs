@@ -1,5 +1,7 @@
 //! Sorting: RFC 7644 section 3.4.2.3.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -106,8 +108,12 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
+/// Users, each made in a millisecond of its own: lists are sorted by these times too.
 fn users(t: &Session, all: &[Value]) -> Result<()> {
-    all.iter().try_for_each(|one| t.user(one.clone()).map(drop))
+    all.iter().try_for_each(|one| {
+        std::thread::sleep(Duration::from_millis(2));
+        t.user(one.clone()).map(drop)
+    })
 }
 
 /// The list shows users with these nick names, in this order, by GET and by search.
