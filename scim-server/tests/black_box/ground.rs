@@ -22,3 +22,6 @@ impl Ground {
         format!("[store.sqlite]\npath = {:?}\n", self.0)
     }
 }
+
+/// Users that stay while lists are walked.
+pub const STAYING: usize = 20_000;

@@ -9,10 +9,10 @@ use conformance_tests::http::encode;
 use conformance_tests::session::{Session, unique};
 use serde_json::{Value, json};
 
-use crate::support::{Server, populate};
+use crate::ground::STAYING;
+use crate::support::{Server, populate, populate_with};
 
-const STAYING: usize = 20_000;
-const LEAVING: usize = 1_000;
+const LEAVING: usize = STAYING / 20;
 /// Changes while lists are walked. They end at some time: a walk by index goes on as long as others come behind its end.
 const CHANGES: usize = 3 * LEAVING;
 
@@ -22,7 +22,11 @@ fn everybody_who_was_there_throughout_comes_exactly_once() {
     let session = server.session();
     // Those that leave stand among those that stay.
     let every = STAYING / LEAVING + 1;
-    let all = populate(&session, STAYING + LEAVING, |n| format!("user-{n}"));
+    let all = populate_with(
+        &session,
+        STAYING + LEAVING,
+        |n| json!({"userName": format!("user-{n}"), "displayName": format!("User {n}")}),
+    );
     let (leaving, staying): (Vec<_>, Vec<_>) = all.into_iter().enumerate().partition(|(n, _)| n % every == 0);
     assert_eq!(staying.len(), STAYING);
     let done = AtomicBool::new(false);
@@ -40,12 +44,12 @@ fn everybody_who_was_there_throughout_comes_exactly_once() {
             changes
         });
         let walks: Vec<_> = [
-            scope.spawn(|| by_cursor(&session, "count=500&attributes=id")),
-            scope.spawn(|| by_index(&session, "count=500&attributes=id")),
+            scope.spawn(|| by_cursor(&session, "count=100&attributes=id")),
+            scope.spawn(|| by_index(&session, "count=100&attributes=id")),
             scope.spawn(|| {
-                by_cursor(&session, &format!("count=500&attributes=id&filter={}", encode("userName sw \"user-\"")))
+                by_cursor(&session, &format!("count=100&attributes=id&filter={}", encode("displayName sw \"user \"")))
             }),
-            scope.spawn(|| by_index(&session, "count=500&attributes=id&sortBy=userName")),
+            scope.spawn(|| by_index(&session, "count=100&attributes=id&sortBy=userName")),
         ]
         .into_iter()
         .map(|walk| walk.join().unwrap())

@@ -39,3 +39,6 @@ pub fn settings(url: &str) -> Vec<(&'static str, String)> {
         ("SCIM__STORE__POSTGRES__ALLOW_UNSAFE", "true".into()),
     ]
 }
+
+/// Users that stay while lists are walked.
+pub const STAYING: usize = 4_000;

@@ -62,10 +62,15 @@ pub fn statuses(answers: &[Response]) -> Vec<(u16, usize)> {
 
 /// Makes so many users by bulk requests and gives their ids. `name` names each.
 pub fn populate(session: &Session, count: usize, name: impl Fn(usize) -> String) -> Vec<String> {
+    populate_with(session, count, |n| serde_json::json!({"userName": name(n)}))
+}
+
+/// The same with these attributes.
+pub fn populate_with(session: &Session, count: usize, attributes: impl Fn(usize) -> Value) -> Vec<String> {
     let mut ids = Vec::with_capacity(count);
     for from in (0..count).step_by(1_000) {
         let operation = |n: usize| {
-            let data = conformance_tests::session::user(serde_json::json!({"userName": name(n)}));
+            let data = conformance_tests::session::user(attributes(n));
             serde_json::json!({"method": "POST", "path": "/Users", "bulkId": n.to_string(), "data": data})
         };
         let operations: Value = (from..count.min(from + 1_000)).map(operation).collect();
