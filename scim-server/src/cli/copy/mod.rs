@@ -127,7 +127,8 @@ async fn check(from: &Side, to: &Side) -> Result<()> {
     Ok(())
 }
 
-/// Makes the tenant in the target, disabled for now. One that is there already must be of an earlier run.
+/// Makes the tenant in the target, disabled until both sides have been compared and found equal. One that is there already
+/// must be of an earlier run.
 async fn receive(target: &dyn ControlStore, row: &TenantRow) -> Result<()> {
     let waiting = TenantRow { disabled: true, ..row.clone() };
     if target.create_tenant(&waiting).await? {
