@@ -114,7 +114,7 @@ pub fn cases() -> Vec<Case> {
                         records.next().await.context("a record")??;
                     }
                 }
-                let written = tokio::time::timeout(Duration::from_secs(20), b.user("after")).await;
+                let written = tokio::time::timeout(Duration::from_secs(60), b.user("after")).await;
                 written.context("writing waits for a scan that nobody reads")??;
                 ensure!(b.all(b.user_type(), None).await?.len() == 61);
                 Ok(())
@@ -135,7 +135,7 @@ pub fn cases() -> Vec<Case> {
                 seen.push(records.next().await.context("a record")??.key.id);
                 let changed = b.rewrite(b.user_type(), &first, json!({"userName": "u0", "title": "T"}));
                 has_effect(
-                    tokio::time::timeout(Duration::from_secs(20), changed).await.context("a scan stops writers")?,
+                    tokio::time::timeout(Duration::from_secs(60), changed).await.context("a scan stops writers")?,
                     Effect::Changed,
                 )?;
                 while let Some(record) = records.next().await {

@@ -77,7 +77,12 @@ async fn a_full_queue_refuses_for_now() {
         tokio::spawn(async move { commit(&*store, create("User", &format!("u{n}"), &user(&format!("n{n}")))).await })
     });
     let writes: Vec<_> = writes.collect();
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    // Those that find the queue full are told so at once.
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !writes.iter().any(tokio::task::JoinHandle::is_finished) {
+        assert!(std::time::Instant::now() < patience, "nobody is refused");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
     other.execute_batch("ROLLBACK").unwrap();
     let outcomes: Vec<_> = join_all(writes).await.into_iter().map(Result::unwrap).collect();
     let refused = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());

@@ -9,7 +9,7 @@ pub fn tight() -> Limits {
         page: 2,
         page_max: 3,
         scan_max: 8,
-        cursor_time: 1,
+        cursor_time: 5,
         bulk_operations: 3,
         bulk_body: 4_000,
         patch_members: 4,

@@ -26,16 +26,15 @@ fn password_hashing_holds_up_nobody() {
         .collect();
     thread::scope(|scope| {
         let creates = scope.spawn(|| at_once(&session, &requests));
-        thread::sleep(Duration::from_millis(100));
         let mut meanwhile = 0;
         while !creates.is_finished() {
             assert_eq!(server.probe("/healthz"), Some(200));
             meanwhile += 1;
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(5));
         }
         let answers = creates.join().unwrap();
         assert!(answers.iter().all(|answer| matches!(answer.status, 201 | 503)), "{:?}", statuses(&answers));
-        assert!(meanwhile >= 3, "others were answered {meanwhile} times while forty passwords were hashed");
+        assert!(meanwhile >= 2, "others were answered {meanwhile} times while forty passwords were hashed");
     });
     server.is_well();
 }
@@ -61,10 +60,10 @@ fn beyond_the_queue_it_is_503_and_nothing_was_done() {
 /// A tenant over its rate is told when to come back.
 #[test]
 fn over_the_rate_it_is_429() {
-    let server = Server::with(&[("SCIM__LIMITS__RATE", "20")]);
+    let server = Server::with(&[("SCIM__LIMITS__RATE", "3")]);
     let session = server.session();
     let answers: Vec<_> = (0..60).map(|_| session.get("/Users?count=0").unwrap()).collect();
-    assert!(answers[..20].iter().all(|answer| answer.status == 200));
+    assert!(answers[..3].iter().all(|answer| answer.status == 200));
     let limited = answers.into_iter().find(|answer| answer.status == 429).unwrap().fails(429, "").unwrap();
     let wait = limited.must_header("retry-after").unwrap().parse::<u64>().unwrap();
     thread::sleep(Duration::from_secs(wait));

@@ -5,14 +5,13 @@ use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use conformance_tests::session::{Session, user};
 use rusqlite::Connection;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{Program, Server, populate, scim_error, wait_until};
+use crate::support::{PATIENCE, Program, Server, populate, scim_error, wait_until};
 
 /// A folder with a database that has users in it, and nobody who serves it.
 fn stopped() -> (TempDir, Program) {
@@ -147,7 +146,7 @@ fn damaged(program: &Program) {
         program.command(&["serve"]).stdout(Stdio::null()).stderr(File::create(&log).unwrap()).spawn().unwrap();
     let said = || fs::read_to_string(&log).unwrap_or_default();
     let mut ended = None;
-    wait_until(Duration::from_secs(20), "it starts or says why not", || {
+    wait_until(PATIENCE, "it starts or says why not", || {
         ended = child.try_wait().unwrap();
         ended.is_some() || said().contains("serving")
     });

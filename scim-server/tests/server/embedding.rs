@@ -12,12 +12,16 @@ use scim_core::store::memory::MemoryStore;
 use scim_core::store::{BoxStream, Capabilities, Record, ResourceId, Result, Scan, Scope, Store, StoreErrorKind};
 use scim_server::{Factory, Opened, Server};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use crate::support::{Running, USER};
 
 /// The reference store, but for some ids.
 #[derive(Debug, Default)]
 struct Moody(MemoryStore);
+
+/// Who asks for `dozes` waits until there is a place here.
+static AWAKE: Semaphore = Semaphore::const_new(0);
 
 #[async_trait]
 impl Store for Moody {
@@ -35,7 +39,7 @@ impl Store for Moody {
                 Ok(Vec::new())
             }
             "dozes" => {
-                tokio::time::sleep(Duration::from_millis(700)).await;
+                let _place = AWAKE.acquire().await;
                 Ok(Vec::new())
             }
             _ => self.0.read(scope, kind, ids, select).await,
@@ -117,17 +121,23 @@ fn a_request_that_takes_too_long_is_ended() {
 #[test]
 fn beyond_the_queue_of_a_tenant_it_is_503() {
     let server = moody("[limits]\nin_work = 1\nwaiting = 1");
-    let statuses = std::thread::scope(|scope| {
-        let ask = || {
-            let answer = server.get("/scim/v2/Users/dozes");
-            (answer.status, answer.header("retry-after").map(str::to_owned))
-        };
-        let clients = (0..6).map(|_| scope.spawn(ask)).collect::<Vec<_>>();
-        clients.into_iter().map(|client| client.join().unwrap()).collect::<Vec<_>>()
+    let (answers, answered) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            let (answers, server) = (answers.clone(), &server);
+            scope.spawn(move || {
+                let answer = server.get("/scim/v2/Users/dozes");
+                answers.send((answer.status, answer.header("retry-after").map(str::to_owned))).unwrap();
+            });
+        }
+        let next = |count: usize| answered.iter().take(count).collect::<Vec<_>>();
+        // One works, one waits, and neither gets on before the others have been refused.
+        let refused = next(4);
+        AWAKE.add_permits(1);
+        assert!(refused.iter().all(|(status, wait)| *status == 503 && wait.is_some()), "{refused:?}");
+        let served = next(2);
+        assert!(served.iter().all(|(status, _)| *status == 404), "{served:?}");
     });
-    let refused = statuses.iter().filter(|(status, wait)| *status == 503 && wait.is_some()).count();
-    let served = statuses.iter().filter(|(status, _)| *status == 404).count();
-    assert_eq!((served, refused), (2, 4), "{statuses:?}");
     assert_eq!(server.anonymous("GET", "/readyz").send().status, 200);
 }
 

@@ -67,7 +67,7 @@ fn neither_log_nor_store_holds_what_must_stay_secret() {
 
 /// Where the server listens, as its log says.
 fn address(log: &Path) -> SocketAddr {
-    let patience = Instant::now() + Duration::from_secs(20);
+    let patience = Instant::now() + Duration::from_secs(60);
     loop {
         let text = std::fs::read_to_string(log).unwrap_or_default();
         let serving = text.lines().find(|line| line.contains("serving") && line.contains("http://"));
