@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use scim_core::change::{Action, Change, ChangeRecord, Effect, Expect, Mutation, Outcome};
+use scim_core::change::{Action, Change, ChangeRecord, ChangeSet, Effect, Expect, Mutation, Outcome};
+use scim_core::query::Select;
 use scim_core::schema::Kind;
-use scim_core::store::{Key, ResourceId, Result, Scope, StoreError, StoreErrorKind, Version};
+use scim_core::store::{Key, Record, ResourceId, Result, Scope, StoreError, StoreErrorKind, Version};
 
 use crate::Shared;
 use crate::amend::{LINES, Owner};
@@ -14,7 +15,7 @@ use crate::connection::{Link, SESSION};
 use crate::error::{BACKEND, Fault, Inner};
 use crate::links::{Alone, Done};
 use crate::pool::{Lease, reading};
-use crate::read::{is_text, version};
+use crate::read::{is_text, records, version};
 use crate::statement::{Line, Sql};
 use crate::writing::{ALONE, Frame, PART, WHOLE, Writing, alone, are_creations, creations, is_one_statement};
 
@@ -142,7 +143,7 @@ async fn attempt(
         };
         let done = done.inspect_err(|fault| *reason = fault.may_pass().then_some(None))?;
         let effect = if done.changed { Effect::Changed } else { Effect::Unchanged };
-        return Ok(Outcome { id: id.clone(), version: version(done.version), effect, record: None });
+        return Ok(plain(id, version(done.version), effect));
     }
     let frame = if is_one_statement(mutation) { ALONE } else { WHOLE };
     let (done, committing, number) = transaction(shared, &lease, scope, frame, mutation, reason).await;
@@ -254,9 +255,9 @@ async fn many(shared: &Shared, scope: &Scope, batch: &[Mutation]) -> Inner<Vec<I
             Ok(outcomes) => return Ok(outcomes),
             Err(fault @ Fault::Lost(_)) if committing => {
                 return match fate(shared, scope, &session, number, "").await {
-                    Some(false) => Err(fault),
+                    Fate::Gone => Err(fault),
                     // Which of them were refused is not known any more.
-                    Some(true) | None => Err(Fault::Store(StoreError::new(StoreErrorKind::Uncertain))),
+                    Fate::Stands(_) | Fate::Unknown => Err(Fault::Store(StoreError::new(StoreErrorKind::Uncertain))),
                 };
             }
             Err(fault) if fault.may_pass() => {
@@ -288,7 +289,7 @@ async fn created(
     let mut outcomes = Vec::with_capacity(batch.len());
     for mutation in batch {
         if let Action::Create { id: Some(id), .. } = &mutation.action {
-            outcomes.push(reread(shared, scope, mutation, id, Effect::Created).await);
+            outcomes.push(Ok(reread(shared, scope, mutation, id, made(mutation), Effect::Created).await));
         }
     }
     Ok(outcomes)
@@ -361,7 +362,7 @@ async fn unknown(
             if !exists(shared, scope, session, &mutation.kind, id).await.ok_or_else(uncertain)? {
                 return Err(fault);
             }
-            reread(shared, scope, mutation, id, Effect::Created).await
+            Ok(reread(shared, scope, mutation, id, made(mutation), Effect::Created).await)
         }
         Action::Modify { id, change, .. } => {
             let record = match change {
@@ -369,15 +370,15 @@ async fn unknown(
                 Change::Of(_) => String::new(),
             };
             match fate(shared, scope, session, number, &record).await {
-                Some(true) => reread(shared, scope, mutation, id, Effect::Changed).await,
-                Some(false) => Err(fault),
-                None => Err(uncertain()),
+                Fate::Stands(version) => Ok(reread(shared, scope, mutation, id, version, Effect::Changed).await),
+                Fate::Gone => Err(fault),
+                Fate::Unknown => Err(uncertain()),
             }
         }
         Action::Delete { id, record, .. } => match fate(shared, scope, session, number, &record.id).await {
-            Some(true) => Ok(Outcome { id: id.clone(), version: version(0), effect: Effect::Deleted, record: None }),
-            Some(false) => Err(fault),
-            None => Err(uncertain()),
+            Fate::Stands(version) => Ok(plain(id, version, Effect::Deleted)),
+            Fate::Gone => Err(fault),
+            Fate::Unknown => Err(uncertain()),
         },
         Action::Create { id: None, .. } => Err(uncertain()),
     }
@@ -396,29 +397,49 @@ async fn is_over(link: &Link, session: &str) -> Inner<()> {
     Ok(())
 }
 
-/// Did the transaction of this number commit? None where that cannot be told. Its lines in the change log tell, for a
-/// number alone may be given out again after a crash.
-async fn fate(shared: &Shared, scope: &Scope, session: &str, number: Option<i64>, record: &str) -> Option<bool> {
+/// What became of a transaction whose commit was not answered.
+enum Fate {
+    /// It stands, and left the resource of its first change with this version.
+    Stands(Version),
+    Gone,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// Did the transaction of this number commit? Its lines in the change log tell, for a number alone may be given out again
+/// after a crash.
+async fn fate(shared: &Shared, scope: &Scope, session: &str, number: Option<i64>, record: &str) -> Fate {
+    let Some(number) = number else { return Fate::Unknown };
     let start = if record.is_empty() { String::new() } else { format!("{{\"id\":{}", serde_json::Value::from(record)) };
     let sql = Sql::new(
-        "SELECT 1 FROM change WHERE position >= $1::bigint << $3::int AND position < ($1::bigint + 1) << $3::int
-         AND starts_with(record, $2)",
+        "SELECT record FROM change WHERE position >= $1::bigint << $3::int AND position < ($1::bigint + 1) << $3::int
+         AND starts_with(record, $2) ORDER BY position LIMIT 1",
     );
-    found(shared, scope, session, sql.once().bind(number?).bind(start).bind(i64::from(LINES))).await
+    let line = found(shared, scope, session, sql.once().bind(number).bind(start).bind(i64::from(LINES))).await;
+    let logged = |line: &Line| line.text(0, |line| serde_json::from_str::<serde_json::Value>(line).unwrap_or_default());
+    match line {
+        None => Fate::Unknown,
+        Some(None) => Fate::Gone,
+        Some(Some(line)) => {
+            let logged = logged(&line).unwrap_or_default();
+            Fate::Stands(Version::new(logged.get("version").and_then(|version| version.as_str()).unwrap_or_default()))
+        }
+    }
 }
 
 async fn exists(shared: &Shared, scope: &Scope, session: &str, kind: &Kind, id: &ResourceId) -> Option<bool> {
     let sql = Sql::new("SELECT 1 FROM resource WHERE tenant = $1 AND kind = $2 AND id = $3");
-    found(shared, scope, session, sql.bind(scope.tenant.as_str()).bind(kind.as_str()).bind(id.as_str())).await
+    let sql = sql.bind(scope.tenant.as_str()).bind(kind.as_str()).bind(id.as_str());
+    found(shared, scope, session, sql).await.map(|line| line.is_some())
 }
 
-/// Does the statement find something, now that the session is gone? Asked until the database is back, or the time of the
+/// What the statement finds first, now that the session is gone. Asked until the database is back, or the time of the
 /// request over: what may have been done must not be called refused. None where that cannot be told.
-async fn found(shared: &Shared, scope: &Scope, session: &str, sql: Sql<'_>) -> Option<bool> {
+async fn found(shared: &Shared, scope: &Scope, session: &str, sql: Sql<'_>) -> Option<Option<Line>> {
     let begun = Instant::now();
     loop {
         if let Ok(line) = look(shared, session, sql.clone()).await {
-            return Some(line.is_some());
+            return Some(line);
         }
         if late(scope).is_err() || begun.elapsed() > shared.options.statement_time {
             return None;
@@ -436,29 +457,53 @@ async fn look(shared: &Shared, session: &str, sql: Sql<'_>) -> Inner<Option<Line
     lease.back(done).await
 }
 
-/// The outcome of a commit that went through, as the resource is now.
+/// The version of what a creation made.
+fn made(mutation: &Mutation) -> Version {
+    match &mutation.action {
+        Action::Create { change: ChangeSet { history: Some(history), .. }, .. } => history.version.clone(),
+        _ => version(1),
+    }
+}
+
+/// The outcome of a commit that went through, as the resource is now. It is done, and said to be done also where the
+/// resource cannot be read in time, or is gone again: then by its version alone.
 async fn reread(
     shared: &Shared,
     scope: &Scope,
     mutation: &Mutation,
     id: &ResourceId,
+    version: Version,
     effect: Effect,
-) -> Inner<Outcome> {
-    let select = mutation.reply.clone().unwrap_or_default();
-    let ids = std::slice::from_ref(id);
-    let tenant = scope.tenant.as_str();
+) -> Outcome {
+    let Some(select) = &mutation.reply else { return plain(id, version, effect) };
     let begun = Instant::now();
-    let found = loop {
-        let read = reading!(shared.lender, link => crate::read::records(link, tenant, &mutation.kind, ids, &select, &[]).await);
-        match read {
-            // It is done; what is said of it waits for the database.
+    loop {
+        match read_again(shared, scope, &mutation.kind, id, select).await {
             Err(_) if late(scope).is_ok() && begun.elapsed() < shared.options.statement_time => {
                 tokio::time::sleep(PAUSE).await;
             }
-            read => break read?.pop(),
+            Ok(Some(record)) => {
+                let version = record.version.clone();
+                return Outcome { id: id.clone(), version, effect, record: Some(Box::new(record)), filled: true };
+            }
+            Ok(None) | Err(_) => return plain(id, version, effect),
         }
-    };
-    let record = found.ok_or_else(|| Fault::Store(StoreError::new(StoreErrorKind::Uncertain)))?;
-    let version = record.version.clone();
-    Ok(Outcome { id: id.clone(), version, effect, record: mutation.reply.is_some().then(|| Box::new(record)) })
+    }
+}
+
+async fn read_again(
+    shared: &Shared,
+    scope: &Scope,
+    kind: &Kind,
+    id: &ResourceId,
+    select: &Select,
+) -> Inner<Option<Record>> {
+    let (ids, tenant) = (std::slice::from_ref(id), scope.tenant.as_str());
+    let read = reading!(shared.lender, link => records(link, tenant, kind, ids, select, &select.reverse).await);
+    Ok(read?.pop())
+}
+
+/// An outcome without a record.
+fn plain(id: &ResourceId, version: Version, effect: Effect) -> Outcome {
+    Outcome { id: id.clone(), version, effect, record: None, filled: false }
 }

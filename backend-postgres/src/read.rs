@@ -190,6 +190,56 @@ pub(crate) struct Reversed<'a> {
     columns: String,
 }
 
+/// The links of one resource, and reverse attributes of it, as one statement.
+pub(crate) struct Linked<'a> {
+    joined: Joined<'a>,
+    reversed: Reversed<'a>,
+}
+
+impl<'a> Linked<'a> {
+    pub(crate) fn new(select: &'a Select, kind: &Kind, reverse: &'a [Arc<ReverseType>]) -> Linked<'a> {
+        let joined = Joined::new(select, kind, 4);
+        let reversed = Reversed::new(reverse, 4 + joined.values());
+        Linked { joined, reversed }
+    }
+
+    /// Is there nothing to be read?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.joined.is_empty() && self.reversed.reverse.is_empty()
+    }
+
+    /// The statement, which gives one row, or none where the resource is gone.
+    pub(crate) fn sql<'v>(&self, tenant: &'v str, kind: &'v Kind, id: &'v ResourceId) -> Sql<'v> {
+        let text = format!(
+            "SELECT r.id, r.version, r.created, r.modified{}{} FROM resource r \
+             WHERE r.tenant = $1 AND r.kind = $2 AND r.id = $3",
+            self.joined.columns, self.reversed.columns
+        );
+        self.reversed.bind(self.joined.bind(Sql::new(text).bind(tenant).bind(kind.as_str()).bind(id.as_str())))
+    }
+
+    /// The links and the reverse attributes of its row.
+    pub(crate) async fn of(
+        &self,
+        link: &Link,
+        tenant: &str,
+        line: &Line,
+        kind: &Kind,
+    ) -> Inner<(Vec<Links>, Vec<Links>)> {
+        let mut record = record(line, kind, &Select::bare())?;
+        self.joined.fill(line, width(&Select::bare()), &mut record)?;
+        let links = std::mem::take(&mut record.links);
+        let upwards = self.reversed.fill(line, width(&Select::bare()) + self.joined.width(), &mut record)?;
+        for number in upwards {
+            if let Some(one) = self.reversed.reverse.get(number) {
+                let own = std::slice::from_ref(&record.key.id).to_vec();
+                climb(link, tenant, kind, &own, one, std::slice::from_mut(&mut record)).await?;
+            }
+        }
+        Ok((links, record.links))
+    }
+}
+
 /// May holders have holders in turn?
 fn nests(reverse: &ReverseType) -> bool {
     reverse.via.kinds.contains(&reverse.via.holder)

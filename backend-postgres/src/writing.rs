@@ -20,7 +20,7 @@ use crate::connection::Link;
 use crate::error::{Fault, Inner};
 use crate::index::{Catalogue, Indexes};
 use crate::links::{self, MISSING};
-use crate::read::{self, Joined, is_text, version};
+use crate::read::{Linked, is_text, version};
 use crate::statement::{Line, Sql};
 
 /// Somebody linked to a resource while it was being deleted.
@@ -68,6 +68,8 @@ struct Standing {
     document: Document,
     /// Selected links, those of `resolve` and those of the reply.
     links: Vec<Links>,
+    /// Reverse attributes, where the reply wants some; None where they are not known.
+    reverse: Option<Vec<Links>>,
 }
 
 impl Standing {
@@ -89,6 +91,9 @@ impl Standing {
                 links.push(found);
             }
         }
+        if !select.reverse.is_empty() {
+            links.extend(self.reverse.iter().flatten().cloned());
+        }
         Record {
             key: key.clone(),
             version: version(self.version),
@@ -100,11 +105,12 @@ impl Standing {
     }
 }
 
-/// Both, each link as far as either wants it.
-fn both(one: &Select, other: Option<&Select>) -> Select {
+/// What a change reads and what its reply shows, each link as far as either wants it.
+fn both(one: &Select, reply: Option<&Select>) -> Select {
     let mut both = one.clone();
-    let Some(other) = other else { return both };
+    let Some(other) = reply else { return both };
     both.document |= other.document;
+    both.reverse.clone_from(&other.reverse);
     for wanted in &other.links {
         match both.links.iter_mut().find(|known| known.link.at == wanted.link.at) {
             Some(known) => known.at_most = known.at_most.zip(wanted.at_most).map(|(a, b)| a.max(b)),
@@ -203,22 +209,15 @@ impl<'a> Writing<'a> {
         effect: Effect,
     ) -> Inner<Outcome> {
         let rereads = shown.links.iter().any(|link| link.link.holder == *kind);
-        let bare = Select { document: false, links: shown.links.clone() };
-        let joined = Joined::new(&bare, kind, 4);
+        let bare = Select { links: shown.links.clone(), ..Select::default() };
+        let linked = Linked::new(&bare, kind, &[]);
         if rereads {
-            let text = format!(
-                "SELECT r.id, r.version, r.created, r.modified{} FROM resource r \
-                 WHERE r.tenant = $1 AND r.kind = $2 AND r.id = $3",
-                joined.columns
-            );
-            statements.push(joined.bind(Sql::new(text).bind(self.tenant).bind(kind.as_str()).bind(id.as_str())));
+            statements.push(linked.sql(self.tenant, kind, id));
         }
         let answers = self.send(statements, true).await?;
         let key = Key { kind: kind.clone(), id: id.clone() };
         if rereads && let Some(line) = answers.last().and_then(|lines| lines.first()) {
-            let mut record = read::record(line, kind, &bare)?;
-            joined.fill(line, read::width(&bare), &mut record)?;
-            standing.links = record.links;
+            (standing.links, _) = linked.of(self.link, self.tenant, line, kind).await?;
         }
         Ok(outcome(&key, &standing, effect, reply))
     }
@@ -273,6 +272,10 @@ impl<'a> Writing<'a> {
             statements.extend(change.links.iter().flat_map(|edit| links::statements(owner, edit)));
             for lines in self.send(statements, false).await?.iter().skip(claims) {
                 links_changed |= lines.first().map_or(Ok(0), |line| line.int(0))? > 0;
+            }
+            // It may have become its own holder.
+            if links_changed && wanted.reverse.iter().any(|one| one.via.holder == *kind) {
+                standing.reverse = None;
             }
         }
         self.write(kind, id, change, standing, links_changed, reply).await
@@ -343,7 +346,7 @@ impl<'a> Writing<'a> {
         self.made(standing, kind, id, vec![amend.sql()], &shown, reply, effect).await
     }
 
-    /// Locks a record against change and reads it, and then its links, which cannot move any more either.
+    /// Locks a record against change and reads it, and then its links, which cannot move any more either, and links to it.
     async fn lock(&mut self, kind: &Kind, id: &ResourceId, select: &Select) -> Inner<Standing> {
         let document = if select.document { ", document" } else { "" };
         let lock = Sql::new(format!(
@@ -351,25 +354,18 @@ impl<'a> Writing<'a> {
              {document} FROM resource WHERE tenant = $1 AND kind = $2 AND id = $3 FOR NO KEY UPDATE"
         ));
         let mut statements = vec![lock.bind(self.tenant).bind(kind.as_str()).bind(id.as_str())];
-        let bare = Select { document: false, links: select.links.clone() };
-        let joined = Joined::new(&bare, kind, 4);
-        if !joined.is_empty() {
-            let text = format!(
-                "SELECT r.id, r.version, r.created, r.modified{} FROM resource r \
-                 WHERE r.tenant = $1 AND r.kind = $2 AND r.id = $3",
-                joined.columns
-            );
-            statements.push(joined.bind(Sql::new(text).bind(self.tenant).bind(kind.as_str()).bind(id.as_str())));
+        let bare = Select { links: select.links.clone(), ..Select::default() };
+        let linked = Linked::new(&bare, kind, &select.reverse);
+        if !linked.is_empty() {
+            statements.push(linked.sql(self.tenant, kind, id));
         }
         let answers = self.send(statements, false).await?;
         let mut answers = answers.iter();
         let line = answers.next().and_then(|lines| lines.first()).ok_or(StoreErrorKind::NotFound)?;
         self.number = line.opt_int(4)?;
-        let mut links = Vec::new();
+        let (mut links, mut reverse) = (Vec::new(), Vec::new());
         if let Some(line) = answers.next().and_then(|lines| lines.first()) {
-            let mut record = read::record(line, kind, &bare)?;
-            joined.fill(line, read::width(&bare), &mut record)?;
-            links = record.links;
+            (links, reverse) = linked.of(self.link, self.tenant, line, kind).await?;
         }
         Ok(Standing {
             version: line.int(0)?,
@@ -382,6 +378,7 @@ impl<'a> Writing<'a> {
                 Document::default()
             },
             links,
+            reverse: Some(reverse),
         })
     }
 
@@ -431,7 +428,7 @@ impl<'a> Writing<'a> {
         if answers.first().is_none_or(Vec::is_empty) {
             amend.refuse("EXISTS (SELECT 1 FROM link WHERE tenant = $1 AND target = $3 AND holder <> $3)", HOLDERS);
             self.send(vec![amend.sql()], true).await?;
-            return Ok(Outcome { id: id.clone(), version: last, effect: Effect::Deleted, record: None });
+            return Ok(Outcome { id: id.clone(), version: last, effect: Effect::Deleted, record: None, filled: false });
         }
         let released = release(owner, self.now);
         let answers = self.send(vec![amend.sql(), released], false).await?;
@@ -454,7 +451,7 @@ impl<'a> Writing<'a> {
             ));
             self.send(vec![log.bind(self.tenant).bind(first - 1).bind(lines)], true).await?;
         }
-        Ok(Outcome { id: id.clone(), version: last, effect: Effect::Deleted, record: None })
+        Ok(Outcome { id: id.clone(), version: last, effect: Effect::Deleted, record: None, filled: false })
     }
 
     /// What a refused statement means for the mutation, once its frame is rolled back. None: it may go through when it is
@@ -531,7 +528,8 @@ fn creation<'a>(
 ) -> Inner<(Amend<'a>, Standing)> {
     let ChangeSet { document, label, links: _, claim, release: _, secrets, history, record } = change;
     let document = document.clone().unwrap_or_default();
-    let new = Standing { version: 1, created: now, modified: now, label: None, document, links: Vec::new() };
+    let new =
+        Standing { version: 1, created: now, modified: now, label: None, document, links: Vec::new(), reverse: None };
     let standing = match history {
         Some(history) => new.with(history)?,
         None => new,
@@ -635,5 +633,6 @@ pub(crate) fn alone(mutation: &Mutation) -> Option<(&ResourceId, &LinkEdit, &Cha
 
 fn outcome(key: &Key, standing: &Standing, effect: Effect, reply: Option<&Select>) -> Outcome {
     let record = reply.map(|select| Box::new(standing.record(key, select)));
-    Outcome { id: key.id.clone(), version: version(standing.version), effect, record }
+    let filled = standing.reverse.is_some();
+    Outcome { id: key.id.clone(), version: version(standing.version), effect, record, filled }
 }

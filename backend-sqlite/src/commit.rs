@@ -280,7 +280,7 @@ impl Place<'_> {
                 changelog::append(writing, self.tenant, &line)?;
             }
         }
-        Ok(Outcome { id: key.id, version: last, effect: Effect::Deleted, record: None })
+        Ok(Outcome { id: key.id, version: last, effect: Effect::Deleted, record: None, filled: false })
     }
 
     fn standing(&self, writing: &Writing<'_>, kind: &Kind, id: &ResourceId) -> Inner<Standing> {
@@ -348,7 +348,7 @@ impl Place<'_> {
                 Some(Box::new(self.record(writing, &key, standing, document, &select)?))
             }
         };
-        Ok(Outcome { id: key.id, version: version(standing.version), effect, record })
+        Ok(Outcome { id: key.id, version: version(standing.version), effect, record, filled: false })
     }
 
     fn release(&self, writing: &Writing<'_>, kind: &Kind, id: &ResourceId, claims: &[Claim]) -> Inner<()> {

@@ -208,7 +208,7 @@ impl<'q> Ask<'q> {
         for (number, plan) in plans.iter().enumerate() {
             let own = positions.iter().filter(|(source, _)| *source == number);
             let ids: Vec<ResourceId> = own.map(|(_, position)| position.id.clone()).collect();
-            let bare = Select { document: self.query.select.document, links: Vec::new() };
+            let bare = Select { document: self.query.select.document, ..Select::default() };
             for stored in read::rows(db, self.tenant.as_str(), &plan.source.kind, &ids, &bare)? {
                 found.insert(stored.record.key.id.clone(), stored);
             }

@@ -164,12 +164,12 @@ impl State {
                         holder.touch(scope.now);
                     }
                 }
-                return Ok(Outcome { id, version, effect: Effect::Deleted, record: None });
+                return Ok(Outcome { id, version, effect: Effect::Deleted, record: None, filled: false });
             }
         };
         let record = self.record(scope, &kind, &id).ok_or(StoreErrorKind::NotFound)?;
         let version = record.version.clone();
-        Ok(Outcome { id, version, effect, record: reply.map(|_| Box::new(record)) })
+        Ok(Outcome { id, version, effect, record: reply.map(|_| Box::new(record)), filled: false })
     }
 
     fn expected(&self, scope: &Scope, kind: &Kind, id: &ResourceId, expect: &Expect) -> Result<Record> {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
+#[path = "service/committed.rs"]
+mod committed;
 #[path = "service/custom_types.rs"]
 mod custom_types;
 
@@ -16,9 +18,9 @@ use scim_core::error::ErrorKind;
 use scim_core::limits::Limits;
 use scim_core::schema::{Registry, ResourceType};
 use scim_core::service::*;
-use scim_core::store::TenantId;
 use scim_core::store::control::TenantSettings;
 use scim_core::store::memory::MemoryStore;
+use scim_core::store::{Store, TenantId};
 use scim_core::{Done, ScimError};
 use serde_json::{Value, json};
 
@@ -70,6 +72,10 @@ impl Desk {
     }
 
     fn with(registry: Registry, settings: TenantSettings) -> Self {
+        Desk::over(Arc::new(MemoryStore::new()), registry, settings)
+    }
+
+    fn over(store: Arc<dyn Store>, registry: Registry, settings: TenantSettings) -> Self {
         let env = Env {
             clock: Arc::new(Ticks(AtomicU64::new(0))),
             entropy: Arc::new(Counter(Mutex::new(0))),
@@ -92,7 +98,7 @@ impl Desk {
             base: "http://h/scim/v2".into(),
             deadline: None,
         };
-        Desk { service: Service::new(Arc::new(MemoryStore::new()), env), caller }
+        Desk { service: Service::new(store, env), caller }
     }
 
     fn kind(&self, endpoint: &str) -> Arc<ResourceType> {

@@ -106,12 +106,12 @@ impl Work<'_> {
         let without_links = select.as_ref().is_none_or(|select| select.links.is_empty());
         if let (Some(entry), true) = (&entry, without_links) {
             let record = select.and_then(|select| record(self.mapping, entry, select.document)).map(Box::new);
-            return Ok(Outcome { id, version: version(self.mapping, entry), effect, record });
+            return Ok(Outcome { id, version: version(self.mapping, entry), effect, record, filled: false });
         }
         let read = select.clone().unwrap_or_else(Select::bare);
         let record = self.again(&id, &read).await?;
         let version = record.version.clone();
-        Ok(Outcome { id, version, effect, record: select.map(|_| Box::new(record)) })
+        Ok(Outcome { id, version, effect, record: select.map(|_| Box::new(record)), filled: false })
     }
 
     /// The record as it is now: what was written was written, whatever becomes of this.
@@ -131,7 +131,7 @@ impl Work<'_> {
             Some(select) => Some(Box::new(self.again(&id, select).await?)),
             None => None,
         };
-        Ok(Outcome { id, version, effect: Effect::Unchanged, record })
+        Ok(Outcome { id, version, effect: Effect::Unchanged, record, filled: false })
     }
 
     /// The entry of an id with these attributes.

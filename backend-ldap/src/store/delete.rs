@@ -36,7 +36,7 @@ impl Work<'_> {
             Err(error) => return Err(of_write(self.mapping, None, error, "delete an entry")),
         }
         self.follow(&entry.dn, None).await;
-        Ok(Outcome { id, version, effect: Effect::Deleted, record: None })
+        Ok(Outcome { id, version, effect: Effect::Deleted, record: None, filled: false })
     }
 
     /// Lets every reference to an entry follow it to its new name, or go with it, where the directory does not see to

@@ -40,7 +40,7 @@ impl Work<'_> {
     async fn try_modify(&self, id: &ResourceId, change: &Wanted, expect: &Expect) -> Result<Tried> {
         let select = match change {
             Wanted::Of(resolve) => Select { document: true, ..resolve.reads().clone() },
-            Wanted::Known(change) => Select { document: change.document.is_some(), links: Vec::new() },
+            Wanted::Known(change) => Select { document: change.document.is_some(), ..Select::default() },
         };
         let entry = self.find(id, &select).await?;
         if !expect.holds(&version(self.mapping, &entry)) {

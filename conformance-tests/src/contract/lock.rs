@@ -6,6 +6,7 @@ use anyhow::ensure;
 use scim_core::change::{Change, Effect, Expect};
 use scim_core::document::Document;
 use scim_core::error::{ErrorKind, ScimError};
+use scim_core::query::Select;
 use scim_core::store::{StoreErrorKind, StoreExt, Version};
 use serde_json::json;
 
@@ -156,6 +157,32 @@ pub fn cases() -> Vec<Case> {
                 let StoreErrorKind::Rejected(why) = error else { anyhow::bail!("{error:?}") };
                 ensure!(why.kind == ErrorKind::Mutability && why.detail == "not this", "{why:?}");
                 ensure!(b.get(b.user_type(), &id).await? == before);
+                Ok(())
+            })
+        }),
+        case("the reply to a change shows groups, or says that it does not", "7644-3.5.2-25 7643-4.1.2-09", |b| {
+            Box::pin(async move {
+                let id = b.user("a").await?;
+                let inner = b.group("inner", &[&id]).await?;
+                b.group("outer", &[&inner]).await?;
+                let kind = b.user_type();
+                let reply = Select { reverse: kind.reverse.clone(), ..super::bench::whole(kind) };
+                // Twice: what changes nothing shows them too.
+                for title in ["T", "U", "U"] {
+                    let scope = b.scope();
+                    let change = b.change(&scope, kind, json!({"userName": "a", "title": title}))?;
+                    let change = Change::Of(Arc::new(Becomes::new(change)));
+                    let mutation = b.modification(kind, &id, change, Expect::Exists);
+                    let mutation = scim_core::change::Mutation { reply: Some(reply.clone()), ..mutation };
+                    let outcome = b.store.commit_one(&scope, mutation).await?;
+                    let mut read = b.get(kind, &id).await?;
+                    if outcome.filled {
+                        for one in &kind.reverse {
+                            b.store.fill(&scope, std::slice::from_mut(&mut read), one).await?;
+                        }
+                    }
+                    ensure!(outcome.record.as_deref() == Some(&read), "{:?}\n{read:?}", outcome.record);
+                }
                 Ok(())
             })
         }),

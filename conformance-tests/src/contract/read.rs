@@ -50,7 +50,7 @@ pub fn cases() -> Vec<Case> {
                 let group = b.group("G", &[&ids[2], &ids[0], &ids[1]]).await?;
                 let link = b.members()?;
                 let select =
-                    |at_most| Select { document: false, links: vec![LinkSelect { link: link.clone(), at_most }] };
+                    |at_most| Select { links: vec![LinkSelect { link: link.clone(), at_most }], ..Select::default() };
                 for (at_most, count, whole) in
                     [(None, 3, true), (Some(3), 3, true), (Some(2), 2, false), (Some(0), 0, false)]
                 {

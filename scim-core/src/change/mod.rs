@@ -172,8 +172,11 @@ pub struct Outcome {
     pub version: Version,
     /// What happened.
     pub effect: Effect,
-    /// The record as stored, where `reply` asked for it.
+    /// The record as stored, where `reply` asked for it. None all the same where the change stands, but could not be
+    /// read any more.
     pub record: Option<Box<Record>>,
+    /// Does the record show the reverse attributes that `reply` asked for? Else they are read after the commit.
+    pub filled: bool,
 }
 
 /// What happened.

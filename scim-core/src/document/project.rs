@@ -95,11 +95,12 @@ impl Projection {
         self.select.clone()
     }
 
-    /// As [`Projection::select`], with no more than `most` values of any link attribute.
-    pub fn select_at_most(&self, most: u32) -> Select {
-        let mut select = self.select.clone();
+    /// What the commit of a change must give so that this can be shown, with no more than `most` values of any link
+    /// attribute.
+    pub fn reply(&self, most: Option<u32>) -> Select {
+        let mut select = Select { reverse: self.reverse.clone(), ..self.select.clone() };
         for link in &mut select.links {
-            link.at_most = Some(most);
+            link.at_most = most;
         }
         select
     }

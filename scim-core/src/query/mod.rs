@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::filter::{BoundFilter, Number};
 use crate::path::AttrPath;
-use crate::schema::{Kind, LinkType};
+use crate::schema::{Kind, LinkType, ReverseType};
 use crate::store::{Record, ResourceId};
 
 /// How much of a record is wanted. A hint: returning more is allowed.
@@ -26,6 +26,9 @@ pub struct Select {
     pub document: bool,
     /// These link attributes.
     pub links: Vec<LinkSelect>,
+    /// In the reply to a mutation, these reverse attributes; [`Outcome::filled`](crate::change::Outcome::filled) tells
+    /// whether they are there. Elsewhere [`Store::fill`](crate::store::Store::fill) is asked for them.
+    pub reverse: Vec<Arc<ReverseType>>,
 }
 
 /// One link attribute, and how many of its values.
@@ -45,7 +48,7 @@ impl Select {
 
     /// The document without links.
     pub fn document() -> Self {
-        Select { document: true, links: Vec::new() }
+        Select { document: true, ..Select::default() }
     }
 
     /// The same, with this link attribute, all of it.

@@ -1,7 +1,8 @@
 //! Records as stored to replies as sent.
 
+use crate::change::Outcome;
 use crate::document::project::Projection;
-use crate::document::render::Renderer;
+use crate::document::render::{self, Renderer};
 use crate::error::{Done, ScimError};
 use crate::schema::ResourceType;
 use crate::store::{Record, Scope, Versions};
@@ -49,20 +50,63 @@ impl Service {
         Reply { done, body: body.into(), etag: Some(etag), location: Some(renderer.location(record)) }
     }
 
-    /// The reply that shows one resource, once computed attributes are filled in.
-    pub(super) async fn show(
+    /// The reply to a write that was committed. Nothing that fails from here on takes back what was said by the commit:
+    /// a record that the store could not show any more is answered by its tag alone; computed attributes that cannot be
+    /// read are left out where a representation is owed, and where none is, nothing is shown.
+    pub(super) async fn written(
         &self,
         caller: &Caller,
         scope: &Scope,
         rt: &ResourceType,
         projection: &Projection,
-        mut record: Record,
-        done: Done,
-    ) -> Result<Reply, ScimError> {
+        outcome: Outcome,
+        owed: Owed,
+    ) -> Reply {
+        let without = |outcome: &Outcome| match owed {
+            Owed::Created => Reply { done: Done::Created, ..self.no_content(caller, rt, outcome) },
+            Owed::Shown | Owed::AtWill => self.no_content(caller, rt, outcome),
+        };
+        let Some(mut record) = outcome.record else { return without(&outcome) };
         // Nobody can hold a resource yet that was made just now, but it itself.
-        if done != Done::Created || projection.reverse().iter().any(|one| one.via.holder == rt.kind) {
-            self.hydrate(scope, projection, std::slice::from_mut(&mut record)).await?;
+        let held = owed != Owed::Created || projection.reverse().iter().any(|one| one.via.holder == rt.kind);
+        let filled = if held && !outcome.filled {
+            self.hydrate(scope, projection, std::slice::from_mut(&mut *record)).await
+        } else {
+            Ok(())
+        };
+        match (filled, owed) {
+            (Err(error), Owed::AtWill) => {
+                tracing::warn!(%error, id = %outcome.id, "a change stands, and what it led to could not be read whole");
+                without(&Outcome { record: None, ..outcome })
+            }
+            (filled, _) => {
+                if let Err(error) = filled {
+                    tracing::warn!(%error, id = %outcome.id, "a change stands, and computed values could not be read");
+                }
+                let done = if owed == Owed::Created { Done::Created } else { Done::Ok };
+                self.shown(caller, rt, projection, &record, done)
+            }
         }
-        Ok(self.shown(caller, rt, projection, &record, done))
     }
+
+    /// 204, with the ETag of the version now.
+    pub(super) fn no_content(&self, caller: &Caller, rt: &ResourceType, outcome: &Outcome) -> Reply {
+        Reply {
+            done: Done::NoContent,
+            body: bytes::Bytes::new(),
+            etag: Some(render::etag(&outcome.version)),
+            location: Some(render::location(&caller.base, &rt.endpoint, outcome.id.as_str())),
+        }
+    }
+}
+
+/// What the client of a write is to be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owed {
+    /// What was made.
+    Created,
+    /// The resource as it has become.
+    Shown,
+    /// The same, where it can be had; 204 is allowed too (RFC 7644 section 3.5.2).
+    AtWill,
 }

@@ -8,13 +8,14 @@ use crate::change::{Action, Making, Mutation, Verb};
 use crate::document::check::{self, Draft};
 use crate::document::json;
 use crate::document::project::{Projection, View};
-use crate::error::{Done, ScimError};
+use crate::error::ScimError;
 use crate::patch;
 use crate::path::AttrPath;
 use crate::query::{Query, Select, Source, Total, Window, walk};
 use crate::schema::{ResourceType, Returned};
 use crate::store::{IdsFrom, ResourceId, Scope};
 
+use super::answer::Owed;
 use super::{Caller, Reply, Service};
 
 /// What became of one resource of [`Service::import`]: its id, or why it was refused.
@@ -38,10 +39,9 @@ impl Service {
         let secrets = self.secrets(caller, std::mem::take(&mut draft.secrets)).await?;
         let making = self.making(caller, &scope, Verb::Create, secrets);
         let id = self.id_for_create();
-        let make = |making| self.creation(caller, rt, id.clone(), draft.clone(), making, Some(projection.select()));
+        let make = |making| self.creation(caller, rt, id.clone(), draft.clone(), making, Some(projection.reply(None)));
         let outcome = self.commit(caller, &scope, making, make).await?;
-        let record = outcome.record.ok_or_else(|| ScimError::internal("the store did not show what it made"))?;
-        self.show(caller, &scope, rt, &projection, *record, Done::Created).await
+        Ok(self.written(caller, &scope, rt, &projection, outcome, Owed::Created).await)
     }
 
     /// Makes many resources in one batch, each by itself: what one of them lacks does not hinder the others.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::change::{Action, Change, Expect, Making, Mutation, Outcome, Verb};
 use crate::document::json;
 use crate::document::project::{Projection, View};
-use crate::document::render;
-use crate::error::{Done, ScimError};
+use crate::error::ScimError;
 use crate::patch::{PatchRequest, Plan};
 use crate::schema::ResourceType;
-use crate::store::{ResourceId, Scope, StoreError, StoreErrorKind, StoreExt};
+use crate::store::{Record, ResourceId, Scope, StoreError, StoreErrorKind, StoreExt};
 
+use super::answer::Owed;
 use super::{Caller, Conditions, Prefer, Reply, Service};
 
 /// A plan of more work than this is worked out before the store's lock is taken, not under it.
@@ -40,8 +40,8 @@ impl Service {
         let shown = Showing::of(&plan, view, prefer);
         let reply = match shown {
             Showing::Nothing => None,
-            Showing::IfSmall => Some(projection.select_at_most(self.env.limits.inline_links)),
-            Showing::All => Some(projection.select()),
+            Showing::IfSmall => Some(projection.reply(Some(self.env.limits.inline_links))),
+            Showing::All => Some(projection.reply(None)),
         };
         let scope = self.scope(caller);
         let secrets = self.secrets(caller, plan.secrets()).await?;
@@ -57,12 +57,13 @@ impl Service {
         } else {
             self.commit(caller, &scope, making, |making| Ok(mutation(making))).await?
         };
-        match outcome.record {
-            Some(record) if shown == Showing::All || record.links.iter().all(|links| links.whole) => {
-                self.show(caller, &scope, rt, &projection, *record, Done::Ok).await
-            }
-            _ => Ok(self.no_content(caller, rt, &outcome)),
-        }
+        let small = |record: &Record| record.links.iter().all(|links| links.whole);
+        let owed = match shown {
+            Showing::All => Owed::Shown,
+            Showing::IfSmall if outcome.record.as_deref().is_some_and(small) => Owed::AtWill,
+            Showing::IfSmall | Showing::Nothing => return Ok(self.no_content(caller, rt, &outcome)),
+        };
+        Ok(self.written(caller, &scope, rt, &projection, outcome, owed).await)
     }
 
     pub(super) fn plan(
@@ -100,16 +101,6 @@ impl Service {
             }
         }
         Err(ScimError::unavailable("others keep changing this resource; try again", std::time::Duration::from_secs(1)))
-    }
-
-    /// 204, with the ETag of the version now.
-    pub(super) fn no_content(&self, caller: &Caller, rt: &ResourceType, outcome: &Outcome) -> Reply {
-        Reply {
-            done: Done::NoContent,
-            body: bytes::Bytes::new(),
-            etag: Some(render::etag(&outcome.version)),
-            location: Some(render::location(&caller.base, &rt.endpoint, outcome.id.as_str())),
-        }
     }
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use crate::change::{Action, Mutation, Verb};
 use crate::document::json;
 use crate::document::project::{Projection, View};
-use crate::error::{Done, ScimError};
+use crate::error::ScimError;
 use crate::patch;
 use crate::schema::ResourceType;
 use crate::store::ResourceId;
 
+use super::answer::Owed;
 use super::create::on_request;
 use super::{Caller, Conditions, Prefer, Reply, Service};
 
@@ -35,17 +36,17 @@ impl Service {
         let secrets = self.secrets(caller, std::mem::take(&mut draft.secrets)).await?;
         let making = self.making(caller, &scope, Verb::Replace, secrets);
         let rules = caller.rules();
+        let minimal = prefer.representation == Some(false) && view.is_default();
         let outcome = self
             .commit(caller, &scope, making, |making| {
                 let change = caller.guarded(patch::replace(draft.clone(), rt, &rules, making));
                 let action = Action::Modify { id: ResourceId::new(id), change, expect: expect.clone() };
-                Ok(Mutation { kind: rt.kind.clone(), action, reply: Some(projection.select()) })
+                Ok(Mutation { kind: rt.kind.clone(), action, reply: (!minimal).then(|| projection.reply(None)) })
             })
             .await?;
-        if prefer.representation == Some(false) && view.is_default() {
+        if minimal {
             return Ok(self.no_content(caller, rt, &outcome));
         }
-        let record = outcome.record.ok_or_else(|| ScimError::internal("the store did not show what it wrote"))?;
-        self.show(caller, &scope, rt, &projection, *record, Done::Ok).await
+        Ok(self.written(caller, &scope, rt, &projection, outcome, Owed::Shown).await)
     }
 }

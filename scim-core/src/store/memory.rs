@@ -183,7 +183,7 @@ impl State {
         };
         let version = Version::new(&self.entry_mut(&scope.tenant, &kind, &id)?.version.to_string());
         let record = reply.and_then(|select| self.record(&scope.tenant, &kind, &id, &select)).map(Box::new);
-        Ok(Outcome { id, version, effect, record })
+        Ok(Outcome { id, version, effect, record, filled: false })
     }
 
     fn create(&mut self, scope: &Scope, kind: &Kind, id: &ResourceId, change: ChangeSet) -> Result<()> {
@@ -265,7 +265,7 @@ impl State {
             let released = record.released(&holder, &attribute);
             self.moved(scope, &holder.kind, &holder.id, &released, None)?;
         }
-        Ok(Outcome { id, version, effect: Effect::Deleted, record: None })
+        Ok(Outcome { id, version, effect: Effect::Deleted, record: None, filled: false })
     }
 
     /// Can the change be made true? Nothing is touched before this says so.
