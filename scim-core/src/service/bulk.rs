@@ -223,6 +223,9 @@ impl<'a> Run<'a> {
             Some(segment) => references::in_segment(&segment, &mut lookup)?,
             None => self.id_of(n)?,
         };
+        if operation.method != "POST" {
+            service.unprotected(caller, self.scope, &rt, &id).await?;
+        }
         let expect = operation.version.as_deref().map_or(Expect::Exists, conditions::expect_version);
         if operation.version.is_none()
             && operation.method != "POST"

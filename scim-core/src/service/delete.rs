@@ -18,9 +18,10 @@ impl Service {
     ) -> Result<Reply, ScimError> {
         self.allow(caller, rt, true)?;
         let expect = conditions.expect(&caller.tenant.settings)?;
-        let scope = self.scope(caller);
+        let (scope, id) = (self.scope(caller), ResourceId::new(id));
+        self.unprotected(caller, &scope, rt, &id).await?;
         let record = self.making(caller, &scope, Verb::Delete, Vec::new()).record(Vec::new());
-        let action = Action::Delete { id: ResourceId::new(id), expect, record };
+        let action = Action::Delete { id, expect, record };
         self.store.commit_one(&scope, Mutation { kind: rt.kind.clone(), action, reply: None }).await?;
         Ok(Reply { done: Done::NoContent, body: bytes::Bytes::new(), etag: None, location: None })
     }

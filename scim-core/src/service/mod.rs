@@ -16,6 +16,7 @@ mod fit;
 mod list;
 mod me;
 mod patch;
+mod protected;
 mod read;
 mod references;
 mod replace;

@@ -44,6 +44,7 @@ impl Service {
             Showing::All => Some(projection.reply(None)),
         };
         let scope = self.scope(caller);
+        self.unprotected(caller, &scope, rt, &id).await?;
         let secrets = self.secrets(caller, plan.secrets()).await?;
         let making = self.making(caller, &scope, Verb::Patch, secrets);
         let costly = plan.cost() > COSTLY;

@@ -32,7 +32,8 @@ impl Service {
         let projection = Projection::new(view, rt, caller.rules().short_names)?;
         let mut draft = self.draft(caller, rt, &json::parse(body, &self.env.limits)?)?;
         let projection = projection.also(on_request(rt, &draft));
-        let scope = self.scope(caller);
+        let (scope, id) = (self.scope(caller), ResourceId::new(id));
+        self.unprotected(caller, &scope, rt, &id).await?;
         let secrets = self.secrets(caller, std::mem::take(&mut draft.secrets)).await?;
         let making = self.making(caller, &scope, Verb::Replace, secrets);
         let rules = caller.rules();
@@ -40,7 +41,7 @@ impl Service {
         let outcome = self
             .commit(caller, &scope, making, |making| {
                 let change = caller.guarded(patch::replace(draft.clone(), rt, &rules, making));
-                let action = Action::Modify { id: ResourceId::new(id), change, expect: expect.clone() };
+                let action = Action::Modify { id: id.clone(), change, expect: expect.clone() };
                 Ok(Mutation { kind: rt.kind.clone(), action, reply: (!minimal).then(|| projection.reply(None)) })
             })
             .await?;

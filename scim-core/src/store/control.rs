@@ -36,6 +36,10 @@ pub struct TenantSettings {
     /// Domains that `userName` (where it is an address) and `emails.value` must be in; empty for any (threat A12).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<String>,
+    /// Ids of groups (or other resources) that cannot be changed or deleted over SCIM, nor what is nested in them
+    /// (threat A07).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub protected: Vec<String>,
     /// The fewest characters of a new password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_min: Option<usize>,

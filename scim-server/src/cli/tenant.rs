@@ -53,7 +53,7 @@ pub enum Command {
         yes: bool,
     },
     /// Change settings: profile, on_missing_member, unique_group_names, require_if_match, passwords, password_min, me,
-    /// domains, resources_max. An empty value gives a setting back to the server's default.
+    /// domains, protected, resources_max. An empty value gives a setting back to the server's default.
     Set {
         /// Which.
         name: String,
@@ -149,7 +149,9 @@ async fn set(control: &dyn ControlStore, name: &str, pairs: &[String]) -> Result
 fn typed(key: &str, value: &str) -> Option<Value> {
     match (key, value) {
         (_, "") => None,
-        ("domains", list) => Some(list.split(',').map(str::trim).filter(|part| !part.is_empty()).collect()),
+        ("domains" | "protected", list) => {
+            Some(list.split(',').map(str::trim).filter(|part| !part.is_empty()).collect())
+        }
         (_, "true") => Some(true.into()),
         (_, "false") => Some(false.into()),
         (_, text) => Some(text.parse::<u64>().map_or_else(|_| text.into(), Value::from)),
