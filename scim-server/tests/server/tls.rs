@@ -41,25 +41,30 @@ fn server(authority: &Authority, more: &str) -> Running {
     })
 }
 
-/// A request over TLS; Err where the handshake fails.
-fn ask(
+/// A connection that trusts this authority, speaks these versions and shows this certificate and key of the server's
+/// folder.
+fn config(
     server: &Running,
     authority: &Authority,
     versions: &[&'static SupportedProtocolVersion],
     client: Option<(&str, &str)>,
-) -> Result<Answer, String> {
+) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(authority.der().clone()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     let builder = builder.with_protocol_versions(versions).unwrap().with_root_certificates(roots);
-    let config = match client {
+    match client {
         None => builder.with_no_client_auth(),
         Some((cert, key)) => {
             let chain = vec![CertificateDer::from_pem_file(server.directory.path().join(cert)).unwrap()];
             let key = PrivateKeyDer::from_pem_file(server.directory.path().join(key)).unwrap();
             builder.with_client_auth_cert(chain, key).unwrap()
         }
-    };
+    }
+}
+
+/// A request over TLS, and the protocol that was agreed on; Err where the handshake fails.
+fn exchange(server: &Running, config: ClientConfig) -> Result<(Answer, Option<Vec<u8>>), String> {
     let name = ServerName::try_from("localhost").unwrap();
     let connection = ClientConnection::new(Arc::new(config), name).unwrap();
     let socket = TcpStream::connect(server.address).unwrap();
@@ -69,7 +74,33 @@ fn ask(
     std::io::Write::write_all(&mut stream, request).map_err(|error| error.to_string())?;
     let mut first = [0; 1];
     std::io::Read::read_exact(&mut stream, &mut first).map_err(|error| error.to_string())?;
-    Ok(read_answer(&mut std::io::Read::chain(first.as_slice(), &mut stream), false))
+    let answer = read_answer(&mut std::io::Read::chain(first.as_slice(), &mut stream), false);
+    Ok((answer, stream.conn.alpn_protocol().map(<[u8]>::to_vec)))
+}
+
+fn ask(
+    server: &Running,
+    authority: &Authority,
+    versions: &[&'static SupportedProtocolVersion],
+    client: Option<(&str, &str)>,
+) -> Result<Answer, String> {
+    exchange(server, config(server, authority, versions, client)).map(|(answer, _)| answer)
+}
+
+/// Threat D07: what HTTP/2 lets clients heap up cannot be, as it is not spoken; every client falls back.
+#[test]
+fn http_1_1_is_what_is_agreed_on() {
+    let authority = authority();
+    let server = server(&authority, "");
+    let offering = |protocols: &[&str]| {
+        let mut config = config(&server, &authority, rustls::ALL_VERSIONS, None);
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        exchange(&server, config)
+    };
+    let (answer, agreed) = offering(&["h2", "http/1.1"]).unwrap();
+    assert_eq!((answer.status, agreed.as_deref()), (200, Some(b"http/1.1".as_slice())));
+    let refused = offering(&["h2"]).unwrap_err();
+    assert!(refused.contains("NoApplicationProtocol"), "{refused}");
 }
 
 #[test]
