@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::index::{Indexes, key};
 use crate::statement::{Sql, Value};
+use crate::tally::MOVES;
 
 /// A unique value is taken.
 pub(crate) const TAKEN: &str = "claim_taken";
@@ -161,6 +162,7 @@ impl<'a> Amend<'a> {
             );
         }
         self.slot = slot;
+        self.counts.push((MOVES.to_owned(), 1));
         if by != 0 {
             self.counts.push((String::new(), by));
         }

@@ -2,7 +2,7 @@
 //!
 //! `config` how it is opened · `open`, `begun` and `migrate` the database and its layout · `connection`, `pool`, `statement`, `binds`
 //! who runs what where · `commit`, `writing`, `amend`, `links` mutations · `index`, `prepare`, `reindex` the indexed values ·
-//! `compile`, `drive`, `sorted`, `query`, `scan` filters and lists · `read` known resources · `changelog` the outbox ·
+//! `compile`, `drive`, `sorted`, `tally`, `query`, `scan` filters and lists · `read` known resources · `changelog` the outbox ·
 //! `control`, `grants` tenants and tokens.
 
 mod amend;
@@ -29,6 +29,7 @@ mod reindex;
 mod scan;
 mod sorted;
 mod statement;
+mod tally;
 mod writing;
 
 #[cfg(test)]
@@ -59,6 +60,7 @@ use grants::Grants;
 use index::Catalogue;
 use pool::{Lender, Pool, reading};
 use statement::Sql;
+use tally::Counts;
 
 type Types = HashMap<TenantId, Arc<[Arc<ResourceType>]>>;
 
@@ -74,6 +76,8 @@ pub struct PostgresStore {
 pub(crate) struct Shared {
     pub lender: Lender,
     pub catalogue: Catalogue,
+    /// How many resources filters accept.
+    pub counts: Counts,
     /// The types of each tenant, as it was prepared with.
     pub types: RwLock<Types>,
     pub options: Options,

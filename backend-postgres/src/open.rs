@@ -12,6 +12,7 @@ use crate::grants::{self, Grants};
 use crate::index::Catalogue;
 use crate::pool::Pool;
 use crate::statement::Sql;
+use crate::tally::Counts;
 use crate::{PostgresStore, Shared, migrate};
 
 impl PostgresStore {
@@ -50,6 +51,7 @@ impl PostgresStore {
             shared: Arc::new(Shared {
                 lender: pool.lender(),
                 catalogue: Catalogue::default(),
+                counts: Counts::default(),
                 types: RwLock::default(),
                 options,
                 written: AtomicU64::new(0),

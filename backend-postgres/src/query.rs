@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use scim_core::query::collect::{Collector, MOST};
 use scim_core::query::{Page, Position, Query, Select, Source, Total, Window, sort};
-use scim_core::schema::{Kind, Place, ResourceType};
+use scim_core::schema::{Place, ResourceType};
 use scim_core::store::index::pick;
 use scim_core::store::{Record, ResourceId, TenantId};
 use serde_json::Map;
@@ -23,6 +23,7 @@ use crate::index::Indexes;
 use crate::read::{self, Joined};
 use crate::sorted::Sorted;
 use crate::statement::Line;
+use crate::tally::{Counted, List, MOVED, RESOURCES};
 
 /// A list that is asked for.
 pub(crate) struct Ask {
@@ -41,9 +42,6 @@ pub(crate) struct Plan<'a> {
     /// What is to be held to rows; None where the drive says it all, or all are wanted.
     compiled: Option<Compiled>,
 }
-
-/// The sum of a type's counts.
-const COUNT: &str = "(SELECT coalesce(sum(n), 0)::bigint FROM tally WHERE tenant = $1 AND kind = $2 AND attr = '')";
 
 impl Ask {
     /// The page; None where some part of the filter or the order has no translation.
@@ -71,23 +69,39 @@ impl Ask {
 
     /// Lists that an index gives whole; None for others.
     async fn in_order(&self, link: &Link, plan: &Plan<'_>) -> Inner<Option<Page>> {
-        let Some((sorted, text, binds)) = plan.statement(&self.query) else { return Ok(None) };
+        if Sorted::of(plan, self.query.order).is_none() {
+            return Ok(None);
+        }
+        let steady = plan.drive.as_ref().filter(|drive| drive.steady).and(plan.source.filter.as_ref());
+        let list = steady.map(|filter| self.list(plan, filter.to_string()));
+        let mut counted = list.as_ref().and_then(|list| self.shared.counts.last(list));
+        let choice = plan.drive.as_ref().is_some_and(|drive| drive.in_order.is_some());
+        if choice && counted.is_none() {
+            counted = Some(self.counted(link, plan, list.clone()).await?);
+        }
+        let skip = if let Window::Offset { skip, .. } = self.query.window { skip } else { 0 };
+        let many = choice && counted.is_some_and(|counted| counted.are_many(skip, self.query.window.count()));
+        let Some(Ordered { sorted, text, binds, sound }) = plan.statement(&self.query, many) else { return Ok(None) };
         let select = &self.query.select;
         let width = read::width(select);
         let joined = Joined::new(select, &plan.source.kind, binds.next());
-        let mut total = None;
+        // Of a list with a filter, how often its indexes have moved.
+        let mut sum = None;
         let mut found = link
             .each(joined.bind(binds.sql(text)), |line| {
                 let mut record = read::record(&line, &plan.source.kind, select)?;
                 let position = sort::position(&record, sorted.key(&line, width)?);
-                total = line.opt_int(width + 1)?;
+                sum = line.opt_int(width + 1)?;
                 joined.fill(&line, width + 2, &mut record)?;
                 Ok((record, position))
             })
             .await?;
-        if found.is_empty() && !matches!(sorted, Sorted::Id) && !self.is_empty(link, &plan.source.kind).await? {
-            // Nothing there, or not in order by this index.
-            return Ok(None);
+        if found.is_empty() && !sound.is_empty() {
+            // Nothing there, or not to be told by this index.
+            let holds = link.first(binds.sql(format!("SELECT {sound}"))).await?;
+            if !holds.map_or(Ok(false), |line| line.truth(0))? {
+                return Ok(None);
+            }
         }
         let order = self.query.order.filter(|_| plan.source.sort.is_some());
         let backwards = matches!(self.query.window, Window::Before { .. });
@@ -99,31 +113,44 @@ impl Ask {
             found.reverse();
         }
         let first_page = matches!(self.query.window, Window::Offset { skip: 0, .. });
-        let total = match total {
-            _ if !self.query.total => Total::Unknown,
+        let total = if !self.query.total {
+            Total::Unknown
+        } else if first_page && !more {
             // All of them are on the page.
-            _ if first_page && !more => Total::Exact(found.len() as u64),
-            Some(total) if plan.drive.is_none() => Total::Exact(u64::try_from(total).unwrap_or_default()),
-            _ => Total::Exact(self.count(link, plan).await?),
+            Total::Exact(found.len() as u64)
+        } else {
+            Total::Exact(match (sum, counted) {
+                (Some(total), _) if plan.drive.is_none() => unsigned(total),
+                (Some(sum), Some(counted)) if counted.moved == sum => counted.matching,
+                _ => self.counted(link, plan, list).await?.matching,
+            })
         };
         let ends = found.first().zip(found.last()).map(|((_, first), (_, last))| (first.clone(), last.clone()));
         let records = found.into_iter().map(|(record, _)| record).collect();
         Ok(Some(Page { records, total, more, ends }))
     }
 
-    async fn is_empty(&self, link: &Link, kind: &Kind) -> Inner<bool> {
-        let sql = Binds::new(self.tenant.as_str(), kind.as_str()).sql(format!("SELECT {COUNT}"));
-        Ok(link.first(sql).await?.map_or(Ok(0), |line| line.int(0))? == 0)
+    /// What tells a list from others in [`Counts`](crate::tally::Counts).
+    fn list(&self, plan: &Plan<'_>, filter: String) -> List {
+        let (tenant, kind) = (self.tenant.as_str().to_owned(), plan.source.kind.as_str().to_owned());
+        (tenant, kind, plan.indexes.generation, filter)
     }
 
-    /// How many a list that an index gives whole has.
-    async fn count(&self, link: &Link, plan: &Plan<'_>) -> Inner<u64> {
-        let sql = match &plan.drive {
-            None => Binds::new(self.tenant.as_str(), plan.source.kind.as_str()).sql(format!("SELECT {COUNT}")),
-            Some(drive) => plan.binds.sql(format!("SELECT count(*) FROM ({}) d", drive.ids)),
+    /// How many a list that an index gives whole has; remembered, where it is one that can be.
+    async fn counted(&self, link: &Link, plan: &Plan<'_>, list: Option<List>) -> Inner<Counted> {
+        let (matching, binds) = match &plan.drive {
+            None => (RESOURCES.to_owned(), &Binds::new(self.tenant.as_str(), plan.source.kind.as_str())),
+            Some(drive) => (format!("(SELECT count(*) FROM ({}) d)", drive.ids), &plan.binds),
         };
-        let counted = link.first(sql).await?.map_or(Ok(0), |line| line.int(0))?;
-        Ok(u64::try_from(counted).unwrap_or_default())
+        let line = link.first(binds.sql(format!("SELECT {matching}, {RESOURCES}, {MOVED}"))).await?;
+        let counted = match line {
+            Some(line) => Counted { matching: unsigned(line.int(0)?), of: unsigned(line.int(1)?), moved: line.int(2)? },
+            None => Counted { matching: 0, of: 0, moved: 0 },
+        };
+        if let Some(list) = list {
+            self.shared.counts.keep(list, counted);
+        }
+        Ok(counted)
     }
 
     /// Lists that must be gone through.
@@ -195,8 +222,22 @@ impl Ask {
             }
         })
         .await?;
-        if all { self.count(link, plan).await } else { Ok(collector.total - before) }
+        if all { Ok(self.counted(link, plan, None).await?.matching) } else { Ok(collector.total - before) }
     }
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
+/// The statement for a page that an index gives whole.
+pub(crate) struct Ordered {
+    pub sorted: Sorted,
+    /// The columns of records, the sort key, the total or how often indexes have moved, the links.
+    pub text: String,
+    pub binds: Binds,
+    /// The condition under which the index tells.
+    pub sound: String,
 }
 
 /// Truths of a row, from this column on.
@@ -220,7 +261,7 @@ pub(crate) fn plan<'a>(
     let (mut drive, mut compiled) = (None, None);
     if let Some(filter) = &source.filter {
         drive = compiler.drive(filter, &indexes, &mut binds);
-        if !drive.as_ref().is_some_and(|drive| drive.exact) {
+        if !drive.as_ref().is_some_and(|drive| drive.exact && drive.sound.is_empty()) {
             // Values of a beginning that was weighed and not taken have no place in the statement.
             if drive.is_none() {
                 binds = Binds::new(tenant, source.kind.as_str());
@@ -232,13 +273,17 @@ pub(crate) fn plan<'a>(
 }
 
 impl Plan<'_> {
-    /// The statement for a page that an index gives whole: the columns of records, the sort key, the total, the links.
-    pub(crate) fn statement(&self, query: &Query) -> Option<(Sorted, String, Binds)> {
+    /// The statement for a page that an index gives whole; `many` as in [`Sorted::rows`].
+    pub(crate) fn statement(&self, query: &Query, many: bool) -> Option<Ordered> {
         let sorted = Sorted::of(self, query.order)?;
         let mut binds = Binds::clone(&self.binds);
-        let rows = sorted.rows(self, &query.window, &mut binds)?;
+        let rows = sorted.rows(self, &query.window, many, &mut binds)?;
         let joined = Joined::new(&query.select, &self.source.kind, binds.next());
-        let total = if query.total && self.drive.is_none() { COUNT } else { "NULL::bigint" };
+        let total = match &self.drive {
+            None if query.total => RESOURCES,
+            Some(drive) if query.total && drive.steady => MOVED,
+            _ => "NULL::bigint",
+        };
         let sound = if rows.sound.is_empty() { String::new() } else { format!(" WHERE {}", rows.sound) };
         // LIMIT keeps the join a look-up a row, whatever the planner believes of the window.
         let text = format!(
@@ -248,7 +293,7 @@ impl Plan<'_> {
             joined.columns,
             rows.from,
         );
-        Some((sorted, text, binds))
+        Some(Ordered { sorted, text, binds, sound: rows.sound })
     }
 
     /// What must be seen of each row.

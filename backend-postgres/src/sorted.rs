@@ -6,6 +6,7 @@ use scim_core::schema::Place;
 use scim_core::store::index::{Rule, Via};
 
 use crate::binds::Binds;
+use crate::drive::none_is_long;
 use crate::error::Inner;
 use crate::query::Plan;
 use crate::statement::Line;
@@ -56,14 +57,15 @@ impl Sorted {
     }
 
     /// The rows of a window, in no order. None where the position is none in this order.
-    pub(crate) fn rows(&self, plan: &Plan<'_>, window: &Window, binds: &mut Binds) -> Option<Rows> {
+    /// `many`: those that an index names are so many that they are gone through in order of ids.
+    pub(crate) fn rows(&self, plan: &Plan<'_>, window: &Window, many: bool, binds: &mut Binds) -> Option<Rows> {
         let (source, condition, sound) = match self {
             Sorted::Id => match &plan.drive {
-                Some(drive) => (
-                    format!("SELECT NULL AS token, id AS holder FROM ({}) d", drive.ids),
-                    "true".to_owned(),
-                    String::new(),
-                ),
+                Some(drive) => {
+                    let ids = drive.in_order.as_ref().filter(|_| many).unwrap_or(&drive.ids);
+                    let source = format!("SELECT NULL AS token, id AS holder FROM ({ids}) d");
+                    (source, "true".to_owned(), drive.sound.clone())
+                }
                 None => (
                     "SELECT NULL AS token, id AS holder FROM resource".to_owned(),
                     "tenant = $1 AND kind = $2".to_owned(),
@@ -78,8 +80,8 @@ impl Sorted {
                     // Only where every resource has a value, and none so long that its sort key is cut.
                     format!(
                         "(SELECT coalesce(sum(n), 0) FROM tally WHERE tenant = $1 AND kind = $2 AND attr = {attr}) = 0 \
-                         AND NOT EXISTS (SELECT 1 FROM {table} WHERE tenant = $1 AND kind = $2 AND attr = {attr} \
-                         AND length(token) > 256)"
+                         AND {}",
+                        none_is_long(table, &attr)
                     ),
                 )
             }

@@ -28,11 +28,32 @@ impl TextRule {
         }
     }
 
-    /// The key of a fragment, for `co`, `sw` and `ew`: as [`TextRule::key`], but outer white space counts.
+    /// The key of a fragment that is looked for in keys (`co`): as [`TextRule::key`], but outer white space counts, for it
+    /// may be an inner one of the value.
     pub fn fragment(self, value: &str) -> Cow<'_, str> {
         match self {
             TextRule::UserName => user_name(value),
             _ => self.key(value),
+        }
+    }
+}
+
+impl TextRule {
+    /// The key of a beginning (`sw`). No key begins with white space where the rule leaves that off.
+    pub fn beginning(self, value: &str) -> Cow<'_, str> {
+        match (self, self.fragment(value)) {
+            (TextRule::UserName, Cow::Borrowed(key)) => Cow::Borrowed(key.trim_start()),
+            (TextRule::UserName, Cow::Owned(key)) => Cow::Owned(key.trim_start().to_owned()),
+            (_, key) => key,
+        }
+    }
+
+    /// The key of an end (`ew`).
+    pub fn end(self, value: &str) -> Cow<'_, str> {
+        match (self, self.fragment(value)) {
+            (TextRule::UserName, Cow::Borrowed(key)) => Cow::Borrowed(key.trim_end()),
+            (TextRule::UserName, Cow::Owned(key)) => Cow::Owned(key.trim_end().to_owned()),
+            (_, key) => key,
         }
     }
 }

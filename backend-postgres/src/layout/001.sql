@@ -40,7 +40,8 @@ CREATE TABLE claim (
   CONSTRAINT claim_key PRIMARY KEY (tenant, kind, attr, token) INCLUDE (owner, holder)
 );
 CREATE INDEX claim_holder ON claim (owner, holder);
-CREATE INDEX claim_long ON claim (tenant, kind, attr) WHERE length(token) > 256;
+CREATE INDEX claim_order ON claim (tenant, kind, attr, holder, token);
+CREATE INDEX claim_long ON claim (tenant, kind, attr) WHERE octet_length(token) > 256;
 
 -- Values of indexed attributes that need not be unique, folded by their attribute's rule.
 CREATE TABLE term (
@@ -51,9 +52,11 @@ CREATE TABLE term (
   holder text COLLATE "C" NOT NULL,
   CONSTRAINT term_key PRIMARY KEY (tenant, kind, attr, token, holder)
 );
-CREATE INDEX term_long ON term (tenant, kind, attr) WHERE length(token) > 256;
+CREATE INDEX term_order ON term (tenant, kind, attr, holder, token);
+CREATE INDEX term_long ON term (tenant, kind, attr) WHERE octet_length(token) > 256;
 
--- Counts: of resources (attr ''), and of those that lack a value of an indexed attribute. Each session counts in rows of
+-- Counts: of resources (attr ''), of those that lack a value of an indexed attribute, and of writes that moved index rows
+-- (attr '*'). Each session counts in rows of
 -- its own, so that none waits for another; the sum is exact.
 CREATE TABLE tally (
   tenant text COLLATE "C" NOT NULL,

@@ -231,7 +231,9 @@ impl Binder<'_> {
         match (def.ty, literal) {
             (Type::String | Type::Reference, Literal::Text(raw)) => {
                 let key = match op {
-                    Compare::Co | Compare::Sw | Compare::Ew => def.text.fragment(raw),
+                    Compare::Co => def.text.fragment(raw),
+                    Compare::Sw => def.text.beginning(raw),
+                    Compare::Ew => def.text.end(raw),
                     _ => def.text.key(raw),
                 };
                 Ok(Operand::Text { key: key.into_owned(), raw: raw.clone() })

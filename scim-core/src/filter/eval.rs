@@ -248,9 +248,9 @@ fn text_compares(rule: TextRule, text: &str, op: Compare, key: &str) -> bool {
     match op {
         Compare::Eq => text_equals(rule, text, key),
         Compare::Ne => !text_equals(rule, text, key),
-        Compare::Co => rule.fragment(text).contains(key),
-        Compare::Sw => rule.fragment(text).starts_with(key),
-        Compare::Ew => rule.fragment(text).ends_with(key),
+        Compare::Co => rule.key(text).contains(key),
+        Compare::Sw => rule.key(text).starts_with(key),
+        Compare::Ew => rule.key(text).ends_with(key),
         Compare::Gt | Compare::Ge | Compare::Lt | Compare::Le => ordered(op, rule.key(text).as_ref().cmp(key)),
     }
 }

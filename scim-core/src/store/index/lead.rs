@@ -158,9 +158,9 @@ impl Known<'_> {
         let attr = at.to_string();
         let indexed = self.indexed.iter().find(|own| own.attr == attr && own.state == State::Built)?;
         match (indexed.shape.rule, operand) {
-            (Rule::Text(rule), Operand::Text { key, .. }) => match op {
+            (Rule::Text(_), Operand::Text { key, .. }) => match op {
                 Compare::Eq => Some(equal(indexed, key.clone())),
-                Compare::Co | Compare::Sw | Compare::Ew => self.fragment(indexed, rule, *op, key),
+                Compare::Co | Compare::Sw | Compare::Ew => self.fragment(indexed, *op, key),
                 Compare::Gt | Compare::Ge | Compare::Lt | Compare::Le => {
                     some(indexed, Test::Range(*op, key.clone()), true, Cost::Range)
                 }
@@ -187,17 +187,14 @@ impl Known<'_> {
         }
     }
 
-    /// `co`, `sw`, `ew`. They look at a user name with its outer white space, which its token has not: a fragment at
-    /// the edge is looked for without, and found again in the document.
-    fn fragment(&self, indexed: &Indexed, rule: TextRule, op: Compare, key: &str) -> Option<Lead> {
-        let text = if rule == TextRule::UserName { key.trim() } else { key };
-        let exact = rule != TextRule::UserName || (op == Compare::Co && text == key);
+    /// `co`, `sw`, `ew`, which look at tokens as they are.
+    fn fragment(&self, indexed: &Indexed, op: Compare, text: &str) -> Option<Lead> {
         if text.is_empty() {
             return None;
         }
         if op == Compare::Sw {
             let test = Test::Prefix { low: text.to_owned(), end: successor(text) };
-            return some(indexed, test, exact, Cost::Prefix);
+            return some(indexed, test, true, Cost::Prefix);
         }
         // Values of one resource stand in lines of their own: a fragment with a line end could lie across two.
         let plain = !text.contains(['\n', '\0']) && text.chars().count() >= TRIGRAM;
@@ -205,9 +202,9 @@ impl Known<'_> {
         if plain && (self.fragments)(&indexed.attr) {
             let test = Test::Fragment { text, at_end, by_fragments: true };
             let by = By::Token { indexed: Box::new(indexed.clone()), test };
-            return Some(Lead { by, exact: exact && !at_end, cost: Cost::Fragment });
+            return Some(Lead { by, exact: !at_end, cost: Cost::Fragment });
         }
-        some(indexed, Test::Fragment { text, at_end, by_fragments: false }, exact, Cost::Values)
+        some(indexed, Test::Fragment { text, at_end, by_fragments: false }, true, Cost::Values)
     }
 }
 
