@@ -23,4 +23,6 @@ pub struct Features {
     pub passwords: bool,
     /// It keeps references right by itself when an entry goes or is renamed.
     pub integrity: bool,
+    /// It may put a new entry into groups by itself: dynamic groups, automatic members, primary groups.
+    pub joins: bool,
 }

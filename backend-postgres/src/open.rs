@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, RwLock};
 
-use scim_core::store::{Capabilities, IdsFrom, Keeps, Lock, Secrets, Unique, Versions, Writes};
+use scim_core::store::{Capabilities, IdsFrom, Keeps, Lock, Newcomers, Secrets, Unique, Versions, Writes};
 
 use crate::config::Options;
 use crate::connection::{Address, Link};
@@ -47,6 +47,7 @@ impl PostgresStore {
                 unique: Unique::Enforced,
                 secrets: Secrets::Hashed,
                 history: Keeps::Yes,
+                newcomers: Newcomers::HeldByNone,
             },
             shared: Arc::new(Shared {
                 lender: pool.lender(),

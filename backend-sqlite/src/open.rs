@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use scim_core::store::{Capabilities, IdsFrom, Keeps, Lock, Secrets, Unique, Versions, Writes};
+use scim_core::store::{Capabilities, IdsFrom, Keeps, Lock, Newcomers, Secrets, Unique, Versions, Writes};
 
 use crate::config::Options;
 use crate::error::{BACKEND, OpenError};
@@ -44,6 +44,7 @@ impl SqliteStore {
                 unique: Unique::Enforced,
                 secrets: Secrets::Hashed,
                 history: Keeps::Yes,
+                newcomers: Newcomers::HeldByNone,
             },
             readers: Arc::new(readers),
             writer,

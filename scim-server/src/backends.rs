@@ -37,6 +37,8 @@ pub struct Factory {
     pub name: &'static str,
     /// The keys of its table with their defaults; null where there is none.
     pub keys: fn() -> Value,
+    /// Does it keep tenants and credentials too? One that does not cannot stand in `[control]`.
+    pub keeps_control: bool,
     /// Is there a store already? Who only looks does not make one.
     pub begun: fn(&Section) -> Result<bool>,
     /// Opens it. Errors name the setting, the value and the mend.
@@ -157,6 +159,15 @@ pub async fn open(
 /// The row that these settings select.
 pub fn find<'a>(settings: &StoreSettings, backends: &'a [Factory]) -> Result<&'a Factory> {
     match backends.iter().find(|factory| factory.name == settings.backend) {
+        Some(factory) if settings.place == "control" && !factory.keeps_control => {
+            let able = backends.iter().filter(|factory| factory.keeps_control);
+            let able = able.map(|factory| format!("{:?}", factory.name)).collect::<Vec<_>>().join(" or ");
+            bail!(
+                "control.backend = {:?}: it keeps no tenants, tokens and audit; write {able}, or leave [control] out and \
+                 give the tokens in [[tokens]]",
+                settings.backend
+            )
+        }
         Some(factory) => Ok(factory),
         None => {
             let known = backends.iter().map(|factory| factory.name).collect::<Vec<_>>().join(", ");

@@ -17,6 +17,7 @@ use crate::config::ldap::{LdapSettings, keys};
 pub const FACTORY: Factory = Factory {
     name: "ldap",
     keys,
+    keeps_control: false,
     // The directory is there, whoever asks.
     begun: |_| Ok(true),
     open: |section, _, limits| async move { open(&section, &limits).await }.boxed(),

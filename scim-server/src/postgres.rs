@@ -15,6 +15,7 @@ use crate::config::{Section, keys, postgres::PostgresSettings};
 pub const FACTORY: Factory = Factory {
     name: "postgres",
     keys: keys::defaults::<PostgresSettings>,
+    keeps_control: true,
     begun: |section| begun(&options(section)?),
     open: |section, _, _| async move { open(&section).await }.boxed(),
     restore: None,

@@ -16,6 +16,7 @@ use crate::say::bar;
 pub const FACTORY: Factory = Factory {
     name: "sqlite",
     keys: keys::defaults::<SqliteSettings>,
+    keeps_control: true,
     begun: |section| Ok(section.read::<SqliteSettings>()?.path.exists()),
     open: |section, purpose, _| async move { open(&section, purpose) }.boxed(),
     restore: Some(|section, from| {

@@ -191,7 +191,8 @@ impl Builder<'_> {
         };
         let syntax = if name.is("objectGUID") { Syntax::Guid } else { Syntax::Text };
         let uuid = ["objectGUID", "entryUUID", "ipaUniqueID"].iter().any(|uuid| name.is(uuid));
-        Ok(Id { name, syntax, uuid })
+        let write = self.schema.attribute(&name).is_some_and(|facts| !facts.read_only) && self.settings.id.is_some();
+        Ok(Id { name, syntax, uuid, write })
     }
 
     fn version(&self) -> VersionSource {
@@ -254,7 +255,15 @@ impl Builder<'_> {
                 );
             };
             let primary = lines.iter().any(|(other, line)| *other == meaning && line.primary);
-            lines.retain(|(other, _)| *other != meaning);
+            let whole = matches!(cell, Cell::Table(table) if table.syntax == Some(Syntax::Json));
+            let meaning = match (whole, &meaning.kind) {
+                (true, Some(_)) => {
+                    return self.wrong(&key, "JSON holds an attribute as a whole: name it without a type");
+                }
+                (true, None) => Meaning { at: meaning.at.attribute(), kind: None },
+                (false, _) => meaning,
+            };
+            lines.retain(|(other, _)| *other != meaning && !(whole && other.at.same_attribute(&meaning.at)));
             if let Some(line) = self.line(&key, cell, primary)? {
                 lines.push((meaning, line));
             }
@@ -354,7 +363,7 @@ impl Builder<'_> {
         let usable = self.usable(&at, line, &place.classes);
         let column = |(name, write): (AttributeName, bool)| {
             let facts = self.schema.attribute(&name).unwrap_or_default();
-            let single = facts.single || !(at.attr().multi_valued || at.leaf().multi_valued);
+            let single = facts.single || syntax == Syntax::Json || !(at.attr().multi_valued || at.leaf().multi_valued);
             let (at, kind) = (at.clone(), kind.clone());
             Column { at, kind, name, syntax, write, single, primary: line.primary, rules: facts.rules }
         };
@@ -424,6 +433,9 @@ impl Builder<'_> {
             && !at.attr().required
         {
             self.say(found, &at, Held::Required, "is the name of the entry");
+        }
+        if columns.iter().any(|column| column.syntax == Syntax::Json) {
+            return;
         }
         for sub in &at.attr().sub_attributes {
             self.of_part(&columns, &at, sub, found);

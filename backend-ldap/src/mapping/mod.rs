@@ -20,7 +20,7 @@ use std::sync::Arc;
 use scim_core::path::AttrPath;
 use scim_core::schema::{LinkType, ResourceType};
 
-use crate::ldap::{AttributeName, Dn, Filter, Reach};
+use crate::ldap::{AttributeName, Dn, Entry, Filter, Reach};
 
 pub use active::Active;
 pub use syntax::Syntax;
@@ -76,6 +76,8 @@ pub struct Id {
     pub syntax: Syntax,
     /// Ids are UUIDs: anything else is nobody's.
     pub uuid: bool,
+    /// The directory gives none: a new entry is given one.
+    pub write: bool,
 }
 
 /// Where versions come from.
@@ -153,6 +155,20 @@ impl Mapping {
     /// The value that stands in this attribute where there is none.
     pub fn placeholder(&self, name: &AttributeName) -> Option<&str> {
         self.fills.iter().find(|fill| fill.name == *name)?.else_.as_deref()
+    }
+
+    /// Does this value only stand there because the directory wants one: a placeholder, or the user name once more? Nobody said
+    /// it, and it is not shown.
+    pub fn hides(&self, entry: &Entry, name: &AttributeName, value: &[u8]) -> bool {
+        self.fills.iter().filter(|fill| fill.name == *name).any(|fill| {
+            let again = || {
+                let at = fill.from.iter().find(|at| at.attr().name == "userName")?;
+                let own = self.columns_of(at).next().filter(|column| column.name != *name)?;
+                entry.first(&own.name)
+            };
+            fill.else_.as_deref().is_some_and(|text| text.as_bytes() == value)
+                || again().is_some_and(|own| own == value)
+        })
     }
 
     /// What a search must ask for to see id, version and times.

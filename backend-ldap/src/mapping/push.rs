@@ -90,6 +90,9 @@ impl Mapping {
                         Leaf::Compare(..) => Fit::No,
                     };
                 }
+                if self.columns_of(at).any(|column| column.syntax == Syntax::Json) {
+                    return Fit::Superset;
+                }
                 let mut columns = self.columns_of(at);
                 match (columns.next(), columns.next(), leaf) {
                     (None, ..) => Fit::No,
@@ -153,6 +156,10 @@ impl Mapping {
                         _ => Pushed::All,
                     };
                 }
+                if let Some(whole) = self.columns_of(at).find(|column| column.syntax == Syntax::Json) {
+                    let present = Pushed::Some(Filter::present(whole.name.clone()));
+                    return if leaf.of_nothing() { Pushed::All } else { present };
+                }
                 if at.attr().is_complex() && at.attr().multi_valued {
                     return self.push_element(&at.attribute(), &BoundFilter::Leaf(leaf.clone()), names);
                 }
@@ -213,6 +220,9 @@ impl Mapping {
             return self.push_link_element(at, inner, names);
         }
         let columns: Vec<&Column> = self.columns_of(at).collect();
+        if let Some(whole) = columns.iter().find(|column| column.syntax == Syntax::Json) {
+            return Pushed::Some(Filter::present(whole.name.clone()));
+        }
         let mut kinds: Vec<Option<&str>> = Vec::new();
         for column in &columns {
             if !kinds.contains(&column.kind.as_deref()) {

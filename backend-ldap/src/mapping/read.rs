@@ -4,7 +4,7 @@ use bytes::Bytes;
 use scim_core::clock::Timestamp;
 use scim_core::document::Document;
 use scim_core::path::AttrPath;
-use scim_core::schema::{AttributeDef, Place};
+use scim_core::schema::{AttributeDef, Place, Type};
 use scim_core::store::ResourceId;
 use serde_json::{Map, Value};
 
@@ -112,6 +112,13 @@ impl Mapping {
             return Some(active.read(entry).into());
         }
         let columns: Vec<&Column> = self.columns_of(&at).collect();
+        if let Some(whole) = columns.iter().find(|column| column.syntax == Syntax::Json) {
+            return entry
+                .values(&whole.name)
+                .iter()
+                .find_map(|text| whole.syntax.to_scim(text, attr.ty))
+                .filter(|value| fits(attr, value));
+        }
         match (attr.is_complex(), attr.multi_valued) {
             _ if columns.is_empty() => None,
             (false, false) => columns.iter().find_map(|column| self.only(entry, column)),
@@ -165,7 +172,7 @@ impl Mapping {
 
     /// The one value of a single-valued attribute: that of the entry's name, where it stands there, else the first.
     fn only(&self, entry: &Entry, column: &Column) -> Option<Value> {
-        let convert = |bytes: &[u8]| self.convert(column, bytes);
+        let convert = |bytes: &[u8]| self.convert(entry, column, bytes);
         let values = entry.values(&column.name);
         if values.len() > 1
             && let Some(named) = entry.dn.rdn().as_ref().and_then(|rdn| rdn.value(column.name.base()))
@@ -176,12 +183,46 @@ impl Mapping {
     }
 
     fn all(&self, entry: &Entry, column: &Column) -> Vec<Value> {
-        entry.values(&column.name).iter().filter_map(|value| self.convert(column, value)).collect()
+        entry.values(&column.name).iter().filter_map(|value| self.convert(entry, column, value)).collect()
     }
 
-    fn convert(&self, column: &Column, bytes: &[u8]) -> Option<Value> {
-        let hidden = self.placeholder(&column.name).is_some_and(|text| text.as_bytes() == bytes);
-        if hidden { None } else { column.syntax.to_scim(bytes, column.at.leaf().ty) }
+    fn convert(&self, entry: &Entry, column: &Column, bytes: &[u8]) -> Option<Value> {
+        if self.hides(entry, &column.name, bytes) {
+            return None;
+        }
+        match column.syntax.to_scim(bytes, column.at.leaf().ty)? {
+            Value::String(text) if column.syntax == Syntax::Binary && column.at.leaf().url_safe => {
+                Some(text.replace('+', "-").replace('/', "_").into())
+            }
+            value => Some(value),
+        }
+    }
+}
+
+/// Has JSON of a directory the shape of this attribute? Others than we may have written it.
+fn fits(attr: &AttributeDef, value: &Value) -> bool {
+    match (attr.multi_valued, value) {
+        (true, Value::Array(elements)) => {
+            !elements.is_empty() && elements.iter().all(|element| one_fits(attr, element))
+        }
+        (true, _) => false,
+        (false, one) => one_fits(attr, one),
+    }
+}
+
+fn one_fits(attr: &AttributeDef, value: &Value) -> bool {
+    match (attr.ty, value) {
+        (Type::Complex, Value::Object(parts)) => {
+            !parts.is_empty()
+                && parts.iter().all(|(name, part)| {
+                    let sub = attr.sub_attributes.iter().find(|sub| sub.name == *name);
+                    sub.is_some_and(|sub| !sub.multi_valued && sub.ty != Type::Complex && one_fits(sub, part))
+                })
+        }
+        (Type::Boolean, Value::Bool(_)) | (Type::Decimal, Value::Number(_)) => true,
+        (Type::Integer, Value::Number(number)) => number.is_i64(),
+        (Type::String | Type::Reference | Type::Binary | Type::DateTime, Value::String(_)) => true,
+        _ => false,
     }
 }
 

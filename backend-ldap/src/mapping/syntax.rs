@@ -35,6 +35,8 @@ pub enum Syntax {
     Lines,
     /// A picture; a `data:` URI in SCIM.
     Photo,
+    /// The whole of an attribute as JSON text: what the directory has no attributes for.
+    Json,
 }
 
 impl Syntax {
@@ -68,6 +70,7 @@ impl Syntax {
             Syntax::Binary => (!bytes.is_empty()).then(|| STANDARD.encode(bytes).into()),
             Syntax::Guid => Some(guid_text(bytes)?.into()),
             Syntax::Lines => Some(lines(text()?).into()),
+            Syntax::Json => serde_json::from_slice(bytes).ok(),
             Syntax::Photo => (!bytes.is_empty()).then(|| format!("{}{}", PHOTO, STANDARD.encode(bytes)).into()),
         }
     }
@@ -78,13 +81,14 @@ impl Syntax {
     /// Why the directory cannot hold it.
     pub fn to_ldap(self, value: &Value) -> Result<Bytes, String> {
         let text = match value {
+            whole if self == Syntax::Json => return Ok(whole.to_string().into()),
             Value::String(text) => text.clone(),
             Value::Bool(flag) => return Ok(Bytes::from_static(if *flag { b"TRUE" } else { b"FALSE" })),
             Value::Number(number) => number.to_string(),
             _ => return Err("the directory holds simple values here".into()),
         };
         match self {
-            Syntax::Text | Syntax::Integer | Syntax::Boolean => Ok(text.into()),
+            Syntax::Text | Syntax::Integer | Syntax::Boolean | Syntax::Json => Ok(text.into()),
             Syntax::GeneralizedTime => to_generalized(instant(&text)?).map(Bytes::from),
             Syntax::Filetime => {
                 let tenths = instant(&text)?.as_nanosecond() / 100 + i128::from(FILETIME_ZERO);
@@ -302,7 +306,7 @@ mod tests {
         #[test]
         fn bytes_are_values_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..24), text in "[0-9.,Z+-]{0,24}") {
             use Syntax::*;
-            for syntax in [Text, Boolean, Integer, GeneralizedTime, Filetime, Binary, Guid, Lines, Photo] {
+            for syntax in [Text, Boolean, Integer, GeneralizedTime, Filetime, Binary, Guid, Lines, Photo, Json] {
                 for ty in Type::ALL {
                     syntax.to_scim(&bytes, *ty);
                     syntax.to_scim(text.as_bytes(), *ty);

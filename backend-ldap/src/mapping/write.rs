@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::ldap::{AttributeName, Change, Entry};
 
-use super::{Column, Mapping};
+use super::{Column, Mapping, Syntax};
 
 /// What the directory cannot hold: the attribute, and why.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +63,10 @@ impl Mapping {
         for at in values::attributes(&self.rt) {
             let columns: Vec<&Column> = self.columns_of(&at).filter(|column| column.write).collect();
             let Some(value) = values::whole(document, &at).filter(|_| !columns.is_empty()) else { continue };
+            if let Some(whole) = columns.iter().find(|column| column.syntax == Syntax::Json) {
+                out.push(&whole.name, to_ldap(whole, value)?);
+                continue;
+            }
             match (at.attr().is_complex(), value) {
                 (true, Value::Array(elements)) => self.put_elements(&mut out, &at, &columns, elements, present)?,
                 (true, Value::Object(parts)) => put_parts(&mut out, &columns, parts)?,
@@ -162,7 +166,23 @@ impl Mapping {
             }
             self.change(entry, column, &gone, new, then, &mut changes);
         }
+        self.refill(entry, then, &mut changes);
         Ok(changes)
+    }
+
+    /// What stands somewhere because the directory wants a value follows what it was taken from.
+    fn refill(&self, entry: &Entry, then: &Map<String, Value>, changes: &mut Vec<Change>) {
+        let mut filled = Values::default();
+        self.fill(&mut filled, then);
+        for fill in &self.fills {
+            let (held, wanted) = (entry.values(&fill.name), filled.of(&fill.name));
+            let touched = changes.iter().any(|change| *change.parts().0 == fill.name) || fill.name == self.place.rdn;
+            let ([old], [new]) = (held, wanted) else { continue };
+            if !touched && old != new && self.hides(entry, &fill.name, old) {
+                changes.push(Change::Delete(fill.name.clone(), vec![old.clone()]));
+                changes.push(Change::Add(fill.name.clone(), vec![new.clone()]));
+            }
+        }
     }
 
     fn change(
@@ -181,10 +201,10 @@ impl Mapping {
             gone.iter().any(|value| *value == *raw || (shown.is_some() && column.syntax.to_scim(value, ty) == shown))
         };
         let mut delete: Vec<Bytes> = held.iter().filter(is_gone).cloned().collect();
-        if let Some(placeholder) = self.placeholder(&column.name)
-            && !new.is_empty()
-        {
-            delete.extend(held.iter().filter(|value| *value == placeholder).cloned());
+        if !new.is_empty() {
+            let hidden = held.iter().filter(|value| self.hides(entry, &column.name, value) && !delete.contains(value));
+            let hidden: Vec<Bytes> = hidden.cloned().collect();
+            delete.extend(hidden);
         }
         if delete.len() == held.len() && new.is_empty() {
             // The last value goes: what the directory wants there takes its place.
@@ -253,5 +273,7 @@ fn put(out: &mut Values, columns: &[&Column], all: &[&Value], present: Option<&E
 }
 
 fn to_ldap(column: &Column, value: &Value) -> Result<Bytes, Unholdable> {
-    column.syntax.to_ldap(value).map_err(|why| Unholdable { at: column.at.clone(), why })
+    let standard = value.as_str().filter(|_| column.at.leaf().url_safe && column.syntax == Syntax::Binary);
+    let standard = standard.map(|text| Value::from(text.replace('-', "+").replace('_', "/")));
+    column.syntax.to_ldap(standard.as_ref().unwrap_or(value)).map_err(|why| Unholdable { at: column.at.clone(), why })
 }

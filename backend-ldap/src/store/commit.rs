@@ -56,7 +56,7 @@ async fn one(inner: &Inner, scope: &Scope, mutation: Mutation) -> Result<Outcome
     let Mutation { action, reply, .. } = mutation;
     let work = Work { inner, scope, tenant: &tenant, mapping: &mapping, call: inner.call(scope), reply };
     match action {
-        Action::Create { change, .. } => work.create(change).await,
+        Action::Create { id, change } => work.create(id, change).await,
         Action::Modify { id, change, expect } => {
             let _turn = inner.queue.turn(&scope.tenant, &id).await;
             work.modify(id, change, &expect).await

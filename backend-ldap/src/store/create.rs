@@ -23,13 +23,14 @@ const NOBODY: &str = "cn=nobody";
 
 impl Work<'_> {
     /// Makes an entry.
-    pub(super) async fn create(&self, change: ChangeSet) -> Result<Outcome> {
+    pub(super) async fn create(&self, id: Option<ResourceId>, change: ChangeSet) -> Result<Outcome> {
         let document = change.document.as_ref().map(scim_core::document::Document::parse).unwrap_or_default();
         let mut values = self.mapping.values_of(&document, None).map_err(unholdable)?;
         self.mapping.fill(&mut values, &document);
         let dn = self.name(&values)?;
         let mut attributes = vec![(OBJECT_CLASS, self.classes())];
         attributes.extend(values.iter().cloned());
+        attributes.extend(self.own_id(id)?);
         if let Some((at, active)) = &self.mapping.active {
             let wanted = values::whole(&document, at).and_then(Value::as_bool).unwrap_or(true);
             attributes.extend(active.create(wanted).map(|(name, value)| (name, vec![value])));
@@ -62,6 +63,19 @@ impl Work<'_> {
         }
         let id = self.id_at(&dn, &answer).await?;
         self.outcome(id, Effect::Created, Some(&answer)).await
+    }
+
+    /// The id that a new entry is given, where the directory itself gives none.
+    fn own_id(&self, id: Option<ResourceId>) -> Result<Option<(AttributeName, Vec<Bytes>)>> {
+        if !self.mapping.id.write {
+            return Ok(None);
+        }
+        let value = id.and_then(|id| self.mapping.id_value(&id)).ok_or_else(|| {
+            let kind =
+                StoreErrorKind::Unsupported("new entries of one type whose ids the directory gives, and another's not");
+            StoreError::new(kind).during(BACKEND, "give an id")
+        })?;
+        Ok(Some((self.mapping.id.name.clone(), vec![value])))
     }
 
     fn classes(&self) -> Vec<Bytes> {

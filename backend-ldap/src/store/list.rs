@@ -16,7 +16,7 @@ use crate::directory::Call;
 use crate::ldap::Search;
 use crate::tenant::Tenant;
 
-use super::{BACKEND, Inner, LdapStore, mapped};
+use super::{BACKEND, Inner, LdapStore};
 
 /// How long the ids of a list are kept for its later pages.
 const LIFE: Duration = Duration::from_secs(600);
@@ -126,7 +126,7 @@ impl Inner {
         kind: &Kind,
         filter: Option<&BoundFilter>,
     ) -> Result<Arc<[ResourceId]>> {
-        let mapping = mapped(tenant, kind)?;
+        let Some(mapping) = tenant.mapping(kind) else { return Ok(Arc::default()) };
         let Some(filter) = self.pushed(tenant, call, mapping, filter).await? else { return Ok(Arc::default()) };
         let place = &mapping.place;
         let search = Search::new(place.base.clone(), place.reach, filter, vec![mapping.id.name.clone()]);

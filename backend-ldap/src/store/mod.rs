@@ -29,8 +29,8 @@ use scim_core::filter::{BoundFilter, Leaf};
 use scim_core::query::{Page, Query, Select};
 use scim_core::schema::{Kind, LinkType, ResourceType};
 use scim_core::store::{
-    BoxStream, Capabilities, Fit, Health, IdsFrom, Link, Lock, Pushdown, Record, ResourceId, Result, Scan, Scope,
-    Secrets, Shortfall, Store, StoreError, StoreErrorKind, TenantId, Unique, Versions, Writes,
+    BoxStream, Capabilities, Fit, Health, IdsFrom, Link, Lock, Newcomers, Pushdown, Record, ResourceId, Result, Scan,
+    Scope, Secrets, Shortfall, Store, StoreError, StoreErrorKind, TenantId, Unique, Versions, Writes,
 };
 
 use crate::directory::{Call, Directory};
@@ -38,6 +38,7 @@ use crate::features::Features;
 use crate::ldap::{AttributeName, LdapError, Search};
 use crate::mapping::Mapping;
 use crate::mapping::schema::Schema;
+use crate::mapping::settings::TypeSettings;
 use crate::settings::{Mode, Settings};
 use crate::tenant::Tenant;
 
@@ -85,7 +86,7 @@ impl LdapStore {
         let capabilities = Capabilities {
             name: BACKEND,
             writes,
-            ids: IdsFrom::Store,
+            ids: ids(&settings, &*schema),
             lock: match (writes, features.assertion) {
                 (Writes::None, _) => Lock::None,
                 (_, true) => Lock::CompareAndSet,
@@ -94,6 +95,7 @@ impl LdapStore {
             versions: Versions::Loose,
             unique: Unique::Checked,
             secrets: if forwards { Secrets::Forwarded } else { Secrets::Refused },
+            newcomers: if features.joins { Newcomers::MayBeHeld } else { Newcomers::HeldByNone },
             ..Capabilities::default()
         };
         let brakes = Brakes::new(settings.brakes.clone());
@@ -125,6 +127,21 @@ impl Inner {
     async fn search(&self, call: &Call, search: &Search) -> std::result::Result<Vec<crate::ldap::Entry>, LdapError> {
         Ok(self.directory.search(call, search).await?.entries)
     }
+}
+
+/// Who gives ids out: the directory, but where every type of every tenant has them in an attribute that can be written.
+fn ids(settings: &Settings, schema: &dyn Schema) -> IdsFrom {
+    let given = |one: &TypeSettings, common: &TypeSettings| {
+        let name = one.id.as_ref().or(common.id.as_ref()).and_then(|name| AttributeName::new(name).ok());
+        name.and_then(|name| schema.attribute(&name)).is_some_and(|facts| !facts.read_only)
+    };
+    let common = given(&settings.users, &settings.users) && given(&settings.groups, &settings.groups);
+    let mut own = settings.tenants.values();
+    let all = match settings.tenants.is_empty() {
+        true => common,
+        false => own.all(|own| given(&own.users, &settings.users) && given(&own.groups, &settings.groups)),
+    };
+    if all { IdsFrom::Core } else { IdsFrom::Store }
 }
 
 /// The mapping of a type, which stands somewhere in the directory.

@@ -31,7 +31,8 @@ impl Inner {
         ids: &[ResourceId],
         select: &Select,
     ) -> Result<Vec<Record>> {
-        let mapping = mapped(tenant, kind)?;
+        // Of a type that stands nowhere there is nothing.
+        let Some(mapping) = tenant.mapping(kind) else { return Ok(Vec::new()) };
         let columns = link_columns(mapping, select);
         let attributes = attributes(mapping, select);
         let with = |search| self.with_links(tenant, &columns, search);
@@ -138,7 +139,7 @@ pub(super) fn scan<'a>(inner: Arc<Inner>, scope: Scope, scan: Scan) -> BoxStream
 }
 
 async fn start(inner: &Inner, tenant: &Tenant, call: &Call, scan: &Scan) -> Result<Option<Walk>> {
-    let mapping = mapped(tenant, &scan.kind)?;
+    let Some(mapping) = tenant.mapping(&scan.kind) else { return Ok(None) };
     let Some(filter) = inner.pushed(tenant, call, mapping, scan.filter.as_ref()).await? else { return Ok(None) };
     let attributes = attributes(mapping, &scan.select);
     let search = Search::new(mapping.place.base.clone(), mapping.place.reach, filter, attributes);

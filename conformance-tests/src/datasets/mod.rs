@@ -15,7 +15,7 @@ use scim_core::access::profile::Client;
 use scim_core::schema::Registry;
 
 use crate::data::{filter_cases, patch_cases, replays};
-use crate::harness::{Ability, Harness};
+use crate::harness::{Ability, Harness, judged};
 use crate::http::Client as Http;
 use crate::protocol::failed;
 use crate::session::Session;
@@ -32,7 +32,8 @@ pub fn trials(harness: &Arc<dyn Harness>, types: &Arc<Registry>) -> Result<Vec<T
         for case in patch_cases(profile)? {
             let (harness, client, types) = (harness.clone(), client.clone(), types.clone());
             trials.push(trial(format!("{}data::{profile}::{}", harness.name(), case.id), ignored, move || {
-                patch::run(&case, &Session::fresh(&harness, &client, profile)?, &types)
+                let outcome = patch::run(&case, &Session::fresh(&harness, &client, profile)?, &types);
+                judged(&*harness, profile, case.id, outcome)
             }));
         }
         // The filter cases only read: they share one tenant.
@@ -46,7 +47,8 @@ pub fn trials(harness: &Arc<dyn Harness>, types: &Arc<Registry>) -> Result<Vec<T
                     Ok(session)
                 };
                 let session = prepared.get_or_init(|| prepare().map_err(|error: anyhow::Error| format!("{error:#}")));
-                filter::run(&case, session.as_ref().map_err(|error| anyhow!("{error}"))?)
+                let outcome = filter::run(&case, session.as_ref().map_err(|error| anyhow!("{error}"))?);
+                judged(&*harness, profile, case.id, outcome)
             }));
         }
     }
@@ -55,7 +57,8 @@ pub fn trials(harness: &Arc<dyn Harness>, types: &Arc<Registry>) -> Result<Vec<T
         for profile in [Some(Profile::Compatible), named(&replay.client)].into_iter().flatten() {
             let (harness, client, replay) = (harness.clone(), client.clone(), replay.clone());
             trials.push(trial(format!("{}data::{profile}::{}", harness.name(), replay.id), ignored, move || {
-                replay::run(&replay, &Session::fresh(&harness, &client, profile)?)
+                let outcome = replay::run(&replay, &Session::fresh(&harness, &client, profile)?);
+                judged(&*harness, profile, &replay.id, outcome)
             }));
         }
     }

@@ -24,6 +24,28 @@ pub struct Seed {
     claims: Vec<Claim>,
 }
 
+impl Seed {
+    /// The id that it asks for.
+    pub fn id(&self) -> &ResourceId {
+        &self.id
+    }
+
+    /// When it was made, and when it last changed.
+    pub fn times(&self) -> (Timestamp, Timestamp) {
+        (self.created, self.modified)
+    }
+
+    /// The same, as if it had not been changed since it was made: for who sets its times in another way.
+    pub fn unchanged(self) -> Seed {
+        Seed { modified: self.created, ..self }
+    }
+
+    /// The type.
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+}
+
 /// Reads a resource of this type as a data set shows it: `id` and `meta` are its own, link attributes become links,
 /// reverse attributes (`groups`) are left out, read-only values are kept. Without `meta` it was made at the epoch of
 /// the data sets, 2011-05-13.

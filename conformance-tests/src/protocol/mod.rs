@@ -37,7 +37,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use scim_core::access::Profile;
 
 use crate::data::requirements;
-use crate::harness::{Ability, Harness};
+use crate::harness::{Ability, Harness, judged};
 use crate::http::Client;
 use crate::session::Session;
 
@@ -134,10 +134,12 @@ fn trial(harness: &Arc<dyn Harness>, client: &Arc<Client>, profile: Profile, sec
         name.push_str(&format!(" (not run: needs {missing:?})"));
     }
     let (level, ignored) = (case.level(), !missing.is_empty());
+    let known = format!("{section}::{}", case.name);
     let (harness, client) = (harness.clone(), client.clone());
     let run = move || {
         let session = Session::fresh(&harness, &client, profile).map_err(failed)?;
-        (case.run)(&session).map_err(|error| Failed::from(format!("{error:#}\n  holds: {}", case.covers)))
+        judged(&*harness, profile, &known, (case.run)(&session))
+            .map_err(|error| Failed::from(format!("{error:#}\n  holds: {}", case.covers)))
     };
     Trial::test(name, run).with_kind(level).with_ignored_flag(ignored)
 }

@@ -63,6 +63,8 @@ pub struct Setup {
     pub safe: bool,
     /// What is added to the database's configuration, in LDIF lines.
     pub configuration: String,
+    /// Attribute types and classes beside the usual ones: the lines of an `olcSchemaConfig`.
+    pub schema: String,
 }
 
 impl Setup {
@@ -312,6 +314,10 @@ fn configuration(setup: &Setup, installed: &Installed, folder: &Folder, certific
     text.push_str("dn: cn=schema,cn=config\nobjectClass: olcSchemaConfig\ncn: schema\n\n");
     for schema in ["core", "cosine", "inetorgperson", "nis", "dyngroup"] {
         let _ = writeln!(text, "include: file://{}/{schema}.ldif", installed.schemas.display());
+    }
+    if !setup.schema.is_empty() {
+        let own = &setup.schema;
+        let _ = write!(text, "\ndn: cn=own,cn=schema,cn=config\nobjectClass: olcSchemaConfig\ncn: own\n{own}");
     }
     let limit = setup.size_limit.unwrap_or(1000);
     let _ = write!(

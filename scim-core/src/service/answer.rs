@@ -5,7 +5,7 @@ use crate::document::project::Projection;
 use crate::document::render::{self, Renderer};
 use crate::error::{Done, ScimError};
 use crate::schema::ResourceType;
-use crate::store::{Record, Scope, Versions};
+use crate::store::{Newcomers, Record, Scope, Versions};
 
 use super::{Caller, Reply, Service};
 
@@ -67,8 +67,9 @@ impl Service {
             Owed::Shown | Owed::AtWill => self.no_content(caller, rt, outcome),
         };
         let Some(mut record) = outcome.record else { return without(&outcome) };
-        // Nobody can hold a resource yet that was made just now, but it itself.
-        let held = owed != Owed::Created || projection.reverse().iter().any(|one| one.via.holder == rt.kind);
+        // Where links are only those that were written, nobody can hold a resource that was made just now, but it itself.
+        let asks = self.store.capabilities().newcomers == Newcomers::MayBeHeld;
+        let held = asks || owed != Owed::Created || projection.reverse().iter().any(|one| one.via.holder == rt.kind);
         let filled = if held && !outcome.filled {
             self.hydrate(scope, projection, std::slice::from_mut(&mut *record)).await
         } else {

@@ -44,7 +44,8 @@ impl Service {
                                 "{at}: the store behind this tenant keeps no secrets"
                             )));
                         }
-                        Secrets::Forwarded => value,
+                        // What nobody can type nobody can log in with, whoever keeps it.
+                        Secrets::Forwarded => password::prepare(value.expose_secret())?.into(),
                         Secrets::Hashed => self.hash(value).await?,
                     })
                 }

@@ -22,6 +22,18 @@ pub struct Capabilities {
     pub secrets: Secrets,
     /// What becomes of the version and the times that a resource had elsewhere.
     pub history: Keeps,
+    /// Who refers to a resource that was made just now.
+    pub newcomers: Newcomers,
+}
+
+/// Who refers to a resource that was made just now?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Newcomers {
+    /// Perhaps somebody: the store itself works out who is a member of what.
+    #[default]
+    MayBeHeld,
+    /// Nobody: links are only those that were written, and nobody knew it.
+    HeldByNone,
 }
 
 /// Does the store keep the version and the times that a resource brings along

@@ -19,8 +19,9 @@ use crate::query::Select;
 use crate::schema::{Kind, LinkType};
 
 use super::{
-    BoxStream, Capabilities, ChangeLog, IdsFrom, Keeps, Key, Link, Links, Lock, LoggedChange, Record, ResourceId,
-    Result, Scan, Scope, Secrets, Store, StoreError, StoreErrorKind, TenantId, Unique, Version, Versions, Writes,
+    BoxStream, Capabilities, ChangeLog, IdsFrom, Keeps, Key, Link, Links, Lock, LoggedChange, Newcomers, Record,
+    ResourceId, Result, Scan, Scope, Secrets, Store, StoreError, StoreErrorKind, TenantId, Unique, Version, Versions,
+    Writes,
 };
 
 /// Resources in memory, gone when it is dropped.
@@ -71,6 +72,7 @@ impl MemoryStore {
                 unique: Unique::Enforced,
                 secrets: Secrets::Hashed,
                 history: Keeps::Yes,
+                newcomers: Newcomers::HeldByNone,
             },
             state: Mutex::default(),
         }

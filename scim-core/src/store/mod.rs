@@ -32,7 +32,9 @@ use crate::path::AttrPath;
 use crate::query::{Page, Query, Select};
 use crate::schema::{Kind, LinkType, ResourceType, ReverseType};
 
-pub use capability::{Capabilities, Held, IdsFrom, Keeps, Lock, Secrets, Shortfall, Unique, Versions, Writes};
+pub use capability::{
+    Capabilities, Held, IdsFrom, Keeps, Lock, Newcomers, Secrets, Shortfall, Unique, Versions, Writes,
+};
 pub use error::{Result, Retry, StoreError, StoreErrorKind};
 pub use ext::StoreExt;
 pub use pushdown::Fit;

@@ -18,7 +18,9 @@ pub fn shape(backends: &[Factory]) -> Value {
     control.insert("backend".into(), Value::Null);
     for backend in backends {
         store.insert(backend.name.into(), (backend.keys)());
-        control.insert(backend.name.into(), (backend.keys)());
+        if backend.keeps_control {
+            control.insert(backend.name.into(), (backend.keys)());
+        }
     }
     json!({
         "server": defaults::<ServerSettings>(),

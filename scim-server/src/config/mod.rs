@@ -100,6 +100,7 @@ impl Settings {
             schemas: list(&mut root, "schemas")?,
         };
         settings.check()?;
+        settings.control.iter().try_for_each(|control| crate::backends::find(control, backends).map(drop))?;
         Ok(settings)
     }
 

@@ -21,6 +21,7 @@ fn test_backends() -> Vec<Factory> {
         all.push(Factory {
             name: "sqlite",
             keys: keys::defaults::<sqlite::SqliteSettings>,
+            keeps_control: true,
             begun: |_| Ok(false),
             open: |_, _, _| Box::pin(async { anyhow::bail!("not here") }),
             restore: None,
@@ -53,6 +54,14 @@ fn without_a_file_the_defaults_are_those_of_the_product() {
 fn a_file_that_is_named_must_be_there() {
     let sources = Sources { file: Some("/nonexistent/x.toml".into()), environment: None };
     assert!(Settings::load(&sources, &[]).unwrap_err().to_string().contains("no such file"));
+}
+
+/// What keeps no tenants cannot stand where they are kept.
+#[cfg(feature = "ldap")]
+#[test]
+fn a_directory_is_no_control_store() {
+    refuses("[control]\nbackend = \"ldap\"", &[], &["control.backend = \"ldap\"", "[[tokens]]"]);
+    refuses("[control]\nbackend = \"ldap\"\n[control.ldap]\nurls = [\"x\"]", &[], &["keeps no tenants"]);
 }
 
 #[test]
@@ -199,7 +208,6 @@ fn the_operators_guide_lists_every_key() {
             // Limits have a table of their own, which another test holds to the defaults.
             _ if path.starts_with("limits.") => {}
             // A directory keeps no tenants; and it has a page of its own.
-            _ if path.starts_with("control.ldap.") => {}
             _ if path.starts_with("store.ldap.") => {
                 let name = path.rsplit('.').next().unwrap_or_default();
                 assert!(directories.contains(name), "{path} is not in docs/ldap.md");

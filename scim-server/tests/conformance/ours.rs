@@ -59,16 +59,18 @@ impl Backend {
 /// Two servers on one kind of store: one with the limits of the product, one with tight ones.
 pub struct Ours {
     name: &'static str,
+    abilities: &'static [Ability],
     wide: Running,
     tight: Running,
     runtime: Runtime,
+    tenants: AtomicU64,
     numbers: AtomicU64,
     /// Token → name of the credential.
     tokens: Mutex<HashMap<String, String>>,
 }
 
 /// A server in this process.
-struct Running {
+pub struct Running {
     address: SocketAddr,
     control: Arc<dyn ControlStore>,
     store: Arc<dyn Store>,
@@ -80,24 +82,26 @@ struct Running {
 impl Ours {
     /// Starts both servers.
     pub fn start(backend: Backend) -> Result<Self> {
+        use Ability::{Credentials, Ours, Seed, Settings, Tenants, TestSchema, Tight};
         let name = match backend {
             Backend::Product => "product/",
             #[cfg(feature = "postgres")]
             Backend::Postgres => "postgres/",
             Backend::Reference => "reference/",
         };
-        Ok(Ours {
-            name,
-            wide: Running::start(backend, &Limits::default())?,
-            tight: Running::start(backend, &protocol::limits::tight())?,
-            runtime: Runtime::new()?,
-            numbers: AtomicU64::new(1),
-            tokens: Mutex::default(),
-        })
+        let abilities = &[Tenants, Credentials, Settings, Seed, TestSchema, Tight, Ours];
+        let wide = Running::start(backend, &Limits::default())?;
+        self::Ours::over(name, abilities, wide, Running::start(backend, &protocol::limits::tight())?)
+    }
+
+    /// Over these two servers. Tenants are called `t1`, `t2`, and so on.
+    pub fn over(name: &'static str, abilities: &'static [Ability], wide: Running, tight: Running) -> Result<Self> {
+        let (tenants, numbers) = (AtomicU64::new(1), AtomicU64::new(1));
+        Ok(Ours { name, abilities, wide, tight, runtime: Runtime::new()?, tenants, numbers, tokens: Mutex::default() })
     }
 
     fn tenant(&self, server: &Running, profile: Profile) -> Result<Site> {
-        let tenant = format!("t{}", self.numbers.fetch_add(1, Ordering::Relaxed));
+        let tenant = format!("t{}", self.tenants.fetch_add(1, Ordering::Relaxed));
         let settings = TenantSettings { profile: Some(profile), ..TenantSettings::default() };
         let id = TenantId::new(&tenant);
         let row = TenantRow { id, disabled: false, created: Timestamp::from_millis(0), settings };
@@ -120,8 +124,7 @@ impl Harness for Ours {
     }
 
     fn abilities(&self) -> &[Ability] {
-        use Ability::{Credentials, Ours, Seed, Settings, Tenants, TestSchema, Tight};
-        &[Tenants, Credentials, Settings, Seed, TestSchema, Tight, Ours]
+        self.abilities
     }
 
     fn profiles(&self) -> &[Profile] {
@@ -182,7 +185,18 @@ impl Running {
     fn start(backend: Backend, limits: &Limits) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let database = backend.database()?;
-        let config = configure(directory.path(), backend, database.as_ref(), limits)?;
+        let text = store(&directory.path().join("scim.db"), backend, database.as_ref());
+        Running::serve(directory, database, &text, limits)
+    }
+
+    /// With this store, said as lines of a configuration, and the schemas of the suite.
+    pub fn serve(
+        directory: tempfile::TempDir,
+        database: Option<Database>,
+        store: &str,
+        limits: &Limits,
+    ) -> Result<Self> {
+        let config = configure(directory.path(), store, limits)?;
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
@@ -211,27 +225,15 @@ impl Running {
 const REFERENCE: Factory = Factory {
     name: "reference",
     keys: || Value::Object(serde_json::Map::new()),
+    keeps_control: false,
     begun: |_| Ok(true),
     open: |_, _, _| async { Ok(Opened { store: Arc::new(MemoryStore::new()), control: None, upkeep: None }) }.boxed(),
     restore: None,
 };
 
-/// Writes the configuration: the schemas of the suite, the limits, a free port.
-fn configure(
-    directory: &Path,
-    backend: Backend,
-    database: Option<&Database>,
-    limits: &Limits,
-) -> Result<std::path::PathBuf> {
-    let mut text = String::from("[server]\nlisten = \"127.0.0.1:0\"\n[limits]\n");
-    let Value::Object(limits) = serde_json::to_value(limits)? else { anyhow::bail!("limits are a table") };
-    for (name, value) in limits {
-        // The suite sends wrong credentials by the hundred.
-        let value = if name == "auth_failures" { Value::from(1_000_000) } else { value };
-        text += &format!("{name} = {value}\n");
-    }
-    let path = directory.join("scim.db");
-    text += &match (backend, database) {
+/// The lines that select a store.
+fn store(path: &Path, backend: Backend, database: Option<&Database>) -> String {
+    match (backend, database) {
         (Backend::Reference, _) => {
             format!(
                 "[store]\nbackend = \"reference\"\n[control]\nbackend = \"sqlite\"\n[control.sqlite]\npath = {path:?}\n"
@@ -243,7 +245,19 @@ fn configure(
             format!("[store]\nbackend = \"postgres\"\n[store.postgres]\nurl = {url:?}\nallow_unsafe = true\n")
         }
         (_, None) => format!("[store.sqlite]\npath = {path:?}\n"),
-    };
+    }
+}
+
+/// Writes the configuration: the store, the schemas of the suite, the limits, a free port.
+fn configure(directory: &Path, store: &str, limits: &Limits) -> Result<std::path::PathBuf> {
+    let mut text = String::from("[server]\nlisten = \"127.0.0.1:0\"\n[limits]\n");
+    let Value::Object(limits) = serde_json::to_value(limits)? else { anyhow::bail!("limits are a table") };
+    for (name, value) in limits {
+        // The suite sends wrong credentials by the hundred.
+        let value = if name == "auth_failures" { Value::from(1_000_000) } else { value };
+        text += &format!("{name} = {value}\n");
+    }
+    text += store;
     for (file, content, extends) in [
         ("TestUser.json", data::TEST_USER, Some("User")),
         ("Extra.json", data::EXTRA, Some("User")),

@@ -58,6 +58,7 @@ impl Store for Moody {
 const MOODY: Factory = Factory {
     name: "moody",
     keys: || json!({ "temper": "short" }),
+    keeps_control: false,
     begun: |_| Ok(false),
     open: |_, _, _| Box::pin(async { Ok(Opened { store: Arc::new(Moody::default()), control: None, upkeep: None }) }),
     restore: None,

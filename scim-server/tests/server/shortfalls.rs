@@ -16,6 +16,7 @@ const TOKEN: &str = "a-token-of-the-operators-own-making-0";
 const HUMBLE: Factory = Factory {
     name: "humble",
     keys: || json!({}),
+    keeps_control: false,
     begun: |_| Ok(true),
     open: |_, _, _| {
         Box::pin(async {
