@@ -14,6 +14,7 @@ use secrecy::ExposeSecret;
 
 use crate::changelog;
 use crate::error::Inner;
+use crate::holders;
 use crate::links;
 use crate::order;
 use crate::read;
@@ -338,17 +339,20 @@ impl Place<'_> {
         document: Option<Document>,
         reply: Option<Select>,
     ) -> Inner<Outcome> {
-        let record = match reply {
-            None => None,
-            Some(select) => {
-                let document = match document {
-                    None if select.document => self.document(writing, standing.seq)?,
-                    document => document.unwrap_or_default(),
-                };
-                Some(Box::new(self.record(writing, &key, standing, document, &select)?))
+        let (mut record, mut filled) = (None, false);
+        if let Some(select) = reply {
+            let document = match document {
+                None if select.document => self.document(writing, standing.seq)?,
+                document => document.unwrap_or_default(),
+            };
+            let mut own = self.record(writing, &key, standing, document, &select)?;
+            // Nobody holds what was made just now.
+            if effect != Effect::Created {
+                filled = holders::fill_few(writing.db, self.tenant, &mut own, &select.reverse)?;
             }
-        };
-        Ok(Outcome { id: key.id, version: version(standing.version), effect, record, filled: false })
+            record = Some(Box::new(own));
+        }
+        Ok(Outcome { id: key.id, version: version(standing.version), effect, record, filled })
     }
 
     fn release(&self, writing: &Writing<'_>, kind: &Kind, id: &ResourceId, claims: &[Claim]) -> Inner<()> {

@@ -9,18 +9,16 @@ use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 
-use scim_core::store::control::{Grant, TokenDigest};
-
 use crate::config::Options;
 use crate::error::Inner;
 use crate::functions::Slot;
-use crate::grants::Grants;
+use crate::holders::Remembered;
 use crate::index::{Catalogue, Extent};
 
 /// Virtual machine steps between two looks at the watch: some ten microseconds.
 const STEPS: i32 = 1_000;
 
-/// Extents remembered for one state.
+/// Extents remembered.
 const EXTENTS: usize = 32;
 
 /// A connection that only reads.
@@ -32,9 +30,15 @@ pub(crate) struct Reader {
     pub watch: Watch,
     /// The state of the database that is open.
     state: Option<State>,
-    /// The extents of types in that state: tenant, kind, extent.
+    /// Transactions committed in this process when a state was opened last.
+    commits: u64,
+    /// A number that SQLite moves whenever somebody else has committed, as it stood then. What follows was read since
+    /// it moved, and holds as long as it stands.
+    version: i64,
+    /// The extents of types: tenant, kind, extent.
     extents: Vec<(String, String, Option<Extent>)>,
-    pub grants: Grants,
+    /// Holders of links.
+    pub remembered: Remembered,
 }
 
 /// A state of the database, from a reader's first look at it on.
@@ -42,8 +46,6 @@ pub(crate) struct Reader {
 struct State {
     /// Not younger than it is.
     since: Instant,
-    /// Transactions committed in this process when it was opened.
-    commits: u64,
 }
 
 /// When a statement is stopped.
@@ -88,7 +90,8 @@ impl Reader {
         let watch = Watch::default();
         let own = watch.clone();
         db.progress_handler(STEPS, Some(move || own.stop()))?;
-        Ok(Reader { db, slot, watch, state: None, extents: Vec::new(), grants: Grants::default() })
+        let remembered = Remembered::default();
+        Ok(Reader { db, slot, watch, state: None, commits: 0, version: 0, extents: Vec::new(), remembered })
     }
 
     /// Opens the last state of the database for what follows, or goes on in the one that is open where there have been
@@ -96,22 +99,31 @@ impl Reader {
     pub(crate) fn enter(&mut self, commits: u64, kept: Duration) -> rusqlite::Result<bool> {
         let now = Instant::now();
         if let Some(state) = &self.state
-            && state.commits == commits
+            && self.commits == commits
             && now.duration_since(state.since) < kept
         {
             return Ok(false);
         }
         self.leave()?;
         self.db.prepare_cached("BEGIN")?.execute([])?;
-        self.state = Some(State { since: now, commits });
+        let version = self.db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        if self.version != version {
+            self.extents.clear();
+            self.remembered.clear();
+            self.version = version;
+        }
+        (self.state, self.commits) = (Some(State { since: now }), commits);
         Ok(true)
     }
 
-    /// What a token opens, in the state that is open. `changes`: of tenants and credentials by this process, before the
-    /// state was opened.
-    pub(crate) fn grant(&mut self, changes: u64, digest: &TokenDigest) -> Inner<Option<Arc<Grant>>> {
-        let opened = self.state.as_ref().map_or_else(Instant::now, |state| state.since);
-        self.grants.find(&self.db, (opened, changes), digest)
+    /// Is the state of so many commits the last one that was opened?
+    pub(crate) fn has_seen(&self, commits: u64) -> bool {
+        self.commits == commits
+    }
+
+    /// A moment at which the state that is open was the last one.
+    pub(crate) fn opened(&self) -> Instant {
+        self.state.as_ref().map_or_else(Instant::now, |state| state.since)
     }
 
     /// A type in one tenant, as the state that is open has it.
@@ -120,7 +132,10 @@ impl Reader {
             return Ok(known.clone());
         }
         let extent = catalogue.extent(&self.db, tenant, kind)?;
-        if self.state.is_some() && self.extents.len() < EXTENTS {
+        if self.state.is_some() {
+            if self.extents.len() >= EXTENTS {
+                self.extents.clear();
+            }
             self.extents.push((tenant.to_owned(), kind.to_owned(), extent.clone()));
         }
         Ok(extent)
@@ -129,7 +144,6 @@ impl Reader {
     /// Closes the state that is open.
     pub(crate) fn leave(&mut self) -> rusqlite::Result<()> {
         self.state = None;
-        self.extents.clear();
         if !self.db.is_autocommit() {
             self.db.prepare_cached("COMMIT")?.execute([])?;
         }

@@ -4,39 +4,194 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 use rusqlite::{Connection, OptionalExtension, Rows, params};
-use scim_core::schema::Kind;
-use scim_core::store::{Key, Link, ResourceId};
+use scim_core::schema::{Kind, LinkType, ReverseType};
+use scim_core::store::{Key, Link, Record, ResourceId, reverse};
 
-use crate::error::Inner;
+use crate::FEW_LINKS;
+use crate::connection::Reader;
+use crate::error::{Fault, Inner};
 
 /// Targets from which on one pass over the index is tried: it beats looking each up where they lie side by side in it,
 /// as those of a page do.
 const MANY: usize = 8;
 
+/// Link attributes whose holders are remembered.
+const RELATIONS: usize = 16;
+
+/// Holders, and holders of holders, that are remembered of each.
+const HOLDERS: usize = 1_000;
+
+/// What a connection remembers of holders, as long as the database does not change: nearly every user who is read is in
+/// one of the same few groups.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered(Vec<Relation>);
+
+/// One link attribute of one type in one tenant.
+#[derive(Debug)]
+struct Relation {
+    tenant: String,
+    holder: Kind,
+    attr: String,
+    /// What shows a holder is read once, however many it holds. None: it is gone, and not shown.
+    links: HashMap<String, Option<Link>>,
+    /// Who holds a resource that may be a holder itself.
+    above: HashMap<ResourceId, Vec<Link>>,
+    /// How many those are.
+    kept: usize,
+}
+
+impl Remembered {
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// What is remembered of an attribute, to be given back by [`Remembered::keep`].
+    fn take(&mut self, tenant: &str, holder: &Kind, attr: &str) -> Relation {
+        let same = |one: &Relation| one.tenant == tenant && one.holder == *holder && one.attr == attr;
+        match self.0.iter().position(same) {
+            Some(place) => self.0.swap_remove(place),
+            None => Relation {
+                tenant: tenant.to_owned(),
+                holder: holder.clone(),
+                attr: attr.to_owned(),
+                links: HashMap::default(),
+                above: HashMap::default(),
+                kept: 0,
+            },
+        }
+    }
+
+    fn keep(&mut self, relation: Relation) {
+        if self.0.len() >= RELATIONS {
+            self.0.clear();
+        }
+        if relation.links.len() <= HOLDERS && relation.kept <= HOLDERS {
+            self.0.push(relation);
+        }
+    }
+}
+
+impl Relation {
+    /// The holders of these, where all are remembered.
+    fn known(&self, targets: &[ResourceId]) -> Option<Vec<(ResourceId, Link)>> {
+        let mut pairs = Vec::new();
+        for target in targets {
+            pairs.extend(self.above.get(target)?.iter().map(|link| (target.clone(), link.clone())));
+        }
+        Some(pairs)
+    }
+
+    fn learn(&mut self, targets: &[ResourceId], pairs: &[(ResourceId, Link)]) {
+        for target in targets {
+            self.above.insert(target.clone(), Vec::new());
+        }
+        for (target, link) in pairs {
+            self.above.entry(target.clone()).or_default().push(link.clone());
+        }
+        self.kept += targets.len() + pairs.len();
+    }
+}
+
+/// Fills reverse attributes into records of one type. An error leaves the records as they were.
+pub(crate) fn fill(
+    reader: &mut Reader,
+    tenant: &str,
+    records: &mut [Record],
+    reverse: &[Arc<ReverseType>],
+) -> Inner<()> {
+    let before: Vec<usize> = records.iter().map(|record| record.links.len()).collect();
+    let filled = reverse.iter().try_for_each(|one| {
+        reverse::fill_now(records, one, |of, targets| holders(reader, tenant, of, targets, &one.via))
+    });
+    if filled.is_err() {
+        records.iter_mut().zip(before).for_each(|(record, links)| record.links.truncate(links));
+    }
+    filled
+}
+
+/// Why [`fill_few`] stopped.
+enum Stop {
+    Many,
+    Fault(Fault),
+}
+
+/// Fills reverse attributes into one record, as a transaction under way sees them. False, and the record is as it was,
+/// where it has more values than the writer should wait for.
+pub(crate) fn fill_few(
+    db: &Connection,
+    tenant: &str,
+    record: &mut Record,
+    reverse: &[Arc<ReverseType>],
+) -> Inner<bool> {
+    let (before, mut left) = (record.links.len(), FEW_LINKS as usize);
+    let filled = reverse.iter().try_for_each(|one| {
+        // What the transaction changes is remembered by nobody.
+        let mut remembered = Remembered::default();
+        reverse::fill_now(std::slice::from_mut(record), one, |of, targets| {
+            let found = find(db, &mut remembered, tenant, (of, targets), &one.via, left).map_err(Stop::Fault)?;
+            left = left.checked_sub(found.len()).ok_or(Stop::Many)?;
+            Ok(found)
+        })
+    });
+    match filled {
+        Ok(()) => Ok(true),
+        Err(Stop::Many) => {
+            record.links.truncate(before);
+            Ok(false)
+        }
+        Err(Stop::Fault(fault)) => Err(fault),
+    }
+}
+
 /// The holders of these targets of one kind: (target, its holder).
 pub(crate) fn holders(
-    db: &Connection,
+    reader: &mut Reader,
     tenant: &str,
     of: &Kind,
     targets: &[ResourceId],
-    holder: &Kind,
-    attr: &str,
+    via: &LinkType,
 ) -> Inner<Vec<(ResourceId, Link)>> {
-    let mut found = Found { db, tenant, holder, links: HashMap::default(), pairs: Vec::new() };
-    if targets.len() < MANY || !targets.is_sorted() || !found.in_one_pass(of, targets, attr)? {
-        found.pairs.clear();
-        found.one_by_one(of, targets, attr)?;
+    find(&reader.db, &mut reader.remembered, tenant, (of, targets), via, usize::MAX)
+}
+
+/// The same; no more than one beyond so many.
+fn find(
+    db: &Connection,
+    remembered: &mut Remembered,
+    tenant: &str,
+    (of, targets): (&Kind, &[ResourceId]),
+    via: &LinkType,
+    most: usize,
+) -> Inner<Vec<(ResourceId, Link)>> {
+    let (holder, attr) = (&via.holder, via.at.to_string());
+    let mut relation = remembered.take(tenant, holder, &attr);
+    // Those that are no holders are too many to be remembered.
+    let nested = of == holder;
+    if let Some(pairs) = nested.then(|| relation.known(targets)).flatten() {
+        remembered.keep(relation);
+        return Ok(pairs);
     }
-    Ok(found.pairs)
+    let mut found = Found { db, tenant, holder, links: &mut relation.links, pairs: Vec::new(), most };
+    if targets.len() < MANY || !targets.is_sorted() || !found.in_one_pass(of, targets, &attr)? {
+        found.pairs.clear();
+        found.one_by_one(of, targets, &attr)?;
+    }
+    let pairs = found.pairs;
+    if nested && pairs.len() <= most {
+        relation.learn(targets, &pairs);
+    }
+    remembered.keep(relation);
+    Ok(pairs)
 }
 
 struct Found<'a> {
     db: &'a Connection,
     tenant: &'a str,
     holder: &'a Kind,
-    /// What shows a holder is read once, however many it holds. None: it is gone, and not shown.
-    links: HashMap<String, Option<Link>>,
+    links: &'a mut HashMap<String, Option<Link>>,
     pairs: Vec<(ResourceId, Link)>,
+    /// Once there are more than so many, no more are looked for.
+    most: usize,
 }
 
 impl Found<'_> {
@@ -68,6 +223,9 @@ impl Found<'_> {
             if strangers > targets.len() {
                 return Ok(false);
             }
+            if self.pairs.len() > self.most {
+                break;
+            }
         }
         Ok(true)
     }
@@ -87,6 +245,9 @@ impl Found<'_> {
             let mut rows: Rows<'_> = statement.raw_query();
             while let Some(row) = rows.next()? {
                 self.keep(target, row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+                if self.pairs.len() > self.most {
+                    return Ok(());
+                }
             }
         }
         Ok(())

@@ -16,6 +16,7 @@ use scim_core::store::control::{Grant, TokenDigest};
 use crate::config::Options;
 use crate::connection::Reader;
 use crate::error::{Inner, closed};
+use crate::grants::Grants;
 
 /// Connections for short reads: more callers than these at one moment wait for microseconds.
 const PLACES: usize = 4;
@@ -23,11 +24,14 @@ const PLACES: usize = 4;
 /// How long a state is read from, where nobody in this process commits.
 const KEPT: Duration = Duration::from_millis(1);
 
+/// Reads in one state from which on it pays to map the file into memory for it.
+const MANY: u32 = 16;
+
 /// Between two looks for states that nobody reads from any more.
 const REST: Duration = Duration::from_millis(20);
 
 pub(crate) struct Inline {
-    places: Vec<Mutex<Reader>>,
+    places: Vec<Mutex<Place>>,
     /// Transactions committed in this process.
     commits: AtomicU64,
     /// Of tenants and credentials, by this process.
@@ -35,6 +39,42 @@ pub(crate) struct Inline {
     /// Others may serve the file too: no state is kept, and commits wait.
     beside: bool,
     rest: Rest,
+}
+
+/// What one caller at a time reads with.
+struct Place {
+    /// Reads from the file as it is mapped into memory. With every new state SQLite maps it anew, and the system finds
+    /// each page of it again: that takes longer than some reads.
+    mapped: Reader,
+    /// Reads page by page: for the few reads that follow a commit before the next one comes.
+    paged: Reader,
+    /// Reads from `paged` since so many commits.
+    paged_reads: (u64, u32),
+    grants: Grants,
+}
+
+impl Place {
+    fn open(options: &Options) -> rusqlite::Result<Place> {
+        let paged = Options { mmap: 0, cache_kib: options.cache_kib / 4, ..options.clone() };
+        Ok(Place {
+            mapped: Reader::open(options)?,
+            paged: Reader::open(&paged)?,
+            paged_reads: (0, 0),
+            grants: Grants::default(),
+        })
+    }
+
+    /// Which of the two reads the state of so many commits?
+    fn is_paged(&mut self, commits: u64) -> bool {
+        if self.mapped.has_seen(commits) {
+            return false;
+        }
+        if self.paged_reads.0 != commits {
+            self.paged_reads = (commits, 0);
+        }
+        self.paged_reads.1 += 1;
+        self.paged_reads.1 <= MANY
+    }
 }
 
 /// The thread that closes states which nobody reads from any more: they would keep the log from starting anew.
@@ -47,7 +87,7 @@ struct Rest {
 
 impl Inline {
     pub(crate) fn open(options: &Options) -> rusqlite::Result<Arc<Inline>> {
-        let places = (0..PLACES).map(|_| Reader::open(options).map(Mutex::new)).collect::<rusqlite::Result<_>>()?;
+        let places = (0..PLACES).map(|_| Place::open(options).map(Mutex::new)).collect::<rusqlite::Result<_>>()?;
         let rest = Rest { open: Arc::default(), thread: Mutex::default(), wake: Mutex::default() };
         let inline = Arc::new(Inline {
             places,
@@ -70,9 +110,9 @@ impl Inline {
     /// What a token opens.
     pub(crate) fn grant(&self, digest: &TokenDigest) -> Inner<Option<Arc<Grant>>> {
         let changes = self.changes.load(Ordering::Acquire);
-        self.borrowed(|reader| match reader.grants.fresh(changes, self.kept(), digest) {
+        self.borrowed(|place| match place.grants.fresh(changes, self.kept(), digest) {
             Some(grant) => Ok(Some(grant)),
-            None => self.with(reader, |reader| reader.grant(changes, digest)),
+            None => self.with(place, |reader, grants| grants.find(&reader.db, (reader.opened(), changes), digest)),
         })
     }
 
@@ -83,13 +123,13 @@ impl Inline {
 
     /// Runs work that reads a known few rows, here and now, all of it in one state of the database.
     pub(crate) fn run<T>(&self, work: impl FnOnce(&mut Reader) -> Inner<T>) -> Inner<T> {
-        self.borrowed(|reader| self.with(reader, work))
+        self.borrowed(|place| self.with(place, |reader, _| work(reader)))
     }
 
-    fn borrowed<T>(&self, work: impl FnOnce(&mut Reader) -> Inner<T>) -> Inner<T> {
+    fn borrowed<T>(&self, work: impl FnOnce(&mut Place) -> Inner<T>) -> Inner<T> {
         thread_local! { static OWN: Cell<Option<usize>> = const { Cell::new(None) } }
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        // Each thread has a connection it tries first, whose caches then hold what that thread reads.
+        // Each thread has a place it tries first, whose caches then hold what that thread reads.
         let own = OWN.get().unwrap_or_else(|| {
             let own = NEXT.fetch_add(1, Ordering::Relaxed);
             OWN.set(Some(own));
@@ -98,7 +138,7 @@ impl Inline {
         let start = own % self.places.len().max(1);
         for place in self.places.iter().cycle().skip(start).take(self.places.len()) {
             match place.try_lock() {
-                Ok(mut reader) => return work(&mut reader),
+                Ok(mut place) => return work(&mut place),
                 Err(TryLockError::Poisoned(poisoned)) => return work(&mut poisoned.into_inner()),
                 Err(TryLockError::WouldBlock) => {}
             }
@@ -114,13 +154,14 @@ impl Inline {
         if self.beside { Duration::ZERO } else { KEPT }
     }
 
-    fn with<T>(&self, reader: &mut Reader, work: impl FnOnce(&mut Reader) -> Inner<T>) -> Inner<T> {
+    fn with<T>(&self, place: &mut Place, work: impl FnOnce(&mut Reader, &mut Grants) -> Inner<T>) -> Inner<T> {
         // Read before the state is opened, so that the state holds at least these.
         let commits = self.commits.load(Ordering::Acquire);
+        let reader = if place.is_paged(commits) { &mut place.paged } else { &mut place.mapped };
         if reader.enter(commits, self.kept())? && !self.beside && !self.rest.open.swap(true, Ordering::AcqRel) {
             held(&self.rest.wake).as_ref().map(Thread::unpark).unwrap_or_default();
         }
-        let done = work(reader);
+        let done = work(reader, &mut place.grants);
         if self.beside || done.is_err() {
             reader.leave()?;
         }
@@ -139,8 +180,11 @@ impl Inline {
     /// Closes every state that is open.
     pub(crate) fn leave(&self) {
         for place in &self.places {
-            if let Err(error) = held(place).leave() {
-                tracing::debug!(%error, "a state of the database could not be closed");
+            let place = &mut *held(place);
+            for reader in [&mut place.mapped, &mut place.paged] {
+                if let Err(error) = reader.leave() {
+                    tracing::debug!(%error, "a state of the database could not be closed");
+                }
             }
         }
     }
@@ -148,7 +192,10 @@ impl Inline {
     /// Closes the states that are too old to be read from; tells whether others are open.
     fn leave_old(&self) -> bool {
         self.places.iter().fold(false, |open, place| match place.try_lock() {
-            Ok(mut reader) => reader.leave_older(KEPT) || open,
+            Ok(mut place) => {
+                let mapped = place.mapped.leave_older(KEPT);
+                place.paged.leave_older(KEPT) || mapped || open
+            }
             Err(_) => true,
         })
     }

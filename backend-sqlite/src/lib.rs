@@ -2,7 +2,7 @@
 //!
 //! `config` how it is opened · `open` and `migrate` the file and its layout · `connection`, `inline`, `readers`, `writer` who runs
 //! what where · `writing`, `commit`, `links` one mutation · `index`, `prepare`, `reindex` the indexed values · `compile`,
-//! `drive`, `query`, `sorted`, `finds`, `order`, `scan`, `functions` filters and lists · `read` known resources ·
+//! `drive`, `query`, `equal`, `sorted`, `finds`, `order`, `scan`, `functions` filters and lists · `read` known resources ·
 //! `holders` links from their far end · `changelog`, `control`, `grants`, `backup` the rest.
 //!
 //! One thread writes; callers that wait at the same moment share its transaction, and each is answered after the commit
@@ -17,6 +17,7 @@ mod config;
 mod connection;
 mod control;
 mod drive;
+mod equal;
 mod error;
 mod finds;
 mod functions;
@@ -53,10 +54,10 @@ use scim_core::change::{Mutation, Outcome};
 use scim_core::filter::BoundFilter;
 use scim_core::path::AttrPath;
 use scim_core::query::{Page, Query, Select};
-use scim_core::schema::{Kind, LinkType, ResourceType};
+use scim_core::schema::{Kind, LinkType, ResourceType, ReverseType};
 use scim_core::store::{
     BoxStream, Capabilities, ChangeLog, Health, Key, Link, Pushdown, Record, ResourceId, Result, Scan, Scope,
-    Shortfall, Store, TenantId,
+    Shortfall, Store, TenantId, reverse,
 };
 use secrecy::SecretString;
 
@@ -161,20 +162,54 @@ impl Store for SqliteStore {
         via: &Arc<LinkType>,
     ) -> Result<Vec<(ResourceId, Link)>> {
         const DOING: &str = "holders";
-        let attr = via.at.to_string();
-        if targets.len() <= FEW {
-            let brief = self
-                .readers
-                .briefly(|reader| holders::holders(&reader.db, scope.tenant.as_str(), of, targets, &via.holder, &attr));
+        if targets.len() <= FEW
+            && let Some(done) =
+                self.readers.briefly(|reader| holders::holders(reader, scope.tenant.as_str(), of, targets, via))
+        {
+            return done.map_err(|fault| fault.during(DOING));
+        }
+        let (tenant, of, targets, via) = (scope.tenant.clone(), of.clone(), targets.to_vec(), via.clone());
+        let all = move |reader: &mut connection::Reader| holders::holders(reader, tenant.as_str(), &of, &targets, &via);
+        self.readers.apart(DOING, Some(scope), all).await
+    }
+
+    async fn fill(&self, scope: &Scope, records: &mut [Record], reverse: &Arc<ReverseType>) -> Result<()> {
+        if records.len() <= FEW {
+            let one = std::slice::from_ref(reverse);
+            let brief = self.readers.briefly(|reader| holders::fill(reader, scope.tenant.as_str(), records, one));
             if let Some(done) = brief {
-                return done.map_err(|fault| fault.during(DOING));
+                return done.map_err(|fault| fault.during("fill"));
             }
         }
-        let (tenant, of, targets, holder) = (scope.tenant.clone(), of.clone(), targets.to_vec(), via.holder.clone());
-        let all = move |reader: &mut connection::Reader| {
-            holders::holders(&reader.db, tenant.as_str(), &of, &targets, &holder, &attr)
-        };
-        self.readers.apart(DOING, Some(scope), all).await
+        reverse::fill(self, scope, records, reverse).await
+    }
+
+    async fn read_filled(
+        &self,
+        scope: &Scope,
+        kind: &Kind,
+        ids: &[ResourceId],
+        select: &Select,
+        reverse: &[Arc<ReverseType>],
+    ) -> Result<Vec<Record>> {
+        if ids.len() <= FEW {
+            let tenant = scope.tenant.as_str();
+            let brief = self.readers.briefly(|reader| {
+                let mut records = read::records(&reader.db, tenant, kind, ids, select, Some(FEW_LINKS))?;
+                if let Some(records) = &mut records {
+                    holders::fill(reader, tenant, records, reverse)?;
+                }
+                Ok(records)
+            });
+            if let Some(records) = brief.transpose().map_err(|fault| fault.during("read"))?.flatten() {
+                return Ok(records);
+            }
+        }
+        let mut records = Store::read(self, scope, kind, ids, select).await?;
+        for one in reverse {
+            self.fill(scope, &mut records, one).await?;
+        }
+        Ok(records)
     }
 
     async fn secret(&self, scope: &Scope, key: &Key, at: &AttrPath) -> Result<Option<SecretString>> {

@@ -18,6 +18,7 @@ use crate::binds::Binds;
 use crate::compile::Compiler;
 use crate::connection::Reader;
 use crate::drive::Drive;
+use crate::equal;
 use crate::error::Inner;
 use crate::finds;
 use crate::index::{Catalogue, Extent};
@@ -95,6 +96,14 @@ pub(crate) struct Plan<'a> {
 
 impl<'q> Ask<'q> {
     fn answer(&self, reader: &mut Reader, brief: bool) -> Inner<Answer> {
+        let long_links = brief.then_some(FEW_LINKS);
+        if let [source] = self.query.from.as_slice() {
+            let extent = self.extent(reader, source)?;
+            let place = (self.tenant.as_str(), &extent, self.type_of(source));
+            if let Some(found) = equal::of(reader, place, source, self.query)? {
+                return self.finished(&reader.db, found, long_links);
+            }
+        }
         let mut plans = Vec::new();
         for source in &self.query.from {
             match self.plan(reader, source)? {
@@ -103,7 +112,6 @@ impl<'q> Ask<'q> {
             }
         }
         let db = &reader.db;
-        let long_links = brief.then_some(FEW_LINKS);
         let answer = if let [plan] = plans.as_mut_slice()
             && let Some(found) = self.in_order(db, plan, long_links)?
         {
@@ -121,16 +129,24 @@ impl<'q> Ask<'q> {
         Ok(answer)
     }
 
-    pub(crate) fn plan(&self, reader: &mut Reader, source: &'q Source) -> Inner<Option<Plan<'q>>> {
+    fn extent(&self, reader: &mut Reader, source: &Source) -> Inner<Extent> {
         let extent = reader.extent(self.catalogue, self.tenant.as_str(), source.kind.as_str())?;
-        let extent = extent.unwrap_or_else(|| Extent { n: 0, ordered: false, indexes: Arc::default() });
+        Ok(extent.unwrap_or_else(|| Extent { n: 0, ordered: false, indexes: Arc::default() }))
+    }
+
+    fn type_of(&self, source: &Source) -> Option<&ResourceType> {
+        let types = self.types.as_ref()?;
+        types.iter().find(|rt| rt.kind == source.kind).map(AsRef::as_ref)
+    }
+
+    pub(crate) fn plan(&self, reader: &mut Reader, source: &'q Source) -> Inner<Option<Plan<'q>>> {
+        let extent = self.extent(reader, source)?;
         if source.sort.as_ref().is_some_and(|at| matches!(at.place(), Place::Link | Place::Reverse)) {
             return Ok(None);
         }
         let mut binds = Binds::new(self.tenant.as_str());
         let kind = binds.bind(source.kind.as_str().to_owned());
-        let rt = self.types.as_ref().and_then(|types| types.iter().find(|rt| rt.kind == source.kind));
-        let compiler = Compiler { kind: &source.kind, kind_mark: &kind, rt: rt.map(AsRef::as_ref) };
+        let compiler = Compiler { kind: &source.kind, kind_mark: &kind, rt: self.type_of(source) };
         let (mut drive, mut condition) = (None, None);
         if let Some(filter) = &source.filter {
             drive = compiler.drive(filter, &extent.indexes, &mut binds);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use scim_core::clock::Timestamp;
 use scim_core::document::Document;
@@ -175,8 +176,9 @@ impl<'a> Reading<'a> {
         let mut rows = self.statement.raw_query();
         let mut links = Vec::new();
         while let Some(row) = rows.next()? {
-            let text = |column| -> rusqlite::Result<&str> { Ok(row.get_ref(column)?.as_str()?) };
-            let target = Key { kind: known(&mut self.kinds, text(1)?), id: ResourceId::new(text(0)?) };
+            let kind = known(&mut self.kinds, row.get_ref(1)?)?;
+            let id = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            let target = Key { kind, id: ResourceId::new(id) };
             links.push(Link { target, display: row.get(2)?, indirect: false });
         }
         if self.limit < self.wanted && links.len() as i64 >= self.limit {
@@ -192,11 +194,12 @@ impl<'a> Reading<'a> {
 }
 
 /// The kind of this name, shared with those already met.
-fn known(kinds: &mut Vec<Kind>, name: &str) -> Kind {
-    if let Some(kind) = kinds.iter().find(|kind| kind.as_str() == name) {
-        return kind.clone();
+fn known(kinds: &mut Vec<Kind>, name: ValueRef<'_>) -> rusqlite::Result<Kind> {
+    let bytes = name.as_bytes()?;
+    if let Some(kind) = kinds.iter().find(|kind| kind.as_str().as_bytes() == bytes) {
+        return Ok(kind.clone());
     }
-    let kind = Kind::new(name);
+    let kind = Kind::new(name.as_str()?);
     kinds.push(kind.clone());
-    kind
+    Ok(kind)
 }

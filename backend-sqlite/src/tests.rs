@@ -1,9 +1,9 @@
-//! What only shows from inside: the plans of statements, and a disk that is full.
+//! What only shows from inside: the plans of statements, what is remembered, and a disk that is full.
 
 use std::sync::Arc;
 
 use scim_core::access::Profile;
-use scim_core::change::{Action, ChangeSet, Making, Mutation, Verb};
+use scim_core::change::{Action, Change, ChangeSet, Expect, LinkEdit, Making, Mutation, Verb};
 use scim_core::clock::Timestamp;
 use scim_core::document::{Document, claims};
 use scim_core::filter::{self, bind};
@@ -11,7 +11,7 @@ use scim_core::limits::Limits;
 use scim_core::path;
 use scim_core::query::{Order, Position, Query, Select, SortKey, Source, Total, Window};
 use scim_core::schema::{Kind, Registry, ResourceType};
-use scim_core::store::{ResourceId, Scope, Store, StoreErrorKind, TenantId};
+use scim_core::store::{Link, Record, ResourceId, Scope, Store, StoreErrorKind, TenantId, Version};
 
 use crate::{Options, SqliteStore};
 
@@ -210,4 +210,75 @@ async fn a_full_disk_is_unavailable_and_what_was_there_stays() {
     assert_eq!(left.records.len(), 1 + made);
     pages(1_000_000).await.unwrap();
     store.commit(&scope(), vec![create(4, "cleo")]).await.remove(0).unwrap();
+}
+
+/// A group of one.
+fn group(id: &str, name: &str, member: &str) -> ChangeSet {
+    let document = serde_json::json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": name,
+    });
+    let document = Document::from_stored(document.to_string());
+    let members = rt("Group").links[0].clone();
+    let kinds = members.kinds.clone();
+    ChangeSet {
+        label: document.label(),
+        links: vec![LinkEdit::Add { at: members, targets: vec![ResourceId::new(member)], kinds }],
+        claim: Vec::new(),
+        release: Vec::new(),
+        secrets: Vec::new(),
+        history: None,
+        record: Making::new(&scope(), id.into(), Verb::Create).record(Vec::new()),
+        document: Some(document),
+    }
+}
+
+/// The groups of the first user, by id: name, and whether through another. Read so often that every way of reading them
+/// is taken.
+async fn groups(store: &SqliteStore) -> Vec<(String, String, bool)> {
+    let (user, ids, select) = (rt("User"), [ResourceId::new("u00000")], Select::document());
+    let mut all = Vec::new();
+    for _ in 0..40 {
+        let records = store.read_filled(&scope(), &user.kind, &ids, &select, &user.reverse).await.unwrap();
+        all.push(shown(&records[0]));
+    }
+    all.dedup();
+    assert_eq!(all.len(), 1, "reads without a change between them differ: {all:?}");
+    all.remove(0)
+}
+
+fn shown(record: &Record) -> Vec<(String, String, bool)> {
+    let links = record.links.iter().flat_map(|links| &links.links);
+    let name = |link: &Link| link.display.as_deref().unwrap_or_default().to_owned();
+    links.map(|link| (link.target.id.to_string(), name(link), link.indirect)).collect()
+}
+
+#[tokio::test]
+async fn what_is_remembered_of_groups_goes_with_every_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir, 1).await;
+    let commit = async |kind: &str, action| {
+        let reply = Some(Select { reverse: rt(kind).reverse.clone(), ..Select::document() });
+        store.commit(&scope(), vec![Mutation { kind: Kind::new(kind), action, reply }]).await.remove(0).unwrap()
+    };
+    let one = |id: &str, name: &str, through| (id.to_owned(), name.to_owned(), through);
+    let first = || Expect::Version(vec![Version::new("1")]);
+    let make = |id: &str, change| Action::Create { id: Some(ResourceId::new(id)), change };
+    assert_eq!(groups(&store).await, []);
+    commit("Group", make("a", group("a", "A", "u00000"))).await;
+    assert_eq!(groups(&store).await, [one("a", "A", false)]);
+    commit("Group", make("b", group("b", "B", "a"))).await;
+    assert_eq!(groups(&store).await, [one("a", "A", false), one("b", "B", true)]);
+    let renamed = Change::Known(Box::new(group("a", "C", "u00000")));
+    let id = ResourceId::new("a");
+    commit("Group", Action::Modify { id, change: renamed, expect: first() }).await;
+    assert_eq!(groups(&store).await, [one("a", "C", false), one("b", "B", true)]);
+    // The outcome of a change of the user shows them as well.
+    let change = Change::Known(Box::new(ChangeSet { links: Vec::new(), ..group("u", "U", "a") }));
+    let id = ResourceId::new("u00000");
+    let outcome = commit("User", Action::Modify { id, change, expect: first() }).await;
+    assert!(outcome.filled);
+    assert_eq!(shown(&outcome.record.unwrap()), [one("a", "C", false), one("b", "B", true)]);
+    let record = Making::new(&scope(), "gone".into(), Verb::Delete).record(Vec::new());
+    commit("Group", Action::Delete { id: ResourceId::new("b"), expect: Expect::Exists, record }).await;
+    assert_eq!(groups(&store).await, [one("a", "C", false)]);
 }

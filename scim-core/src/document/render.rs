@@ -257,7 +257,7 @@ impl<'a> Renderer<'a> {
 /// Which sub-attributes of a link are written, and from what.
 struct LinkParts<'a> {
     value: bool,
-    /// Up to the id, by the type of the target.
+    /// `$ref` up to the id, by the type of the target.
     reference: Vec<(&'a Kind, Vec<u8>)>,
     kind: Option<KindText>,
     /// `"display":"`, or what the schema calls it.
@@ -297,16 +297,24 @@ impl<'a> LinkParts<'a> {
     /// Writes one element; false where it would be empty.
     fn write(&self, link: &Link, out: &mut Vec<u8>) -> bool {
         let start = out.len();
-        let id = link.target.id.as_str();
+        let mut id = b"".as_slice();
+        let escaped;
+        if self.value || !self.reference.is_empty() {
+            id = link.target.id.as_str().as_bytes();
+            if is_special(id) {
+                escaped = quoted(link.target.id.as_str());
+                id = inside(&escaped);
+            }
+        }
         if self.value {
             out.extend_from_slice(b",\"value\":\"");
-            escape(out, id);
+            out.extend_from_slice(id);
             out.push(b'"');
         }
         if let Some((_, endpoint)) = self.reference.iter().find(|(kind, _)| **kind == link.target.kind) {
             out.extend_from_slice(b",\"$ref\":\"");
             out.extend_from_slice(endpoint);
-            escape(out, id);
+            out.extend_from_slice(id);
             out.push(b'"');
         }
         let kind = match &self.kind {
@@ -362,14 +370,23 @@ fn text(out: &mut Vec<u8>, value: &str) {
 
 /// The inside of a JSON string.
 fn escape(out: &mut Vec<u8>, value: &str) {
-    // Without an early end this is done for many bytes at once.
-    let special = value.bytes().fold(false, |found, byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\'));
-    if !special {
+    if is_special(value.as_bytes()) {
+        out.extend_from_slice(inside(&quoted(value)));
+    } else {
         out.extend_from_slice(value.as_bytes());
-        return;
     }
-    let quoted = Value::String(value.to_owned()).to_string();
-    out.extend_from_slice(
-        quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().as_bytes(),
-    );
+}
+
+/// Is there a character that must be escaped?
+fn is_special(value: &[u8]) -> bool {
+    // Without an early end this is done for many bytes at once.
+    value.iter().fold(false, |found, &byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\'))
+}
+
+fn quoted(value: &str) -> String {
+    Value::String(value.to_owned()).to_string()
+}
+
+fn inside(quoted: &str) -> &[u8] {
+    quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().as_bytes()
 }

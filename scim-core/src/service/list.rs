@@ -54,10 +54,30 @@ struct List<'a> {
     types: Vec<&'a Arc<ResourceType>>,
     projections: Vec<Projection>,
     query: Query,
+    caller: &'a Caller,
+    view: &'a View,
+}
+
+impl List<'_> {
     /// Same caller, same query: for walks by index.
-    walk: String,
+    fn walk(&self) -> String {
+        let mut walk = String::new();
+        // Writing to a string cannot fail.
+        for Source { kind, filter, sort } in &self.query.from {
+            let _ = write!(walk, "{kind}\u{1f}");
+            let _ = filter.as_ref().map(|filter| write!(walk, "{filter}"));
+            let _ = sort.as_ref().map(|sort| write!(walk, "\u{1f}{sort}"));
+            walk.push('\u{1e}');
+        }
+        let (caller, order) = (self.caller, self.query.order);
+        let _ = write!(walk, "{}\u{1e}{}\u{1e}{order:?}", caller.tenant.id, caller.principal.name);
+        walk
+    }
+
     /// The same with the view: for cursors.
-    fingerprint: String,
+    fn fingerprint(&self) -> String {
+        format!("{}\u{1e}{}", self.walk(), canonical_view(self.view))
+    }
 }
 
 impl Service {
@@ -98,9 +118,10 @@ impl Service {
         let skip = match &asked {
             Asked::Index { start, count } => {
                 let skip = start - 1;
-                list.query.window = match self.memo.recall(&list.walk, *start, scope.now) {
-                    Some(position) if skip > 0 => Window::After { position, count: *count },
-                    _ => Window::Offset { skip, count: *count },
+                let known = if skip > 0 { self.memo.recall(&list.walk(), *start, scope.now) } else { None };
+                list.query.window = match known {
+                    Some(position) => Window::After { position, count: *count },
+                    None => Window::Offset { skip, count: *count },
                 };
                 Some(skip)
             }
@@ -108,7 +129,7 @@ impl Service {
                 list.query.window = if cursor.is_empty() {
                     Window::Offset { skip: 0, count: count.unwrap_or(limits.page) }
                 } else {
-                    self.cursors.read(cursor, &list.fingerprint, *count, scope.now)?
+                    self.cursors.read(cursor, &list.fingerprint(), *count, scope.now)?
                 };
                 None
             }
@@ -187,13 +208,14 @@ impl Service {
                 put(&mut head, "startIndex", skip.saturating_add(1));
                 // Who has all on one page does not go on.
                 if let Some((_, last)) = ends.as_ref().filter(|_| page.more || skip > 0) {
-                    self.memo.remember(&list.walk, shown.saturating_add(1), last.clone(), scope.now);
+                    self.memo.remember(&list.walk(), shown.saturating_add(1), last.clone(), scope.now);
                 }
             }
             (None, Some((first, last))) if count > 0 => {
                 let backwards = matches!(list.query.window, Window::Before { .. });
                 let is_first = matches!(list.query.window, Window::Offset { .. });
-                let make = |position, back| self.cursors.make(&list.fingerprint, position, back, count, scope.now);
+                let fingerprint = list.fingerprint();
+                let make = |position, back| self.cursors.make(&fingerprint, position, back, count, scope.now);
                 if backwards || page.more {
                     put_text(&mut head, "nextCursor", &make(last, false));
                 }
@@ -233,7 +255,7 @@ impl Service {
         &self,
         caller: &'a Caller,
         over: Over<'a>,
-        params: &ListParams,
+        params: &'a ListParams,
         filter: Option<ast::Filter>,
     ) -> Result<List<'a>, ScimError> {
         let rules = caller.rules();
@@ -250,8 +272,8 @@ impl Service {
                 select: Select::document(),
                 total: true,
             },
-            walk: String::new(),
-            fingerprint: String::new(),
+            caller,
+            view: &params.view,
         };
         let mut sortable = sort_by.is_none();
         for rt in types {
@@ -265,22 +287,13 @@ impl Service {
                 Some(name) => sort_attribute(name, rt, rules.short_names, matches!(over, Over::Root))?,
             };
             sortable |= sort.is_some();
-            let _ = write!(
-                list.walk,
-                "{}\u{1f}{}\u{1f}{}\u{1e}",
-                rt.kind,
-                bound.as_ref().map(ToString::to_string).unwrap_or_default(),
-                sort.as_ref().map(ToString::to_string).unwrap_or_default(),
-            );
             let bound = match bound {
                 Some(BoundFilter::Constant(false)) => continue,
                 Some(BoundFilter::Constant(true)) => None,
                 bound => bound,
             };
             let projection = Projection::new(&params.view, rt, rules.short_names)?;
-            for link in projection.select().links {
-                list.query.select.links.push(link);
-            }
+            list.query.select.links.extend(projection.select().links);
             list.projections.push(projection);
             list.types.push(rt);
             list.query.from.push(Source { kind: rt.kind.clone(), filter: bound, sort });
@@ -288,8 +301,6 @@ impl Service {
         if let (Some(name), false) = (sort_by, sortable) {
             return Err(no_sort(name, "is no attribute that resources here can be sorted by"));
         }
-        let _ = write!(list.walk, "{}\u{1e}{}\u{1e}{order:?}", caller.tenant.id, caller.principal.name);
-        list.fingerprint = format!("{}\u{1e}{}", list.walk, canonical_view(&params.view));
         Ok(list)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
-use crate::schema::ReverseType;
+use crate::schema::{Kind, ReverseType};
 
 use super::{Link, Links, Record, ResourceId, Result, Scope, Store};
 
@@ -17,25 +17,95 @@ pub async fn fill<S: Store + ?Sized>(
     records: &mut [Record],
     reverse: &Arc<ReverseType>,
 ) -> Result<()> {
-    let Some(kind) = records.first().map(|record| record.key.kind.clone()) else { return Ok(()) };
-    let ids: Vec<_> = records.iter().map(|record| record.key.id.clone()).collect();
-    let found = store.holders(scope, &kind, &ids, &reverse.via).await?;
-    if found.is_empty() {
-        return Ok(());
+    let mut filling = Filling::of(records, reverse);
+    while let Some((kind, targets)) = filling.wanted() {
+        let found = store.holders(scope, kind, targets, &reverse.via).await?;
+        filling.take(found);
     }
-    let direct = by_record(found, &ids);
-    let parents = if reverse.via.kinds.contains(&reverse.via.holder) {
-        ancestors(store, scope, reverse, &direct).await?
-    } else {
-        HashMap::new()
-    };
-    for (record, own) in records.iter_mut().zip(direct) {
-        if !own.is_empty() {
-            let links = close(own, &parents);
-            record.links.push(Links { at: reverse.at.clone(), links, whole: true });
+    filling.finish(records);
+    Ok(())
+}
+
+/// The same for a store that finds the holders of targets of one kind (as [`Store::holders`] does) without waiting.
+pub fn fill_now<E>(
+    records: &mut [Record],
+    reverse: &Arc<ReverseType>,
+    mut holders: impl FnMut(&Kind, &[ResourceId]) -> std::result::Result<Vec<(ResourceId, Link)>, E>,
+) -> std::result::Result<(), E> {
+    let mut filling = Filling::of(records, reverse);
+    while let Some((kind, targets)) = filling.wanted() {
+        let found = holders(kind, targets)?;
+        filling.take(found);
+    }
+    filling.finish(records);
+    Ok(())
+}
+
+/// A reverse attribute on its way into records, level by level.
+struct Filling<'a> {
+    reverse: &'a ReverseType,
+    /// Whose holders are to be found next.
+    kind: Option<Kind>,
+    targets: Vec<ResourceId>,
+    /// The holders of each record, once they are found.
+    direct: Option<Vec<Vec<Link>>>,
+    /// The holders of holders.
+    parents: HashMap<ResourceId, Vec<Link>>,
+    seen: HashSet<ResourceId>,
+}
+
+impl<'a> Filling<'a> {
+    fn of(records: &[Record], reverse: &'a ReverseType) -> Filling<'a> {
+        Filling {
+            reverse,
+            kind: records.first().map(|record| record.key.kind.clone()),
+            targets: records.iter().map(|record| record.key.id.clone()).collect(),
+            direct: None,
+            parents: HashMap::new(),
+            seen: HashSet::new(),
         }
     }
-    Ok(())
+
+    /// Whose holders are to be found next; None once all are.
+    fn wanted(&self) -> Option<(&Kind, &[ResourceId])> {
+        self.kind.as_ref().filter(|_| !self.targets.is_empty()).map(|kind| (kind, self.targets.as_slice()))
+    }
+
+    /// They were found.
+    fn take(&mut self, found: Vec<(ResourceId, Link)>) {
+        let asked = std::mem::take(&mut self.targets);
+        if self.direct.is_some() {
+            for (child, parent) in found {
+                self.rise(&parent);
+                self.parents.entry(child).or_default().push(parent);
+            }
+            return;
+        }
+        let direct = by_record(found, &asked);
+        let via = &self.reverse.via;
+        if via.kinds.contains(&via.holder) {
+            direct.iter().flatten().for_each(|link| self.rise(link));
+        }
+        self.kind = Some(via.holder.clone());
+        self.direct = Some(direct);
+    }
+
+    /// The next level is asked for the holders of this one, unless it has been.
+    fn rise(&mut self, link: &Link) {
+        if !self.seen.contains(&link.target.id) {
+            self.seen.insert(link.target.id.clone());
+            self.targets.push(link.target.id.clone());
+        }
+    }
+
+    fn finish(self, records: &mut [Record]) {
+        for (record, own) in records.iter_mut().zip(self.direct.into_iter().flatten()) {
+            if !own.is_empty() {
+                let links = close(own, &self.parents);
+                record.links.push(Links { at: self.reverse.at.clone(), links, whole: true });
+            }
+        }
+    }
 }
 
 /// What was found, to each of the ids. Stores mostly find it in their order.
@@ -55,35 +125,6 @@ fn by_record(found: Vec<(ResourceId, Link)>, ids: &[ResourceId]) -> Vec<Vec<Link
         }
     }
     direct
-}
-
-/// The holders of every holder reachable from `direct`, level by level.
-async fn ancestors<S: Store + ?Sized>(
-    store: &S,
-    scope: &Scope,
-    reverse: &ReverseType,
-    direct: &[Vec<Link>],
-) -> Result<HashMap<ResourceId, Vec<Link>>> {
-    let mut seen: HashSet<ResourceId> = HashSet::new();
-    let mut parents: HashMap<ResourceId, Vec<Link>> = HashMap::new();
-    let mut level: Vec<ResourceId> = direct
-        .iter()
-        .flatten()
-        .map(|link| &link.target.id)
-        .filter(|id| !seen.contains(*id) && seen.insert((*id).clone()))
-        .cloned()
-        .collect();
-    while !level.is_empty() {
-        let found = store.holders(scope, &reverse.via.holder, &level, &reverse.via).await?;
-        level.clear();
-        for (child, parent) in found {
-            if seen.insert(parent.target.id.clone()) {
-                level.push(parent.target.id.clone());
-            }
-            parents.entry(child).or_default().push(parent);
-        }
-    }
-    Ok(parents)
 }
 
 /// The direct holders and all above them, each once, in order of their ids.

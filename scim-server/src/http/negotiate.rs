@@ -42,10 +42,14 @@ pub fn check_body(headers: &HeaderMap) -> Result<(), ScimError> {
 
 /// Under which name the answer goes out. 406 where none that we have is acceptable.
 pub fn accepted(headers: &HeaderMap) -> Result<Media, ScimError> {
-    let mut lines = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok()).peekable();
-    if lines.peek().is_none() {
-        return Ok(Media::Scim);
+    let mut all = headers.get_all(ACCEPT);
+    match (all.next(), all.next()) {
+        (None, _) => return Ok(Media::Scim),
+        // What most clients send.
+        (Some(one), None) if one == "application/scim+json" => return Ok(Media::Scim),
+        _ => {}
     }
+    let lines = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
     let (mut scim, mut json, mut any): (Option<f32>, Option<f32>, Option<f32>) = (None, None, None);
     for one in lines.flat_map(|line| line.split(',')).map(str::trim) {
         let (media, parameters) = one.split_once(';').unwrap_or((one, ""));
