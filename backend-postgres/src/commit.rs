@@ -247,17 +247,17 @@ async fn many(shared: &Shared, scope: &Scope, batch: &[Mutation]) -> Inner<Vec<I
     loop {
         late(scope)?;
         let lease = shared.lender.lend().await?;
-        let (mut committing, mut number) = (false, None);
-        let done = parts(shared, &lease, scope, batch, &mut committing, &mut number).await;
+        let mut told = Told::default();
+        let done = parts(shared, &lease, scope, batch, &mut told).await;
         let session = lease.session.clone();
         let done = lease.back(done).await;
         match done {
-            Ok(outcomes) => return Ok(outcomes),
-            Err(fault @ Fault::Lost(_)) if committing => {
-                return match fate(shared, scope, &session, number, "").await {
+            Ok(()) => return Ok(told.outcomes),
+            Err(fault @ Fault::Lost(_)) if told.committing => {
+                return match fate(shared, scope, &session, told.number, "").await {
                     Fate::Gone => Err(fault),
-                    // Which of them were refused is not known any more.
-                    Fate::Stands(_) | Fate::Unknown => Err(Fault::Store(StoreError::new(StoreErrorKind::Uncertain))),
+                    Fate::Stands(_) => Ok(told.outcomes),
+                    Fate::Unknown => Err(Fault::Store(StoreError::new(StoreErrorKind::Uncertain))),
                 };
             }
             Err(fault) if fault.may_pass() => {
@@ -295,27 +295,31 @@ async fn created(
     Ok(outcomes)
 }
 
+/// What a transaction of several mutations has come to so far.
+#[derive(Default)]
+struct Told {
+    outcomes: Vec<Inner<Outcome>>,
+    /// Was it told to commit?
+    committing: bool,
+    /// Its number.
+    number: Option<i64>,
+}
+
 /// The transaction of several mutations.
-async fn parts(
-    shared: &Shared,
-    link: &Link,
-    scope: &Scope,
-    batch: &[Mutation],
-    committing: &mut bool,
-    number: &mut Option<i64>,
-) -> Inner<Vec<Inner<Outcome>>> {
-    link.rows(Sql::new("BEGIN")).await?;
-    let mut outcomes = Vec::with_capacity(batch.len());
+async fn parts(shared: &Shared, link: &Link, scope: &Scope, batch: &[Mutation], told: &mut Told) -> Inner<()> {
+    let number = Sql::new("SELECT pg_current_xact_id()::text::bigint + (SELECT lead FROM epoch)");
+    let begun = link.behind_another(vec![Sql::new("BEGIN"), number]).await;
+    for lines in begun {
+        told.number = lines?.first().map(|line| line.int(0)).transpose()?.or(told.number);
+    }
     let mut lines = 0;
     for mutation in batch {
         let mut writing = Writing { lines, ..writing(shared, link, scope, PART) };
-        outcomes.push(part(&mut writing, scope, mutation).await?);
+        told.outcomes.push(part(&mut writing, scope, mutation).await?);
         lines = writing.lines;
-        *number = number.or(writing.number);
     }
-    *committing = true;
-    link.rows(Sql::new("COMMIT")).await?;
-    Ok(outcomes)
+    told.committing = true;
+    link.rows(Sql::new("COMMIT")).await.map(drop)
 }
 
 /// One part. The outer error ends the transaction, the inner one only the part.

@@ -100,6 +100,18 @@ pub(crate) fn corrupt(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) 
     Fault::Store(StoreError::new(StoreErrorKind::Corrupt).because(why))
 }
 
+impl OpenError {
+    /// Why there is no connection.
+    pub(crate) fn unreachable(fault: Fault) -> OpenError {
+        let why = fault.during("open").to_string();
+        match why.as_str() {
+            text if text.contains("not valid for name") || text.contains("NotValidForName") => OpenError::Name { why },
+            text if text.contains("invalid peer certificate") => OpenError::Untrusted { why },
+            _ => OpenError::Unreachable { why },
+        }
+    }
+}
+
 /// Why a database cannot be opened, in one sentence that says what to do. The URL is never in it: it may hold a password.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
@@ -112,6 +124,16 @@ pub enum OpenError {
     Ca { path: std::path::PathBuf, why: String },
     #[error("the database cannot be reached ({why}); see that PostgreSQL runs and that store.postgres.url is right")]
     Unreachable { why: String },
+    #[error(
+        "the certificate of the database's server is not trusted ({why}); name the authority that signed it in \
+         store.postgres.ca"
+    )]
+    Untrusted { why: String },
+    #[error(
+        "the certificate of the database's server is for another name ({why}); write that name as the host of \
+         store.postgres.url"
+    )]
+    Name { why: String },
     #[error(
         "the database was laid out by a newer scim-server (layout {found}, this one knows {known}); \
          upgrade this program, or restore an older backup"

@@ -26,8 +26,7 @@ impl PostgresStore {
         let allow_unsafe = options.allow_unsafe;
         let watched = address.clone();
         let opening = async move {
-            let unreachable = |fault: Fault| OpenError::Unreachable { why: fault.during("open").to_string() };
-            let link = address.connect().await.map_err(unreachable)?;
+            let link = address.connect().await.map_err(OpenError::unreachable)?;
             check_server(&link, allow_unsafe).await?;
             migrate::migrate(&link).await?;
             migrate::catch_up(&link).await

@@ -16,6 +16,14 @@ async fn lines(store: &PostgresStore) -> Vec<String> {
     lines.iter().map(|line| line.record["resource"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
+/// Waits until the log shows so much: the database's own work may hold a line back for a moment.
+async fn until(store: &PostgresStore, count: usize) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while lines(store).await.len() < count && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_line_appears_before_one_that_was_read() {
     let database = Postgres::shared().unwrap().database().unwrap();
@@ -23,6 +31,7 @@ async fn no_line_appears_before_one_that_was_read() {
     let store = PostgresStore::open(options).await.unwrap();
     store.prepare(&tenant(), registry().types()).await.unwrap();
     commit(&store, create("User", "first", &user("first"))).await.unwrap();
+    until(&store, 1).await;
     assert_eq!(lines(&store).await, ["first"]);
 
     let (slow, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls).await.unwrap();
@@ -37,10 +46,7 @@ async fn no_line_appears_before_one_that_was_read() {
     // What was committed is there for every reader, but for the log it is not settled.
     assert_eq!(lines(&store).await, ["first"]);
     slow.batch_execute("COMMIT").await.unwrap();
-    let until = Instant::now() + Duration::from_secs(30);
-    while lines(&store).await.len() < 3 && Instant::now() < until {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(&store, 3).await;
     assert_eq!(lines(&store).await, ["first", "slow", "quick"]);
     drop(slow);
     driving.abort();

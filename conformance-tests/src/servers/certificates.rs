@@ -30,9 +30,14 @@ pub struct Certificates {
 
 /// Makes them, and writes the server's into the folder as its owner's.
 pub(super) fn make(folder: &Folder, address: &str) -> Result<Certificates> {
+    make_for(folder, &["localhost", "127.0.0.1", address])
+}
+
+/// The same, the server's for these names.
+pub(super) fn make_for(folder: &Folder, names: &[&str]) -> Result<Certificates> {
     let authority = authority()?;
     let server_key = KeyPair::generate()?;
-    let mut server = CertificateParams::new(["localhost", "127.0.0.1", address].map(str::to_owned).to_vec())?;
+    let mut server = CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())?;
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let server = server.signed_by(&server_key, &authority)?;
     let client_key = KeyPair::generate()?;

@@ -9,12 +9,15 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use tokio_postgres::{Client, NoTls};
 use url::Url;
 
+use super::certificates::{self, Certificates};
 use super::guard::{Folder, Guarded, free_port};
 
 /// Where a server stands that tests may make databases on.
 const VARIABLE: &str = "SCIM_TEST_POSTGRES_URL";
 /// How long a start may take before it has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Whom it may run as, where we are root.
+const USERS: &[&str] = &["postgres", "nobody"];
 /// Starts on other ports, when one was taken in between.
 const TRIES: usize = 5;
 
@@ -83,13 +86,26 @@ impl Postgres {
         Postgres::start_with(care, &[])
     }
 
+    /// One that speaks TLS too, with a certificate for these names by an authority of its own.
+    pub fn start_with_tls(care: Care, names: &[&str]) -> Result<(Postgres, Certificates)> {
+        let folder = Folder::new(USERS)?;
+        let certificates = certificates::make_for(&folder, names)?;
+        let (certificate, key) = (&certificates.certificate, &certificates.key);
+        let settings = ["ssl=on".to_owned(), format!("ssl_cert_file={certificate}"), format!("ssl_key_file={key}")];
+        let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+        Ok((Postgres::start_in(folder, care, &settings)?, certificates))
+    }
+
     /// The same with further settings, each as `name=value`.
     pub fn start_with(care: Care, settings: &[&str]) -> Result<Postgres> {
+        Postgres::start_in(Folder::new(USERS)?, care, settings)
+    }
+
+    fn start_in(folder: Folder, care: Care, settings: &[&str]) -> Result<Postgres> {
         let programs = programs().context(
             "no PostgreSQL to test with: set SCIM_TEST_POSTGRES_URL, or install it \
              (apt-get install postgresql, dnf install postgresql-server, brew install postgresql); ./test.sh does",
         )?;
-        let folder = Folder::new(&["postgres", "nobody"])?;
         let data = folder.path().join("data");
         init(&folder, &programs.join("initdb"), &data)?;
         let mut own = Own { process: None, program: programs.join("postgres"), arguments: Vec::new(), folder };

@@ -1,6 +1,7 @@
 //! The load program: measures the release server against floors that are measured in the same run, and prints a table.
 //!
 //! `client` a small HTTP client · `hello` the floor of HTTP · `raw` the floor of the store · `parse` that of validation ·
+//! `postgres` the same on PostgreSQL ·
 //! `seed` people and groups · `server` the program that is measured · `measure` samples and turns · `world` what is
 //! there when a row begins · `rows` one function a row of the table · `table` how it is shown.
 //!
@@ -10,6 +11,7 @@ mod client;
 mod hello;
 mod measure;
 mod parse;
+mod postgres;
 mod raw;
 mod rows;
 mod seed;
@@ -70,14 +72,23 @@ enum Floor {
         /// Bytes.
         size: usize,
     },
+    /// Measure the server on PostgreSQL, against pgbench; or copy a store into it and back.
+    Postgres(postgres::Options),
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    if let Some(Floor::Hello { size }) = options.floor {
-        return hello::serve(size);
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match &options.floor {
+        Some(Floor::Hello { size }) => hello::serve(*size),
+        Some(Floor::Postgres(own)) => {
+            let program = Program::find(options.server.clone())?;
+            let time = Duration::from_secs_f64(options.seconds);
+            let lines = runtime()?.block_on(postgres::run(own, program, options.users, time, options.rounds))?;
+            say(&format!("\n{}", table::markdown(&lines)))
+        }
+        None => runtime()?.block_on(run(options)),
     }
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(options))
 }
 
 async fn run(options: Options) -> Result<()> {

@@ -33,6 +33,17 @@ impl Sample {
         Sample::new(done, took, vec![micros(took)])
     }
 
+    /// What another program says it measured: operations a second for this long, of so many milliseconds on average.
+    pub fn told(rate: f64, took: Duration, millis: f64) -> Sample {
+        let each = vec![(millis * 1_000.0) as u32];
+        Sample { done: (rate * took.as_secs_f64()) as u64, took, each }
+    }
+
+    /// The same as done at this rate: what was measured side by side.
+    pub fn at(self, rate: f64) -> Sample {
+        Sample { took: Duration::from_secs_f64(self.done as f64 / rate.max(1e-9)), ..self }
+    }
+
     /// Operations a second.
     pub fn rate(&self) -> f64 {
         self.done as f64 / self.took.as_secs_f64().max(1e-9)

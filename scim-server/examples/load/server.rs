@@ -41,27 +41,43 @@ impl Program {
         Ok(command)
     }
 
+    /// It, in this folder with these settings.
+    pub fn set(&self, folder: &Path, settings: &[(&str, String)]) -> Command {
+        let mut command = Command::new(&self.0);
+        command.current_dir(folder).env("SCIM__LOG__LEVEL", "warn").env("SCIM_BOOTSTRAP_TOKEN", TOKEN);
+        command.envs(settings.iter().map(|(name, value)| (name, value))).stdin(Stdio::null()).stdout(Stdio::null());
+        command
+    }
+
     /// Runs `import FILE`; gives how long it took.
     pub fn import(&self, database: &Path, file: &Path) -> Result<Duration> {
-        let start = Instant::now();
-        let mut command = self.command(database)?;
-        let status = command.arg("import").arg(file).args(["--tenant", "default"]).status()?;
-        ensure!(status.success(), "the import of {} failed: {status}", file.display());
-        Ok(start.elapsed())
+        imported(self.command(database)?, file)
     }
 
     /// Starts it and waits until it answers.
     pub async fn start(&self, database: &Path) -> Result<Server> {
-        // The port is free now, and nobody else on this machine asks for one in between.
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let mut command = self.command(database)?;
-        command.env("SCIM__SERVER__LISTEN", address.to_string());
-        let begun = Instant::now();
-        let child = command.spawn().with_context(|| format!("starting {}", self.0.display()))?;
-        let mut server = Server { child, address, first_answer: Duration::ZERO };
-        server.first_answer = server.wait(begun).await?;
-        Ok(server)
+        started(self.command(database)?).await
     }
+}
+
+/// Runs `import FILE` of this program; gives how long it took.
+pub fn imported(mut command: Command, file: &Path) -> Result<Duration> {
+    let start = Instant::now();
+    let status = command.arg("import").arg(file).args(["--tenant", "default"]).status()?;
+    ensure!(status.success(), "the import of {} failed: {status}", file.display());
+    Ok(start.elapsed())
+}
+
+/// Starts this program and waits until it answers.
+pub async fn started(mut command: Command) -> Result<Server> {
+    // The port is free now, and nobody else on this machine asks for one in between.
+    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    command.env("SCIM__SERVER__LISTEN", address.to_string());
+    let begun = Instant::now();
+    let child = command.spawn().context("starting the server")?;
+    let mut server = Server { child, address, first_answer: Duration::ZERO };
+    server.first_answer = server.wait(begun).await?;
+    Ok(server)
 }
 
 /// A running server; it ends with this value.

@@ -13,6 +13,8 @@ use anyhow::{Result, bail};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
+pub use writes::write_users;
+
 use crate::table::Line;
 use crate::world::World;
 

@@ -1,0 +1,265 @@
+//! A connection that is cut right behind a COMMIT, or right before it: what stands is answered as done, and what does not
+//! as refused.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on must fail")]
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+
+use backend_postgres::{Options, PostgresStore};
+use conformance_tests::alike::making::{create, delete, members, registry, replace, rt, scope, tenant, user};
+use conformance_tests::servers::postgres::{Database, Postgres};
+use scim_core::change::{Effect, Mutation, Outcome};
+use scim_core::query::Select;
+use scim_core::store::{Record, ResourceId, Result, Store, StoreErrorKind, StoreExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::net::{TcpListener, TcpStream};
+use url::Url;
+
+/// Where the connection is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// The database has it, and the answer never comes.
+    Behind = 1,
+    /// The database never hears of it.
+    Before = 2,
+}
+
+/// Between store and database. Cuts once, where it is told to.
+struct Proxy {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// What is to be cut: 0 nothing, else a [`Cut`].
+    armed: AtomicU8,
+    /// What the statement that commits has in it.
+    at: Mutex<&'static str>,
+}
+
+/// A message of a client: its type (0 for the first), and all of it.
+type Message = (u8, Vec<u8>);
+
+async fn message(from: &mut OwnedReadHalf, first: bool) -> std::io::Result<Message> {
+    let kind = if first { 0 } else { from.read_u8().await? };
+    let length = from.read_u32().await?;
+    let mut whole = if first { Vec::new() } else { vec![kind] };
+    whole.extend_from_slice(&length.to_be_bytes());
+    let start = whole.len();
+    whole.resize(start + length as usize - 4, 0);
+    from.read_exact(&mut whole[start..]).await?;
+    Ok((kind, whole))
+}
+
+/// The texts in a message, each up to its zero.
+fn texts(message: &[u8]) -> Vec<String> {
+    message[5..].split(|byte| *byte == 0).take(2).map(|text| String::from_utf8_lossy(text).into_owned()).collect()
+}
+
+impl Proxy {
+    async fn before(database: &Database) -> Proxy {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let to = Url::parse(&database.url()).unwrap();
+        let to = format!("{}:{}", to.host_str().unwrap(), to.port().unwrap());
+        let shared = Arc::new(Shared::default());
+        let own = shared.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(&to).await.unwrap();
+                tokio::spawn(between(client, server, own.clone()));
+            }
+        });
+        Proxy { port, shared }
+    }
+
+    fn arm(&self, cut: Cut, at: &'static str) {
+        *self.shared.at.lock().unwrap() = at;
+        self.shared.armed.store(cut as u8, Ordering::SeqCst);
+    }
+
+    fn has_cut(&self) -> bool {
+        self.shared.armed.load(Ordering::SeqCst) == 0
+    }
+}
+
+async fn between(client: TcpStream, server: TcpStream, shared: Arc<Shared>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let (silence, mut silenced) = tokio::sync::oneshot::channel::<()>();
+    // Answers, until there is to be silence; then whatever comes is swallowed until the server has ended.
+    let answers = tokio::spawn(async move {
+        let mut piece = vec![0; 64 << 10];
+        let mut silent = false;
+        loop {
+            let read = tokio::select! {
+                biased;
+                _ = &mut silenced, if !silent => { silent = true; continue }
+                read = from_server.read(&mut piece) => read,
+            };
+            match read {
+                Ok(count) if count > 0 => {
+                    if !silent && to_client.write_all(&piece[..count]).await.is_err() {
+                        break;
+                    }
+                }
+                _ => break,
+            }
+        }
+    });
+    let mut statements: HashMap<String, String> = HashMap::new();
+    let mut silence = Some(silence);
+    let (mut first, mut cut) = (true, None);
+    while let Ok((kind, whole)) = message(&mut from_client, first).await {
+        first = false;
+        let names = if matches!(kind, b'P' | b'B') { texts(&whole) } else { Vec::new() };
+        if kind == b'P' {
+            statements.insert(names[0].clone(), names[1].clone());
+        }
+        let at = *shared.at.lock().unwrap();
+        let is_commit = |name: &String| !at.is_empty() && statements.get(name).is_some_and(|text| text.contains(at));
+        if kind == b'B' && cut.is_none() && is_commit(&names[1]) {
+            cut = match shared.armed.swap(0, Ordering::SeqCst) {
+                1 => Some(Cut::Behind),
+                2 => Some(Cut::Before),
+                _ => None,
+            };
+            if cut.is_some() {
+                drop(silence.take());
+            }
+        }
+        if cut == Some(Cut::Before) {
+            break;
+        }
+        if to_server.write_all(&whole).await.is_err() || (cut.is_some() && kind == b'S') {
+            break;
+        }
+    }
+    // The server reads to the end of what it was sent, and ends.
+    let _ = to_server.shutdown().await;
+    let _ = answers.await;
+}
+
+struct Bench {
+    store: PostgresStore,
+    proxy: Proxy,
+    _database: Database,
+}
+
+async fn bench() -> Bench {
+    let database = Postgres::shared().unwrap().database().unwrap();
+    let proxy = Proxy::before(&database).await;
+    let mut url = Url::parse(&database.url()).unwrap();
+    url.set_port(Some(proxy.port)).unwrap();
+    let store = PostgresStore::open(Options { allow_unsafe: true, ..Options::new(url) }).await.unwrap();
+    store.prepare(&tenant(), registry().types()).await.unwrap();
+    let bench = Bench { store, proxy, _database: database };
+    for mutation in [create("User", "u1", &user("u1")), create("Group", "g1", r#"{"displayName":"G"}"#)] {
+        bench.commit(vec![mutation]).await.remove(0).unwrap();
+    }
+    bench
+}
+
+impl Bench {
+    async fn commit(&self, batch: Vec<Mutation>) -> Vec<Result<Outcome>> {
+        self.store.commit(&scope(), batch).await
+    }
+
+    async fn get(&self, kind: &str, id: &str) -> Option<Record> {
+        let rt = rt(kind);
+        let select = rt.links.iter().fold(Select::document(), |select, link| select.with_link(link));
+        self.store.get(&scope(), &rt.kind, &ResourceId::new(id), &select).await.unwrap()
+    }
+
+    /// Commits while the connection is cut there; gives the answers.
+    async fn cut(&self, cut: Cut, at: &'static str, batch: Vec<Mutation>) -> Vec<Result<Outcome>> {
+        self.proxy.arm(cut, at);
+        let answers = self.commit(batch).await;
+        assert!(self.proxy.has_cut(), "nothing was cut at {at:?}");
+        answers
+    }
+}
+
+fn refused(answers: &[Result<Outcome>]) {
+    for answer in answers {
+        let Err(error) = answer else { panic!("{answer:?}") };
+        assert!(matches!(error.kind, StoreErrorKind::Unavailable), "{error:?}");
+    }
+}
+
+fn effects(answers: Vec<Result<Outcome>>) -> Vec<Effect> {
+    answers.into_iter().map(|answer| answer.unwrap().effect).collect()
+}
+
+const COMMIT: &str = "COMMIT";
+/// One statement, which is its own transaction.
+const ALONE: &str = "INSERT INTO change";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change() {
+    let bench = bench().await;
+    let other = user("other");
+    refused(&bench.cut(Cut::Before, COMMIT, vec![replace("User", "u1", &other)]).await);
+    assert_eq!(bench.get("User", "u1").await.unwrap().version.as_str(), "1");
+    let mutation = Mutation { reply: Some(Select::document()), ..replace("User", "u1", &other) };
+    let outcome = bench.cut(Cut::Behind, COMMIT, vec![mutation]).await.remove(0).unwrap();
+    assert_eq!((outcome.effect, outcome.version.as_str()), (Effect::Changed, "2"));
+    let now = bench.get("User", "u1").await.unwrap();
+    assert_eq!((now.version.as_str(), &now.document), ("2", &outcome.record.unwrap().document));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_creation() {
+    let bench = bench().await;
+    refused(&bench.cut(Cut::Before, ALONE, vec![create("User", "u2", &user("u2"))]).await);
+    assert!(bench.get("User", "u2").await.is_none());
+    assert_eq!(
+        effects(bench.cut(Cut::Behind, ALONE, vec![create("User", "u2", &user("u2"))]).await),
+        [Effect::Created]
+    );
+    assert!(bench.get("User", "u2").await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion() {
+    let bench = bench().await;
+    refused(&bench.cut(Cut::Before, COMMIT, vec![delete("User", "u1")]).await);
+    assert!(bench.get("User", "u1").await.is_some());
+    assert_eq!(effects(bench.cut(Cut::Behind, COMMIT, vec![delete("User", "u1")]).await), [Effect::Deleted]);
+    assert!(bench.get("User", "u1").await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member() {
+    let bench = bench().await;
+    // Done twice is done once: wherever it was cut, it is done.
+    for (cut, id) in [(Cut::Before, "u1"), (Cut::Behind, "u1")] {
+        bench.cut(cut, ALONE, vec![members("add", "g1", &[id])]).await.remove(0).unwrap();
+        let group = bench.get("Group", "g1").await.unwrap();
+        assert_eq!((group.links[0].links.len(), group.version.as_str()), (1, "2"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches() {
+    let bench = bench().await;
+    let creations = || vec![create("User", "b1", &user("b1")), create("User", "b2", &user("b2"))];
+    refused(&bench.cut(Cut::Before, COMMIT, creations()).await);
+    assert!(bench.get("User", "b1").await.is_none());
+    assert_eq!(effects(bench.cut(Cut::Behind, COMMIT, creations()).await), [Effect::Created; 2]);
+    assert!(bench.get("User", "b2").await.is_some());
+    // One of them is refused, which is told all the same.
+    let mixed =
+        || vec![replace("User", "b1", &user("x1")), replace("User", "nobody", &user("y")), delete("User", "b2")];
+    refused(&bench.cut(Cut::Before, COMMIT, mixed()).await);
+    assert_eq!(bench.get("User", "b1").await.unwrap().version.as_str(), "1");
+    let answers = bench.cut(Cut::Behind, COMMIT, mixed()).await;
+    assert!(matches!(&answers[1], Err(error) if matches!(error.kind, StoreErrorKind::NotFound)), "{answers:?}");
+    assert_eq!(answers[0].as_ref().unwrap().version.as_str(), "2");
+    assert_eq!(answers[2].as_ref().unwrap().effect, Effect::Deleted);
+    assert_eq!(bench.get("User", "b1").await.unwrap().version.as_str(), "2");
+    assert!(bench.get("User", "b2").await.is_none());
+}
