@@ -134,7 +134,7 @@ fn update(id: &str) -> String {
          SELECT version, created, modified, label, document FROM resource \
          WHERE tenant = 'default' AND kind = 'User' AND id = '{id}' FOR NO KEY UPDATE;\n\
          SELECT target, target_kind FROM link WHERE tenant = 'default' AND holder = '{id}' ORDER BY target;\n\
-         \\syncpipeline\n\
+         \\endpipeline\n\\startpipeline\n\
          WITH written AS (UPDATE resource SET version = version + 1, modified = modified + 1, document = {document} \
          WHERE tenant = 'default' AND kind = 'User' AND id = '{id}'), logged AS ({}) SELECT true;\n\
          COMMIT;\n\\endpipeline\n",
