@@ -1,10 +1,13 @@
 //! An entry goes, and with it every reference to it.
 
+use bytes::Bytes;
 use scim_core::change::{Effect, Expect, Outcome};
 use scim_core::query::Select;
 use scim_core::store::{ResourceId, Result, StoreErrorKind};
 
-use crate::ldap::{Code, Dn, Filter, Operation, Request, Search, controls};
+use crate::ldap::{Change, Code, Dn, Entry, Filter, Operation, Request, Search, controls};
+
+use crate::mapping::{LinkColumn, Mapping};
 
 use super::brakes::Loss;
 use super::commit::Work;
@@ -16,7 +19,9 @@ use super::result::of_write;
 impl Work<'_> {
     /// Deletes an entry.
     pub(super) async fn delete(&self, id: ResourceId, expect: &Expect) -> Result<Outcome> {
-        let entry = self.find(&id, &Select::bare()).await?;
+        // Where members stand by user name, that name is needed too.
+        let select = Select { document: self.is_held_by_name(), ..Select::bare() };
+        let entry = self.find(&id, &select).await?;
         let version = version(self.mapping, &entry);
         if !expect.holds(&version) {
             return Err(StoreErrorKind::Stale.into());
@@ -36,6 +41,9 @@ impl Work<'_> {
             Err(error) => return Err(of_write(self.mapping, None, error, "delete an entry")),
         }
         self.follow(&entry.dn, None).await;
+        if let Some(name) = self.user_name(&entry) {
+            self.follow_name(&name, None).await;
+        }
         Ok(Outcome { id, version, effect: Effect::Deleted, record: None, filled: false })
     }
 
@@ -49,35 +57,76 @@ impl Work<'_> {
         for holder in self.tenant.mappings() {
             let columns = holder.links.iter().filter(|column| column.link.kinds.contains(own) && !column.by_name);
             for column in columns {
-                let refers = Filter::equal(column.name.clone(), old.as_str().to_owned());
-                let filter = Filter::all([holder.place.filter.clone(), refers]);
-                let place = &holder.place;
-                let search = Search::new(place.base.clone(), place.reach, filter, Vec::new());
-                let mut walk = self.inner.directory.walk(&self.call, search, self.inner.settings.page);
-                loop {
-                    let page = match walk.next().await {
-                        Ok(Some(page)) => page,
-                        Ok(None) => break,
-                        Err(error) => {
-                            tracing::error!(%old, %error, "references to an entry that is gone could not be found");
-                            break;
-                        }
-                    };
-                    for entry in page {
-                        let changes = moved(&column.name, old, new);
-                        let modify = Operation::Modify { target: (&entry.dn).into(), changes: changes.clone() };
-                        let mut done = self.send(modify.into()).await;
-                        if done.as_ref().is_err_and(|error| error.code() == Some(Code::OBJECT_CLASS_VIOLATION)) {
-                            let mut changes = changes;
-                            changes.push(crate::ldap::Change::Add(column.name.clone(), vec![placeholder(column)]));
-                            done = self.send(Operation::Modify { target: (&entry.dn).into(), changes }.into()).await;
-                        }
-                        if let Err(error) = done
-                            && error.code() != Some(Code::NO_SUCH_ATTRIBUTE)
-                        {
-                            tracing::error!(holder = %entry.dn, %old, %error, "a reference to an entry that is gone stays");
-                        }
-                    }
+                let changes = |column: &LinkColumn| moved(&column.name, old, new);
+                self.refer_anew(holder, column, old.as_str(), &changes).await;
+            }
+        }
+    }
+
+    /// Does somebody refer to these entries by user name (`memberUid`)?
+    pub(super) fn is_held_by_name(&self) -> bool {
+        let own = &self.mapping.rt.kind;
+        let mut links = self.tenant.mappings().iter().flat_map(|holder| &holder.links);
+        links.any(|column| column.by_name && column.link.kinds.contains(own))
+    }
+
+    /// The user name of an entry, where somebody refers to it by that.
+    pub(super) fn user_name(&self, entry: &Entry) -> Option<Bytes> {
+        let own = self.mapping.columns.iter().find(|own| own.at.attr().name == "userName")?;
+        entry.first(&own.name).filter(|_| self.is_held_by_name()).cloned()
+    }
+
+    /// Lets those who refer to a user by name follow to the new one, or forget the name: whoever takes it later is somebody
+    /// else. No directory sees to that.
+    pub(super) async fn follow_name(&self, old: &Bytes, new: Option<&Bytes>) {
+        let own = &self.mapping.rt.kind;
+        for holder in self.tenant.mappings() {
+            for column in holder.links.iter().filter(|column| column.by_name && column.link.kinds.contains(own)) {
+                let changes = |column: &LinkColumn| {
+                    let gone = Change::Delete(column.name.clone(), vec![old.clone()]);
+                    let come = new.map(|new| Change::Add(column.name.clone(), vec![new.clone()]));
+                    std::iter::once(gone).chain(come).collect::<Vec<_>>()
+                };
+                self.refer_anew(holder, column, &String::from_utf8_lossy(old), &changes).await;
+            }
+        }
+    }
+
+    /// Makes these changes to all who refer so. What fails is told in the log.
+    async fn refer_anew(
+        &self,
+        holder: &Mapping,
+        column: &LinkColumn,
+        old: &str,
+        changes: &(dyn Fn(&LinkColumn) -> Vec<Change> + Sync),
+    ) {
+        let refers = Filter::equal(column.name.clone(), old.to_owned());
+        let filter = Filter::all([holder.place.filter.clone(), refers]);
+        let place = &holder.place;
+        let search = Search::new(place.base.clone(), place.reach, filter, Vec::new());
+        let mut walk = self.inner.directory.walk(&self.call, search, self.inner.settings.page);
+        loop {
+            let page = match walk.next().await {
+                Ok(Some(page)) => page,
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::error!(%old, %error, "references to an entry that is gone could not be found");
+                    break;
+                }
+            };
+            for entry in page {
+                let changes = changes(column);
+                let modify = Operation::Modify { target: (&entry.dn).into(), changes: changes.clone() };
+                let mut done = self.send(modify.into()).await;
+                if done.as_ref().is_err_and(|error| error.code() == Some(Code::OBJECT_CLASS_VIOLATION)) {
+                    let mut changes = changes;
+                    changes.push(Change::Add(column.name.clone(), vec![placeholder(column)]));
+                    done = self.send(Operation::Modify { target: (&entry.dn).into(), changes }.into()).await;
+                }
+                if let Err(error) = done
+                    && error.code() != Some(Code::NO_SUCH_ATTRIBUTE)
+                {
+                    tracing::error!(holder = %entry.dn, %old, %error, "a reference to an entry that is gone stays");
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! A change of an entry: worked out on what is there, sent as one Modify by value.
 
+use bytes::Bytes;
 use scim_core::change::{Change as Wanted, ChangeSet, Effect, Expect, Outcome, resolve_guarded};
 use scim_core::document::values;
 use scim_core::query::Select;
@@ -87,10 +88,15 @@ impl Work<'_> {
             };
             self.with_post_read(request)
         };
+        let names = self.user_name(&entry).zip(self.new_user_name(&change));
+        let names = names.filter(|(old, new)| old != new);
         if let Some(rdn) = self.renamed(&entry, &named)? {
             let done = self.rename(id, &entry, rdn, rest, edits, assertion.as_ref(), unique.as_ref()).await?;
             return Ok(match done {
                 true => {
+                    if let Some((old, new)) = &names {
+                        self.follow_name(old, Some(new)).await;
+                    }
                     self.secrets(id, &change).await?;
                     Tried::Done(self.outcome(id.clone(), Effect::Changed, None).await?)
                 }
@@ -106,6 +112,9 @@ impl Work<'_> {
                 return Err(of_write(self.mapping, unique.as_ref(), error, "modify an entry"));
             }
         };
+        if let Some((old, new)) = &names {
+            self.follow_name(old, Some(new)).await;
+        }
         if !change.secrets.is_empty() {
             self.set_secrets(&entry.dn, &change.secrets).await?;
             return self.outcome(id.clone(), Effect::Changed, None).await.map(Tried::Done);
@@ -114,6 +123,13 @@ impl Work<'_> {
             Some(answer) => self.outcome(id.clone(), Effect::Changed, Some(&answer)).await.map(Tried::Done),
             None => self.unchanged(id.clone(), version(self.mapping, &entry)).await.map(Tried::Done),
         }
+    }
+
+    /// The user name that a change asks for.
+    fn new_user_name(&self, change: &ChangeSet) -> Option<Bytes> {
+        let column = self.mapping.columns.iter().find(|own| own.at.attr().name == "userName")?;
+        let document = change.document.as_ref()?.parse();
+        column.syntax.to_ldap(values::whole(&document, &column.at)?).ok()
     }
 
     async fn secrets(&self, id: &ResourceId, change: &ChangeSet) -> Result<()> {

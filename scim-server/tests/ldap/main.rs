@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on must fail")]
 
 mod doctor;
+mod kept;
 mod reading;
 #[path = "../server/support.rs"]
 mod support;
+mod tenants;
 mod writing;
 
 use conformance_tests::servers::slapd::{ADMIN, PASSWORD, Slapd};
@@ -14,6 +16,26 @@ use scim_server::Server;
 use support::Running;
 
 const TOKEN: &str = "a-token-of-the-operators-own-making-0";
+
+/// A server over this directory in mode `write`, with these tables, and a token `{tenant}-…` for each tenant.
+pub fn gateway_of(slapd: &Slapd, tables: &str, tenants: &[&str]) -> Running {
+    let mut settings = format!(
+        "[store]\nbackend = \"ldap\"\n[store.ldap]\nurls = [\"{}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\n\
+         operation_time = 60\nmode = \"write\"\n{tables}\n",
+        slapd.url(),
+    );
+    for tenant in tenants {
+        settings += &format!("[[tokens]]\nname = \"n\"\ntenant = \"{tenant}\"\ntoken = \"{}\"\n", token(tenant));
+    }
+    let mut server = Running::built(Server::builder(), &settings, |_| {});
+    server.token = tenants.first().map(|tenant| token(tenant)).unwrap_or_default();
+    server
+}
+
+/// The token of a tenant.
+pub fn token(tenant: &str) -> String {
+    format!("{tenant}-{TOKEN}")
+}
 
 /// A server over this directory. `more` are lines of `[store.ldap]` and tables behind it.
 pub fn gateway(slapd: &Slapd, more: &str) -> Running {
