@@ -23,6 +23,8 @@ pub struct Features {
     pub passwords: bool,
     /// It keeps references right by itself when an entry goes or is renamed.
     pub integrity: bool,
+    /// It says of an entry in which groups it is (`memberOf`).
+    pub member_of: bool,
     /// It may put a new entry into groups by itself: dynamic groups, automatic members, primary groups.
     pub joins: bool,
 }

@@ -46,6 +46,7 @@ pub fn features(profile: &Profile, asked: Option<Product>, private: bool) -> Fea
         entry_dn: profile.entry_dn(),
         passwords: passwords && private,
         integrity: matches!(profile.integrity, Kept::By(_)),
+        member_of: Subschema::attribute(&profile.schema, "memberOf").is_some(),
         joins: profile.vendor != Vendor::OpenLdap || Subschema::attribute(&profile.schema, "memberURL").is_some(),
     }
 }

@@ -15,6 +15,20 @@ use crate::tenant::Tenant;
 use super::names::{CHUNK, link};
 use super::{Inner, with_names};
 
+/// The groups of an entry, where the directory says so.
+const MEMBER_OF: AttributeName = AttributeName::known("memberOf");
+
+/// An entry that others may refer to.
+struct Held {
+    id: ResourceId,
+    /// How they do: its name, or its user name.
+    value: String,
+    /// The same, as it compares.
+    key: String,
+    /// The groups that the directory says it is in.
+    groups: Vec<Dn>,
+}
+
 /// What references stand where the directory wants one and there is none.
 const NOBODY: &[&str] = &["cn=nobody", ""];
 
@@ -137,24 +151,27 @@ impl Inner {
     ) -> Result<Vec<(ResourceId, Link)>> {
         let Some(holder) = tenant.mapping(&via.holder) else { return Ok(Vec::new()) };
         let Some(column) = holder.link(&via.at) else { return Ok(Vec::new()) };
-        let names = self.names(call, tenant, std::slice::from_ref(of), targets).await?;
-        let ids: HashMap<Dn, ResourceId> = names.into_iter().map(|(id, (dn, _))| (dn, id)).collect();
+        let targets = self.held(tenant, call, of, targets, column).await?;
+        let ids: HashMap<&str, &ResourceId> = targets.iter().map(|one| (one.key.as_str(), &one.id)).collect();
+        let of_value = |text: &str| match column.by_name {
+            true => ids.get(text).copied(),
+            false => Dn::parse(text).ok().and_then(|dn| ids.get(&**dn.key()).copied()),
+        };
         let holders = [via.holder.clone()];
         let attributes = tenant.reference_attributes(&holders);
-        let dns: Vec<&Dn> = ids.keys().collect();
         let chunk = if self.features.matched_values { CHUNK } else { 1 };
         let mut found = Vec::new();
-        for dns in dns.chunks(chunk) {
-            let value = |dn: &Dn| Filter::equal(column.name.clone(), dn.as_str().to_owned());
-            let any: Vec<Filter> = dns.iter().map(|dn| value(dn)).collect();
+        for targets in targets.chunks(chunk) {
+            let any: Vec<Filter> =
+                targets.iter().map(|one| Filter::equal(column.name.clone(), one.value.clone())).collect();
             let filter = Filter::all([holder.place.filter.clone(), Filter::any(any.clone())]);
             let mut names = attributes.clone();
-            let single = dns.len() == 1;
-            if !single {
+            let single = if let [only] = targets { Some(only) } else { None };
+            if single.is_none() {
                 names.push(column.name.clone());
             }
             let mut search = Search::new(holder.place.base.clone(), holder.place.reach, filter, names);
-            if !single {
+            if single.is_none() {
                 // Each answers with those members alone, and with everything of the other attributes.
                 let rest = attributes.iter().cloned().map(Filter::present);
                 let matched = controls::matched_values(&any.into_iter().chain(rest).collect::<Vec<_>>());
@@ -164,16 +181,70 @@ impl Inner {
             while let Some(page) = walk.next().await.map_err(|error| error.during("read groups"))? {
                 for entry in page {
                     let Some(link) = link(tenant, &holders, &entry) else { continue };
-                    if single {
-                        found.extend(dns.first().and_then(|dn| Some((ids.get(*dn)?.clone(), link.clone()))));
+                    if let Some(only) = single {
+                        found.push((only.id.clone(), link, entry.dn));
                         continue;
                     }
-                    let members = entry.texts(&column.name).filter_map(|text| Dn::parse(text).ok());
-                    found.extend(members.filter_map(|dn| Some((ids.get(&dn)?.clone(), link.clone()))));
+                    let members = entry.texts(&column.name).filter_map(of_value);
+                    found.extend(members.map(|id| (id.clone(), link.clone(), entry.dn.clone())));
                 }
             }
         }
-        Ok(found)
+        self.add_computed(call, tenant, &holders, &targets, &mut found).await?;
+        Ok(found.into_iter().map(|(id, link, _)| (id, link)).collect())
+    }
+
+    /// The entries of these ids as others refer to them, with the groups that the directory says they are in.
+    async fn held(
+        &self,
+        tenant: &Tenant,
+        call: &Call,
+        of: &Kind,
+        ids: &[ResourceId],
+        column: &LinkColumn,
+    ) -> Result<Vec<Held>> {
+        let Some(mapping) = tenant.mapping(of) else { return Ok(Vec::new()) };
+        let by = mapping.columns.iter().find(|own| column.by_name && own.at.attr().name == "userName");
+        let mut names = vec![mapping.id.name.clone()];
+        names.extend(by.map(|own| own.name.clone()));
+        if self.features.member_of && !column.by_name {
+            names.push(MEMBER_OF);
+        }
+        let entries = self.entries(call, mapping, ids, names, |search| search).await;
+        let entries = entries.map_err(|error| error.during("find entries by id"))?;
+        let held = |entry: Entry| {
+            let (value, key) = match by {
+                Some(own) => (entry.text(&own.name)?.to_owned(), entry.text(&own.name)?.to_owned()),
+                None => (entry.dn.as_str().to_owned(), entry.dn.key().to_string()),
+            };
+            let groups = entry.texts(&MEMBER_OF).filter_map(|text| Dn::parse(text).ok()).collect();
+            Some(Held { id: mapping.id_of(&entry)?, value, key, groups })
+        };
+        Ok(entries.into_iter().filter_map(held).collect())
+    }
+
+    /// Groups that do not name a member and have it all the same: by nesting, by a search, where the directory works that out.
+    async fn add_computed(
+        &self,
+        call: &Call,
+        tenant: &Tenant,
+        holders: &[Kind],
+        targets: &[Held],
+        found: &mut Vec<(ResourceId, Link, Dn)>,
+    ) -> Result<()> {
+        let known: HashSet<(ResourceId, Dn)> = found.iter().map(|(id, _, dn)| (id.clone(), dn.clone())).collect();
+        let more = targets.iter().flat_map(|one| one.groups.iter().map(|dn| (one.id.clone(), dn.clone())));
+        let more: Vec<(ResourceId, Dn)> = more.filter(|one| !known.contains(one)).collect();
+        if more.is_empty() {
+            return Ok(());
+        }
+        let names: HashSet<Dn> = more.iter().map(|(_, dn)| dn.clone()).collect();
+        let links = self.links(call, tenant, holders, names.into_iter().collect()).await?;
+        found.extend(more.into_iter().filter_map(|(id, dn)| {
+            let link = links.get(&dn)?;
+            Some((id, Link { indirect: true, ..link.clone() }, dn))
+        }));
+        Ok(())
     }
 
     /// The same search, asking for what its links show.
