@@ -391,7 +391,8 @@ impl Builder<'_> {
 
     fn say(&self, found: &mut Vec<Shortfall>, at: &AttrPath, held: Held, else_: &str) {
         let told = self.lacking.iter().find(|(lacking, _)| lacking.same_attribute(at) && *at.leaf() == *lacking.leaf());
-        let told = told.or_else(|| self.lacking.iter().find(|(lacking, _)| lacking.same_attribute(at)));
+        let whole = || self.lacking.iter().find(|(lacking, _)| lacking.same_attribute(at) && at.sub().is_none());
+        let told = told.or_else(whole);
         let why = format!("{at} {}", told.map_or(else_, |(_, why)| why.as_str()));
         found.push(Shortfall { kind: self.kind(), at: at.clone(), held, why });
     }

@@ -16,6 +16,7 @@ use crate::directory::Call;
 use crate::ldap::Search;
 use crate::tenant::Tenant;
 
+use super::queue::Queue;
 use super::{BACKEND, Inner, LdapStore};
 
 /// How long the ids of a list are kept for its later pages.
@@ -28,13 +29,15 @@ const LONGEST: usize = 1_000_000;
 /// Whose list, and of what.
 type Which = (TenantId, Kind, String);
 
-/// The ids of a list, in ascending order, and when they were walked.
+/// The ids of a list, in ascending order, and when their walk began.
 type Walked = (Instant, Arc<[ResourceId]>);
 
 /// The ids of lists that somebody pages through.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
     walked: Mutex<HashMap<Which, Walked>>,
+    /// Who walks which list: the others wait, and share the next walk.
+    walking: Queue,
 }
 
 impl Lists {
@@ -43,10 +46,16 @@ impl Lists {
         walked.get(which).filter(|(at, _)| at.elapsed() < LIFE).map(|(_, ids)| ids.clone())
     }
 
-    fn keep(&self, which: Which, ids: Arc<[ResourceId]>) {
+    /// The ids of a walk that began no earlier than this: whatever was there then is among them.
+    fn begun_since(&self, which: &Which, since: Instant) -> Option<Arc<[ResourceId]>> {
+        let walked = self.walked.lock().unwrap_or_else(PoisonError::into_inner);
+        walked.get(which).filter(|(at, _)| *at >= since).map(|(_, ids)| ids.clone())
+    }
+
+    fn keep(&self, which: Which, begun: Instant, ids: Arc<[ResourceId]>) {
         let mut walked = self.walked.lock().unwrap_or_else(PoisonError::into_inner);
         walked.retain(|_, (at, _)| at.elapsed() < LIFE);
-        walked.insert(which, (Instant::now(), ids));
+        walked.insert(which, (begun, ids));
         while walked.len() > 1 && walked.values().map(|(_, ids)| ids.len()).sum::<usize>() > IDS {
             let oldest = walked.iter().min_by_key(|(_, (at, _))| *at).map(|(which, _)| which.clone());
             oldest.and_then(|which| walked.remove(&which));
@@ -75,9 +84,18 @@ impl LdapStore {
         let ids = match inner.lists.get(&which).filter(|_| !begins) {
             Some(ids) => ids,
             None => {
-                let ids = inner.ids(&tenant, &call, &source.kind, filter.as_ref()).await?;
-                inner.lists.keep(which, ids.clone());
-                ids
+                let arrived = Instant::now();
+                let name = ResourceId::new(&format!("{}?{}", which.1, which.2));
+                let _turn = inner.lists.walking.turn(&scope.tenant, &name).await;
+                match inner.lists.begun_since(&which, arrived) {
+                    Some(ids) => ids,
+                    None => {
+                        let begun = Instant::now();
+                        let ids = inner.ids(&tenant, &call, &source.kind, filter.as_ref()).await?;
+                        inner.lists.keep(which, begun, ids.clone());
+                        ids
+                    }
+                }
             }
         };
         let (start, end) = cut(&ids, &query.window);

@@ -210,6 +210,17 @@ impl Store for LdapStore {
         Pushdown::split(filter, &fit)
     }
 
+    async fn explain(&self, scope: &Scope, scan: &Scan) -> Result<Option<String>> {
+        let (tenant, call) = (self.inner.tenant(scope)?, self.inner.call(scope));
+        let Some(mapping) = tenant.mapping(&scan.kind) else { return Ok(None) };
+        let filter = self.inner.pushed(&tenant, &call, mapping, scan.filter.as_ref()).await?;
+        let place = &mapping.place;
+        Ok(Some(match filter {
+            Some(filter) => format!("base {:?}, scope {:?}, filter {filter}", place.base.as_str(), place.reach),
+            None => "nothing: no entry can be meant".to_owned(),
+        }))
+    }
+
     async fn query(&self, scope: &Scope, query: &Query) -> Result<Option<Page>> {
         self.page(scope, query).await
     }

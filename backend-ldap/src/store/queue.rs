@@ -1,4 +1,5 @@
-//! Writers of one entry, one behind the other: racing for it they would mostly lose.
+//! Writers of one entry, one behind the other: racing for it they would mostly lose. Walkers of one list stand in such a queue too,
+//! to share what one of them finds.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

@@ -1,10 +1,11 @@
 //! What is asked of a store: which resources, in which order, which part of the list, how much of each.
 //!
-//! `collect` a window out of resources in any order · `sort` the key of a record · `walk` lists that a store does not answer · `cursor` pages by cursor · `memo` where walks
+//! `collect` a window out of resources in any order · `sort` the key of a record · `walk` lists that a store does not answer · `cursor` pages by cursor · `explain` what a filter costs · `memo` where walks
 //! by index are.
 
 pub mod collect;
 pub mod cursor;
+pub mod explain;
 pub mod memo;
 pub mod sort;
 pub mod walk;

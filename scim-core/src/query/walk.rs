@@ -37,6 +37,24 @@ pub async fn page(
     Ok(Page { records, total, more, ends })
 }
 
+/// Candidates and results of one source, every candidate looked at.
+///
+/// # Errors
+/// As [`page`].
+pub async fn count(
+    store: &dyn Store,
+    scope: &Scope,
+    registry: &Registry,
+    limits: &Limits,
+    query: &Query,
+) -> Result<(u64, u64)> {
+    let mut walk = Walk::new(query);
+    for source in &query.from {
+        collect(store, scope, registry, limits, query, source, &mut walk).await?;
+    }
+    Ok((walk.looked_at, walk.seen.len() as u64))
+}
+
 /// The positions seen so far. `usize` is the index of the source.
 struct Walk<'a> {
     query: &'a Query,

@@ -11,6 +11,7 @@ use crate::error::{ErrorKind, ScimError, excerpt};
 use crate::filter::{self, BoundFilter, ast, bind};
 use crate::name::same;
 use crate::path::{self, AttrPath};
+use crate::query::explain::{self, Explanation};
 use crate::query::{Order, Page, Query, Select, Source, Total, Window, walk};
 use crate::schema::{Place, ResourceType, Returned};
 use crate::store::{Record, Scope, StoreError, StoreErrorKind};
@@ -98,6 +99,23 @@ impl Service {
         let params = search_request(&json::parse(body, &self.env.limits)?)?;
         let filter = self.parse_filter(params.filter.as_deref())?;
         self.answer_list(caller, over, &params, filter).await
+    }
+
+    /// How a filter over one type is answered, and what it costs. For administrators: nothing of the resources is told.
+    ///
+    /// # Errors
+    /// A filter that is none, or that the store cannot be asked.
+    pub async fn explain(
+        &self,
+        caller: &Caller,
+        rt: &Arc<ResourceType>,
+        filter: &str,
+    ) -> Result<Explanation, ScimError> {
+        let filter = filter::parse(filter, &self.env.limits)?;
+        let filter = bind::bind(&filter, rt, &caller.principal.profile.rules())?;
+        let scope = self.scope(caller);
+        let registry = &caller.tenant.registry;
+        Ok(explain::explain(&*self.store, &scope, registry, &self.env.limits, &rt.kind, filter).await?)
     }
 
     fn parse_filter(&self, text: Option<&str>) -> Result<Option<ast::Filter>, ScimError> {

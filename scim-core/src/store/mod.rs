@@ -206,6 +206,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         Pushdown::None
     }
 
+    /// What the system below is asked for a scan, in its own words, for people who wonder what a filter costs; None: there is
+    /// nothing to tell.
+    async fn explain(&self, _scope: &Scope, _scan: &Scan) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     /// A whole page, or None: not this one, walk it.
     async fn query(&self, _scope: &Scope, _query: &Query) -> Result<Option<Page>> {
         Ok(None)

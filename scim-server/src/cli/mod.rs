@@ -1,13 +1,14 @@
 //! The command line. A command is one function that returns an error or nothing; what it prints goes through
 //! [`crate::say`].
 //!
-//! `serve` · `check` check-config · `doctor` what is wrong with the store · `tenant` · `token` · `upkeep` backup, restore, reindex, healthcheck · `import` and
+//! `serve` · `check` check-config · `doctor` what is wrong with the store · `explain` what a filter costs · `tenant` · `token` · `upkeep` backup, restore, reindex, healthcheck · `import` and
 //! `export` resources as JSON Lines (`links` maps their ids, `progress` remembers how far it got) · `copy` a whole store
 //! into another · `format` durations and moments.
 
 mod check;
 mod copy;
 mod doctor;
+mod explain;
 mod export;
 mod format;
 mod import;
@@ -49,6 +50,8 @@ enum Command {
     CheckConfig,
     /// Look at the store, a directory above all: what is there, what is missing, and how to mend it. Changes nothing.
     Doctor(doctor::Arguments),
+    /// Say how a filter is answered: what the store takes of it, what is compared here, what that costs.
+    Explain(explain::Arguments),
     /// Tenants.
     #[command(subcommand)]
     Tenant(tenant::Command),
@@ -141,6 +144,7 @@ fn run(arguments: Arguments, backends: &[Factory]) -> Result<()> {
             Command::Tenant(command) => tenant::run(&context, command).await,
             Command::Token(command) => token::run(&context, command).await,
             Command::Import(arguments) => import::run(&context, arguments).await,
+            Command::Explain(arguments) => explain::run(&context, arguments).await,
             Command::Export(arguments) => export::run(&context, arguments).await,
             Command::Backup { file } => upkeep::backup(&context, &file).await,
             Command::Restore { file } => upkeep::restore(&context, &file),

@@ -73,6 +73,40 @@ fn people_and_groups_are_listed_filtered_and_shown() {
     assert_eq!(of["Resources"][0]["displayName"], "staff");
 }
 
+/// What goes to the directory, what is compared here, and how much comes.
+#[test]
+fn a_filter_is_explained() {
+    let slapd = bare();
+    let server = gateway(&slapd, "");
+    let explain = |filter: &str| -> Value {
+        let text = server.command(&["explain", "--tenant", "acme", "--format", "json", filter]);
+        serde_json::from_str(&text).unwrap()
+    };
+    let part = explain("title eq \"title 7\" and not (userName ew \"17\")");
+    assert_eq!(
+        (&part["candidates"], &part["results"], &part["exact"]),
+        (&100.into(), &90.into(), &false.into()),
+        "{part}"
+    );
+    let asked = part["asked"].as_str().unwrap();
+    assert!(asked.contains("ou=people,dc=example,dc=org") && asked.contains("(title=title 7)"), "{asked}");
+    assert_eq!(part["pushed"], "title eq \"title 7\"");
+    let exact = explain("title pr");
+    assert_eq!(
+        (&exact["candidates"], &exact["results"], &exact["exact"]),
+        (&1000.into(), &1000.into(), &true.into()),
+        "{exact}"
+    );
+    let none = explain("not (title co \"7\")");
+    assert_eq!(
+        (&none["pushed"], &none["candidates"], &none["results"]),
+        (&Value::Null, &1000.into(), &900.into()),
+        "{none}"
+    );
+    let text = server.command(&["explain", "--tenant", "acme", "--endpoint", "Groups", "displayName eq \"few\""]);
+    assert!(text.contains("(cn=few)") && text.contains("results     1"), "{text}");
+}
+
 /// Never a silent empty list: what is not mapped is refused by name.
 #[test]
 fn what_is_not_mapped_is_refused_in_filters() {
