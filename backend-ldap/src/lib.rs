@@ -3,7 +3,7 @@
 //! `ldap` the protocol as data, without I/O · `directory` the servers and the connections to them · `profile` what a directory
 //! is and can do · `mapping` entries as resources, as data · `settings`, `features` what may and what can be done · `tenant`,
 //! `fence` whose entry is whose · `store` the store, `open` how it is made · `ldif` writes for people · `doctor` what
-//! a directory is and what is missing.
+//! a directory is and what is missing · `untrusted` what others write, for tests.
 
 pub mod directory;
 pub mod doctor;
@@ -17,5 +17,7 @@ pub mod profile;
 pub mod settings;
 mod store;
 mod tenant;
+#[doc(hidden)]
+pub mod untrusted;
 
 pub use store::LdapStore;

@@ -21,6 +21,10 @@ pub const ELSEWHERE: &[&str] = &["postgres", "ldap"];
 /// The backend that is used where none is named.
 pub const DEFAULT: &str = "sqlite";
 
+/// What libraries of backends may say to the log: of ldap3 nothing, as it shows what a directory answered. Its connections are told of by
+/// the backend.
+pub const LOG: &str = "ldap3=off";
+
 /// What a store is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {

@@ -5,22 +5,23 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use rustls::pki_types::ServerName;
-use secrecy::SecretString;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Handle;
 use tokio_rustls::TlsConnector;
 
+use crate::ldap::LdapError;
 use crate::ldap::ber::whole_length;
-use crate::ldap::request::{Bind, START_TLS};
-use crate::ldap::response::{Body, Message};
-use crate::ldap::{LdapError, Operation, Request};
+use crate::ldap::message::{Body, Message};
 
 use super::address::{Address, Endpoint};
 use super::connection::{Bounds, Connection};
-use super::options::{Credentials, Options};
+use super::options::Options;
 use super::tls::client_config;
+
+/// ExtendedRequest 1.3.6.1.4.1.1466.20037 (RFC 4511 section 4.14.1).
+const START_TLS: &[u8] = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
 
 /// An answer to StartTLS is a few bytes.
 const START_TLS_ANSWER: usize = 64 << 10;
@@ -51,7 +52,8 @@ impl Connector {
         let deadline = deadline.min(Instant::now() + self.options.connect_time);
         let opened = tokio::time::timeout_at(deadline.into(), self.open(to)).await;
         let connection = opened.unwrap_or_else(|_| Err(unavailable(to, "no connection in time")))?;
-        self.bind(&connection, to, deadline).await?;
+        let bound = connection.bind(&self.options.credentials, deadline).await;
+        bound.map_err(|error| unavailable(to, &format!("the bind failed: {error}")))?;
         Ok(connection)
     }
 
@@ -60,7 +62,7 @@ impl Connector {
             Address::Ldap(at) => {
                 let mut stream = self.dial(to, at).await?;
                 if !self.options.tls.start {
-                    return Ok(self.speak(stream));
+                    return self.speak(stream).await;
                 }
                 start_tls(&mut stream).await.map_err(|why| unavailable(to, &why))?;
                 self.encrypt(to, at, stream).await
@@ -71,14 +73,14 @@ impl Connector {
             }
             Address::Ldapi(path) => {
                 let stream = UnixStream::connect(path).await.map_err(|error| unavailable(to, &error.to_string()))?;
-                Ok(self.speak(stream))
+                self.speak(stream).await
             }
         }
     }
 
-    fn speak(&self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Connection {
+    async fn speak(&self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Result<Connection, LdapError> {
         let Options { in_flight, message, answer, .. } = self.options;
-        Connection::over(stream, Bounds { in_flight, message, answer }, &self.runtime)
+        Connection::over(stream, Bounds { in_flight, message, answer }, &self.runtime).await
     }
 
     async fn dial(&self, to: &Address, at: &Endpoint) -> Result<TcpStream, LdapError> {
@@ -96,17 +98,7 @@ impl Connector {
         let connector = TlsConnector::from(self.tls.clone());
         let stream =
             connector.connect(name, stream).await.map_err(|error| unavailable(to, &format!("TLS: {error}")))?;
-        Ok(self.speak(stream))
-    }
-
-    async fn bind(&self, connection: &Connection, to: &Address, deadline: Instant) -> Result<(), LdapError> {
-        let bind = match &self.options.credentials {
-            Credentials::Anonymous => return Ok(()),
-            Credentials::Simple { dn, password } => Bind::Simple { dn, password: password as &SecretString },
-            Credentials::External => Bind::External,
-        };
-        let bound = connection.bind(&bind, deadline).await;
-        bound.map_err(|error| unavailable(to, &format!("the bind failed: {error}")))
+        self.speak(stream).await
     }
 }
 
@@ -116,9 +108,7 @@ fn unavailable(to: &Address, why: &str) -> LdapError {
 
 /// Asks to go on in TLS, and reads the answer to its last byte. What comes behind it in clear could be anybody's.
 async fn start_tls(stream: &mut TcpStream) -> Result<(), String> {
-    let request = Request::from(Operation::Extended { oid: START_TLS, value: None });
-    let message = request.to_message(1).map_err(|error| error.to_string())?;
-    stream.write_all(&message).await.map_err(|error| error.to_string())?;
+    stream.write_all(START_TLS).await.map_err(|error| error.to_string())?;
     let mut buffer = BytesMut::new();
     loop {
         let length = whole_length(&buffer, START_TLS_ANSWER).map_err(|bad| bad.to_string())?;
@@ -132,9 +122,9 @@ async fn start_tls(stream: &mut TcpStream) -> Result<(), String> {
             return Err("the server closed the connection instead of starting TLS".into());
         }
     }
-    match Message::read(buffer.freeze()).map_err(|bad| bad.to_string())?.body {
-        Body::Done(answer) if answer.result.code.is_success() => Ok(()),
-        Body::Done(answer) => Err(format!("StartTLS was refused: {}", answer.result)),
+    match Message::read(&buffer).map_err(|bad| bad.to_string())?.body {
+        Body::Done(_, answer) if answer.result.code.is_success() => Ok(()),
+        Body::Done(_, answer) => Err(format!("StartTLS was refused: {}", answer.result)),
         _ => Err("the answer to StartTLS is none".into()),
     }
 }

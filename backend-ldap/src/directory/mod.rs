@@ -1,7 +1,8 @@
 //! A directory: several servers, of which the first that answers is asked, through connections that are kept.
 //!
-//! `address`, `options` where and how · `connect`, `tls`, `connection` one connection · `server` its servers · `sticky` who
-//! reads where · `lease`, `walk` connections for one purpose.
+//! `address`, `options` where and how · `connect`, `tls` streams · `connection` one connection, on which ldap3 speaks through
+//! the `seam`, of which `traffic` is the rule and `translate` the dictionary · `server` its servers · `sticky` who reads where
+//! · `lease`, `walk` connections for one purpose.
 //!
 //! Everything here ends by its deadline. What was only read is asked again elsewhere when a connection breaks; what may
 //! have been written is `Uncertain`.
@@ -11,9 +12,12 @@ mod connect;
 mod connection;
 mod lease;
 mod options;
+mod seam;
 mod server;
 mod sticky;
 mod tls;
+mod traffic;
+mod translate;
 mod walk;
 
 use std::fmt;
@@ -26,6 +30,7 @@ use crate::ldap::{Answer, Code, Entry, LdapError, Operation, Request, Search};
 
 pub use address::{Address, BadAddress, Endpoint};
 pub use connection::Found;
+pub(crate) use connection::{Bounds, Connection};
 pub use lease::Lease;
 pub use options::{Credentials, Identity, Options, Tls};
 pub use walk::Walk;

@@ -21,7 +21,7 @@ pub struct Walk {
 #[derive(Debug)]
 enum At {
     Start,
-    Page(Lease, Bytes),
+    Page(Box<Lease>, Bytes),
     End,
 }
 
@@ -36,7 +36,7 @@ impl Walk {
     /// As [`LdapError`] says. A walk that broke does not go on: its cookie is lost with its connection.
     pub async fn next(&mut self) -> Result<Option<Vec<Entry>>, LdapError> {
         let (lease, cookie) = match std::mem::replace(&mut self.at, At::End) {
-            At::Start => (self.directory.lease(&self.call).await?, Bytes::new()),
+            At::Start => (Box::new(self.directory.lease(&self.call).await?), Bytes::new()),
             At::Page(lease, cookie) => (lease, cookie),
             At::End => return Ok(None),
         };

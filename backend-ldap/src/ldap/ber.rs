@@ -71,37 +71,57 @@ fn head(bytes: &[u8]) -> Result<Option<Head>, Malformed> {
     Ok(Some(Head { tag: *tag, skip: 2 + digits.len(), length }))
 }
 
-/// Reads elements one after the other. Contents are shared with the message, not copied.
-#[derive(Debug, Clone)]
-pub(crate) struct Reader {
-    rest: Bytes,
+/// What a reader goes through: bytes that are shared and can be kept, or bytes that are only looked at.
+pub(crate) trait Content: AsRef<[u8]> + Sized {
+    /// Takes what stands from `start` to `end`, and what is before it; both are within.
+    fn take(&mut self, start: usize, end: usize) -> Self;
 }
 
-impl Reader {
-    pub(crate) fn new(rest: Bytes) -> Self {
+impl Content for Bytes {
+    fn take(&mut self, start: usize, end: usize) -> Self {
+        self.split_to(end).slice(start..)
+    }
+}
+
+impl Content for &[u8] {
+    fn take(&mut self, start: usize, end: usize) -> Self {
+        let (taken, rest) = self.split_at_checked(end).unwrap_or_default();
+        *self = rest;
+        taken.get(start..).unwrap_or_default()
+    }
+}
+
+/// Reads elements one after the other. Contents are shared with the message, not copied.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader<C = Bytes> {
+    rest: C,
+}
+
+impl<C: Content> Reader<C> {
+    pub(crate) fn new(rest: C) -> Self {
         Reader { rest }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.rest.is_empty()
+        self.rest.as_ref().is_empty()
     }
 
     /// The tag of the next element.
     pub(crate) fn tag(&self) -> Option<u8> {
-        self.rest.first().copied()
+        self.rest.as_ref().first().copied()
     }
 
     /// The next element: its tag and its content.
-    pub(crate) fn element(&mut self) -> Result<(u8, Bytes), Malformed> {
-        let head = head(&self.rest)?.ok_or(Malformed::Ber("an element that ends before its head does"))?;
-        let end = head.skip.checked_add(head.length).filter(|end| *end <= self.rest.len());
+    pub(crate) fn element(&mut self) -> Result<(u8, C), Malformed> {
+        let rest = self.rest.as_ref();
+        let head = head(rest)?.ok_or(Malformed::Ber("an element that ends before its head does"))?;
+        let end = head.skip.checked_add(head.length).filter(|end| *end <= rest.len());
         let end = end.ok_or(Malformed::Ber("an element longer than what holds it"))?;
-        let content = self.rest.split_to(end).slice(head.skip..);
-        Ok((head.tag, content))
+        Ok((head.tag, self.rest.take(head.skip, end)))
     }
 
     /// The content of the next element, which must have this tag.
-    pub(crate) fn expect(&mut self, tag: u8, what: &'static str) -> Result<Bytes, Malformed> {
+    pub(crate) fn expect(&mut self, tag: u8, what: &'static str) -> Result<C, Malformed> {
         match self.element()? {
             (found, content) if found == tag => Ok(content),
             _ => Err(Malformed::Missing(what)),
@@ -109,19 +129,19 @@ impl Reader {
     }
 
     /// The content of the next element if it has this tag.
-    pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Bytes>, Malformed> {
+    pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<C>, Malformed> {
         if self.tag() == Some(tag) { self.element().map(|(_, content)| Some(content)) } else { Ok(None) }
     }
 
     /// The inside of the next element, which must have this tag.
-    pub(crate) fn nested(&mut self, tag: u8, what: &'static str) -> Result<Reader, Malformed> {
+    pub(crate) fn nested(&mut self, tag: u8, what: &'static str) -> Result<Reader<C>, Malformed> {
         self.expect(tag, what).map(Reader::new)
     }
 
     /// A number within `maxInt`, as all of LDAP's are (RFC 4511 section 4.1.1), also where it is longer than it needs to be.
     pub(crate) fn integer(&mut self, tag: u8, what: &'static str) -> Result<i32, Malformed> {
         let content = self.expect(tag, what)?;
-        let digits: &[u8] = &content;
+        let digits = content.as_ref();
         if digits.is_empty() || digits.len() > 8 {
             return Err(Malformed::Missing(what));
         }
@@ -131,9 +151,14 @@ impl Reader {
         i32::try_from(number).map_err(|_| Malformed::Missing(what))
     }
 
+    /// Nothing may follow.
+    pub(crate) fn end(&self, what: &'static str) -> Result<(), Malformed> {
+        if self.is_empty() { Ok(()) } else { Err(Malformed::Beyond(what)) }
+    }
+
     /// Text, which LDAP sends as UTF-8. Bytes that are none are replaced: the text is for people.
     pub(crate) fn text(&mut self, what: &'static str) -> Result<String, Malformed> {
-        self.expect(OCTETS, what).map(|content| String::from_utf8_lossy(&content).into_owned())
+        self.expect(OCTETS, what).map(|content| String::from_utf8_lossy(content.as_ref()).into_owned())
     }
 }
 
@@ -250,9 +275,9 @@ mod tests {
         });
         let bytes = writer.into_bytes();
         assert_eq!(whole_length(&bytes, 1000).unwrap(), Some(bytes.len()));
-        let mut inside = Reader::new(bytes.into()).nested(SEQUENCE, "a sequence").unwrap();
+        let mut inside = Reader::new(bytes.as_slice()).nested(SEQUENCE, "a sequence").unwrap();
         assert_eq!(inside.text("a text").unwrap(), "a");
-        assert_eq!(inside.expect(BOOLEAN, "a flag").unwrap().as_ref(), [0xff]);
+        assert_eq!(inside.expect(BOOLEAN, "a flag").unwrap(), [0xff]);
         assert_eq!(inside.expect(OCTETS, "octets").unwrap().len(), 300);
         assert!(inside.is_empty());
     }

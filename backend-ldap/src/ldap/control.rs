@@ -53,6 +53,24 @@ pub(crate) fn write(writer: &mut Writer, controls: &[Control]) {
     });
 }
 
+/// Are these controls, and nothing else?
+pub(crate) fn check(list: &[u8]) -> Result<(), Malformed> {
+    let mut list = Reader::new(list);
+    while !list.is_empty() {
+        let mut one = list.nested(ber::SEQUENCE, "a control")?;
+        let oid = one.expect(ber::OCTETS, "the OID of a control")?;
+        if !oid.is_ascii() {
+            return Err(Malformed::Missing("the OID of a control"));
+        }
+        if one.optional(ber::BOOLEAN)?.is_some_and(<[u8]>::is_empty) {
+            return Err(Malformed::Missing("the criticality of a control"));
+        }
+        one.optional(ber::OCTETS)?;
+        one.end("a control")?;
+    }
+    Ok(())
+}
+
 /// Reads the controls of a response.
 pub(crate) fn read(list: Bytes) -> Result<Vec<Control>, Malformed> {
     let mut list = Reader::new(list);

@@ -7,10 +7,7 @@ use super::ber::{self, Reader};
 use super::control::Control;
 use super::dn::Dn;
 use super::error::Malformed;
-
-/// Values of one entry; what is beyond makes the answer malformed. Four million bytes hold two million empty values, and
-/// each costs more here than there.
-const VALUES: usize = 1_000_000;
+use super::message::VALUES;
 
 /// An entry, or the part of it that was asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,18 +77,30 @@ impl Entry {
         self.texts(&AttributeName::known("objectClass")).any(|text| text.eq_ignore_ascii_case(class))
     }
 
-    /// Reads the content of a SearchResultEntry (RFC 4511 section 4.5.2).
+    /// Reads the content of a SearchResultEntry (RFC 4511 section 4.5.2), as it stands in a control.
     pub(crate) fn read(content: Bytes) -> Result<Entry, Malformed> {
         let mut reader = Reader::new(content);
-        let name = reader.expect(ber::OCTETS, "the name of an entry")?;
-        let name = std::str::from_utf8(&name).map_err(|_| Malformed::Missing("the name of an entry as text"))?;
-        let dn = Dn::parse(name).map_err(|bad| Malformed::Name(bad.to_string()))?;
+        let dn = Entry::name(&reader.expect(ber::OCTETS, "the name of an entry")?)?;
         let attributes = read_attributes(reader.nested(ber::SEQUENCE, "the attributes of an entry")?)?;
         Ok(Entry { dn, attributes, controls: Vec::new() })
     }
+
+    /// The name of an entry, which is text.
+    pub(crate) fn name(name: &[u8]) -> Result<Dn, Malformed> {
+        let name = std::str::from_utf8(name).map_err(|_| Malformed::Missing("the name of an entry as text"))?;
+        Dn::parse(name).map_err(|bad| Malformed::Name(bad.to_string()))
+    }
 }
 
-/// Reads a PartialAttributeList. Attributes whose name is none are left out: nothing can ask for them.
+impl Attribute {
+    /// An attribute as it came. One whose name is none is left out: nothing can ask for it.
+    pub(crate) fn heard(name: &[u8], values: Vec<Bytes>) -> Option<Attribute> {
+        let name = std::str::from_utf8(name).ok().and_then(|name| AttributeName::new(name).ok())?;
+        Some(Attribute { name, values })
+    }
+}
+
+/// Reads a PartialAttributeList.
 pub(crate) fn read_attributes(mut list: Reader) -> Result<Vec<Attribute>, Malformed> {
     let mut attributes = Vec::new();
     let mut count = 0;
@@ -103,13 +112,11 @@ pub(crate) fn read_attributes(mut list: Reader) -> Result<Vec<Attribute>, Malfor
         while !set.is_empty() {
             count += 1;
             if count > VALUES {
-                return Err(Malformed::TooLarge { bytes: count, most: VALUES });
+                return Err(Malformed::TooMany { values: count, most: VALUES });
             }
             values.push(set.expect(ber::OCTETS, "a value")?);
         }
-        if let Some(name) = std::str::from_utf8(&name).ok().and_then(|name| AttributeName::new(name).ok()) {
-            attributes.push(Attribute { name, values });
-        }
+        attributes.extend(Attribute::heard(&name, values));
     }
     Ok(attributes)
 }

@@ -18,10 +18,17 @@ pub enum Malformed {
     /// BER, but not what stands here in RFC 4511.
     #[error("{0} is missing or of another kind")]
     Missing(&'static str),
+    /// More than stands here in RFC 4511.
+    #[error("more follows {0}")]
+    Beyond(&'static str),
     /// A message or a value over the limit.
     #[error("{bytes} bytes, where at most {most} are taken")]
     #[expect(missing_docs, reason = "said above")]
     TooLarge { bytes: usize, most: usize },
+    /// More values than are taken.
+    #[error("{values} values in one entry, where at most {most} are taken")]
+    #[expect(missing_docs, reason = "said above")]
+    TooMany { values: usize, most: usize },
     /// A name that is no DN.
     #[error("{0}")]
     Name(String),

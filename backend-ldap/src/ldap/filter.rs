@@ -1,4 +1,5 @@
-//! Search filters: a tree, written as BER (RFC 4511 section 4.5.1.7) for servers and as text (RFC 4515) for people.
+//! Search filters: a tree, written as text (RFC 4515) for ldap3 and for people, and as BER (RFC 4511 section 4.5.1.7) where
+//! one stands in a control. The text holds every value, whatever its bytes are.
 
 use std::fmt;
 
@@ -160,6 +161,9 @@ impl Filter {
             }
             Filter::Not(part) => return writer.try_nest(context_nested(2), |inside| part.write(inside, left)),
             Filter::Equal(name, value) => assertion(writer, 3, name, value),
+            Filter::Substrings(name, pieces) if pieces.is_empty() => {
+                writer.primitive(context(7), name.as_str().as_bytes());
+            }
             Filter::Substrings(name, pieces) => {
                 writer.nest(context_nested(4), |inside| {
                     inside.octets(name.as_str());
@@ -184,16 +188,20 @@ fn assertion(writer: &mut Writer, number: u8, name: &AttributeName, value: &Byte
 }
 
 impl Substrings {
+    /// Pieces without bytes are in every value, and have no form in text: nothing is asked of them.
+    fn is_empty(&self) -> bool {
+        self.pieces().next().is_none()
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = (u8, &Bytes)> {
+        let any = self.any.iter().map(|any| (1, any));
+        let pieces =
+            self.initial.iter().map(|initial| (0, initial)).chain(any).chain(self.last.iter().map(|last| (2, last)));
+        pieces.filter(|(_, piece)| !piece.is_empty())
+    }
+
     fn write(&self, writer: &mut Writer) {
-        if let Some(initial) = &self.initial {
-            writer.primitive(context(0), initial);
-        }
-        for any in &self.any {
-            writer.primitive(context(1), any);
-        }
-        if let Some(last) = &self.last {
-            writer.primitive(context(2), last);
-        }
+        self.pieces().for_each(|(number, piece)| writer.primitive(context(number), piece));
     }
 }
 
@@ -256,7 +264,8 @@ fn print(filter: &Filter, f: &mut fmt::Formatter<'_>, left: usize) -> fmt::Resul
         Filter::Equal(name, value) => write!(f, "{name}={}", Value(value))?,
         Filter::Substrings(name, pieces) => {
             write!(f, "{name}={}*", Value(pieces.initial.as_deref().unwrap_or_default()))?;
-            pieces.any.iter().try_for_each(|any| write!(f, "{}*", Value(any)))?;
+            let mut any = pieces.any.iter().filter(|any| !any.is_empty());
+            any.try_for_each(|any| write!(f, "{}*", Value(any)))?;
             write!(f, "{}", Value(pieces.last.as_deref().unwrap_or_default()))?;
         }
         Filter::AtLeast(name, value) => write!(f, "{name}>={}", Value(value))?,

@@ -152,6 +152,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::untrusted::filter as both;
 
     fn name(text: &'static str) -> AttributeName {
         AttributeName::known(text)
@@ -238,6 +239,17 @@ mod tests {
         assert_eq!(Filter::negate(Filter::negate(b.clone())), b);
     }
 
+    #[test]
+    fn empty_pieces_ask_for_nothing() {
+        let contains = |piece: &str| Filter::contains(name("cn"), piece.to_owned());
+        assert_eq!(contains("").to_string(), "(cn=*)");
+        assert_eq!(contains("").to_ber().unwrap(), Filter::present(name("cn")).to_ber().unwrap());
+        let any = vec!["".into(), "b".into(), "".into()];
+        let mixed =
+            Filter::Substrings(name("cn"), Substrings { initial: Some("a".into()), any, last: Some("".into()) });
+        assert_eq!(mixed.to_string(), "(cn=a*b*)");
+    }
+
     fn filters() -> impl Strategy<Value = Filter> {
         let value = proptest::collection::vec(any::<u8>(), 1..12).prop_map(Bytes::from);
         let at = prop_oneof![Just(name("uid")), Just(name("cn;lang-de")), Just(name("2.5.4.3"))];
@@ -249,8 +261,15 @@ mod tests {
             at.clone().prop_map(Filter::Present),
             (at.clone(), proptest::option::of(value.clone()), proptest::collection::vec(value.clone(), 1..3))
                 .prop_map(|(at, last, any)| Filter::Substrings(at, Substrings { initial: None, any, last })),
-            (at.clone(), value, any::<bool>()).prop_map(|(at, value, of_name)| {
-                Filter::Matching(Matching { rule: Some(name("1.2.3")), name: Some(at), value, of_name })
+            (at.clone(), proptest::option::of(value.clone()), proptest::option::of(value.clone()))
+                .prop_filter("pieces", |(_, initial, last)| initial.is_some() || last.is_some())
+                .prop_map(|(at, initial, last)| Filter::Substrings(at, Substrings { initial, any: vec![], last })),
+            (at.clone(), any::<bool>(), value.clone(), any::<bool>()).prop_map(|(at, ruled, value, of_name)| {
+                let rule = Some(name("1.2.3")).filter(|_| ruled);
+                Filter::Matching(Matching { rule, name: Some(at), value, of_name })
+            }),
+            (value, any::<bool>()).prop_map(|(value, of_name)| {
+                Filter::Matching(Matching { rule: Some(name("caseIgnoreMatch")), name: None, value, of_name })
             }),
         ];
         leaf.prop_recursive(4, 32, 4, |inner| {
@@ -268,11 +287,18 @@ mod tests {
             prop_assert_eq!(Filter::parse(&filter.to_string()).unwrap(), filter);
         }
 
+        /// A filter goes to a server as text that ldap3 reads: what it makes of it are our own bytes.
+        #[test]
+        fn ldap3_reads_what_is_printed_as_it_was_meant(filter in filters()) {
+            let (theirs, ours) = both(&filter.to_string()).unwrap();
+            prop_assert_eq!(theirs, ours);
+        }
+
         #[test]
         fn no_text_panics(text in "\\PC{0,40}", odd in "[a()*=&|!:\\\\<>~ ]{0,30}") {
             for text in [text, odd] {
-                if let Ok(filter) = Filter::parse(&text) {
-                    prop_assert!(filter.to_ber().is_ok());
+                if let Some((theirs, ours)) = both(&text) {
+                    prop_assert_eq!(theirs, ours, "{}", text);
                 }
             }
         }

@@ -1,7 +1,8 @@
-//! LDAP as data: names, filters, entries, controls, requests and answers, and their bytes (RFC 4511). No I/O.
+//! LDAP as data: names, filters, entries, controls, requests and answers, and the bytes of what a server sends
+//! (RFC 4511). No I/O.
 //!
 //! `ber` elements · `attribute`, `dn` names · `filter`, `filter_text` filters · `entry` what a search brings · `control`,
-//! `controls` what goes beside · `request`, `response`, `result` what is asked and answered · `error` what goes wrong.
+//! `controls` what goes beside · `request`, `message`, `result` what is asked and answered · `error` what goes wrong.
 
 mod attribute;
 pub(crate) mod ber;
@@ -12,8 +13,8 @@ mod entry;
 mod error;
 mod filter;
 mod filter_text;
+pub(crate) mod message;
 pub(crate) mod request;
-pub(crate) mod response;
 mod result;
 
 pub use attribute::{AttributeName, BadName};
@@ -23,6 +24,7 @@ pub use entry::{Attribute, Entry};
 pub use error::{LdapError, Malformed};
 pub use filter::{DEEPEST, Filter, Matching, Substrings};
 pub use filter_text::BadFilter;
+pub use message::Answer;
 pub use request::{Change, Operation, Reach, Request, Search, Target};
-pub use response::Answer;
+
 pub use result::{Code, LdapResult};

@@ -1,4 +1,4 @@
-//! What a directory is asked to do, as data (RFC 4511 sections 4.2 to 4.12), and how it is written.
+//! What a directory is asked to do, as data (RFC 4511 sections 4.2 to 4.12).
 
 use std::fmt;
 use std::time::Duration;
@@ -7,11 +7,10 @@ use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::attribute::AttributeName;
-use super::ber::{self, Writer, context, context_nested};
-use super::control::{self, Control};
+use super::ber::{self, Writer, context};
+use super::control::Control;
 use super::dn::{Dn, Rdn};
-use super::error::LdapError;
-use super::filter::{DEEPEST, Filter};
+use super::filter::Filter;
 
 /// Start a transaction (RFC 5805).
 pub const START_TRANSACTION: &str = "1.3.6.1.1.21.1";
@@ -21,8 +20,6 @@ pub const END_TRANSACTION: &str = "1.3.6.1.1.21.3";
 pub const MODIFY_PASSWORD: &str = "1.3.6.1.4.1.4203.1.11.1";
 /// Who am I? (RFC 4532)
 pub const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";
-/// Go on in TLS (RFC 4511 section 4.14).
-pub const START_TLS: &str = "1.3.6.1.4.1.1466.20037";
 
 /// The entry that is meant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -131,14 +128,6 @@ impl Change {
             Change::Add(name, values) | Change::Delete(name, values) | Change::Replace(name, values) => (name, values),
         }
     }
-
-    fn number(&self) -> i64 {
-        match self {
-            Change::Add(..) => 0,
-            Change::Delete(..) => 1,
-            Change::Replace(..) => 2,
-        }
-    }
 }
 
 /// Values may be secret, and are somebody's: what was changed is said by name and number alone.
@@ -182,7 +171,7 @@ impl Operation {
     pub fn writes(&self) -> bool {
         match self {
             Operation::Compare { .. } => false,
-            Operation::Extended { oid, .. } => !matches!(*oid, START_TRANSACTION | WHO_AM_I | START_TLS),
+            Operation::Extended { oid, .. } => !matches!(*oid, START_TRANSACTION | WHO_AM_I),
             _ => true,
         }
     }
@@ -271,168 +260,4 @@ impl Request {
     pub fn who_am_i() -> Self {
         Operation::Extended { oid: WHO_AM_I, value: None }.into()
     }
-}
-
-/// How a connection says who it is (RFC 4513).
-#[derive(Debug, Clone)]
-pub(crate) enum Bind<'a> {
-    Simple { dn: &'a Dn, password: &'a SecretString },
-    External,
-}
-
-/// A whole LDAPMessage.
-fn message(
-    id: i32,
-    controls: &[Control],
-    operation: impl FnOnce(&mut Writer) -> Result<(), LdapError>,
-) -> Result<Vec<u8>, LdapError> {
-    let mut writer = Writer::new();
-    writer.try_nest(ber::SEQUENCE, |inside| {
-        inside.integer(ber::INTEGER, i64::from(id));
-        operation(inside)?;
-        control::write(inside, controls);
-        Ok::<_, LdapError>(())
-    })?;
-    Ok(writer.into_bytes())
-}
-
-const fn application(number: u8) -> u8 {
-    0x60 | number
-}
-
-impl Bind<'_> {
-    pub(crate) fn to_message(&self, id: i32) -> Result<Vec<u8>, LdapError> {
-        message(id, &[], |writer| {
-            writer.nest(application(0), |inside| {
-                inside.integer(ber::INTEGER, 3);
-                match self {
-                    Bind::Simple { dn, password } => {
-                        inside.octets(dn.as_str());
-                        inside.primitive(context(0), password.expose_secret().as_bytes());
-                    }
-                    Bind::External => {
-                        inside.octets("");
-                        inside.nest(context_nested(3), |sasl| {
-                            sasl.octets("EXTERNAL");
-                            sasl.octets("");
-                        });
-                    }
-                }
-            });
-            Ok(())
-        })
-    }
-}
-
-impl Search {
-    pub(crate) fn to_message(&self, id: i32) -> Result<Vec<u8>, LdapError> {
-        message(id, &self.controls, |writer| {
-            writer.try_nest(application(3), |inside| {
-                inside.octets(self.base.to_string());
-                let reach = match self.reach {
-                    Reach::Base => 0,
-                    Reach::One => 1,
-                    Reach::Tree => 2,
-                };
-                inside.integer(ber::ENUMERATED, reach);
-                // Aliases are never followed: an entry is found under one name.
-                inside.integer(ber::ENUMERATED, 0);
-                inside.integer(ber::INTEGER, i64::from(self.size_limit.min(i32::MAX as u32)));
-                let seconds = self.time_limit.as_secs() + u64::from(self.time_limit.subsec_nanos() > 0);
-                inside.integer(ber::INTEGER, i64::from(u32::try_from(seconds).unwrap_or(0).min(i32::MAX as u32)));
-                inside.boolean(ber::BOOLEAN, false);
-                self.filter.write(inside, DEEPEST)?;
-                inside.nest(ber::SEQUENCE, |list| {
-                    if self.attributes.is_empty() {
-                        list.octets("1.1");
-                    }
-                    self.attributes.iter().for_each(|name| list.octets(name.as_str()));
-                });
-                Ok(())
-            })
-        })
-    }
-}
-
-fn attribute(writer: &mut Writer, name: &AttributeName, values: &[Bytes]) {
-    writer.nest(ber::SEQUENCE, |inside| {
-        inside.octets(name.as_str());
-        inside.nest(ber::SET, |set| values.iter().for_each(|value| set.octets(value)));
-    });
-}
-
-impl Request {
-    pub(crate) fn to_message(&self, id: i32) -> Result<Vec<u8>, LdapError> {
-        message(id, &self.controls, |writer| {
-            self.operation.write(writer);
-            Ok(())
-        })
-    }
-}
-
-impl Operation {
-    fn write(&self, writer: &mut Writer) {
-        match self {
-            Operation::Add { dn, attributes } => writer.nest(application(8), |inside| {
-                inside.octets(dn.as_str());
-                inside.nest(ber::SEQUENCE, |list| {
-                    attributes.iter().for_each(|(name, values)| attribute(list, name, values));
-                });
-            }),
-            Operation::Modify { target, changes } => writer.nest(application(6), |inside| {
-                inside.octets(target.to_string());
-                inside.nest(ber::SEQUENCE, |list| {
-                    for change in changes {
-                        list.nest(ber::SEQUENCE, |one| {
-                            one.integer(ber::ENUMERATED, change.number());
-                            let (name, values) = change.parts();
-                            attribute(one, name, values);
-                        });
-                    }
-                });
-            }),
-            Operation::ModifyDn { target, rdn, delete_old, superior } => writer.nest(application(12), |inside| {
-                inside.octets(target.to_string());
-                inside.octets(rdn.to_string());
-                inside.boolean(ber::BOOLEAN, *delete_old);
-                if let Some(superior) = superior {
-                    inside.primitive(context(0), superior.as_str().as_bytes());
-                }
-            }),
-            Operation::Delete { target } => writer.primitive(0x4a, target.to_string().as_bytes()),
-            Operation::Compare { target, name, value } => writer.nest(application(14), |inside| {
-                inside.octets(target.to_string());
-                inside.nest(ber::SEQUENCE, |pair| {
-                    pair.octets(name.as_str());
-                    pair.octets(value);
-                });
-            }),
-            Operation::Extended { oid, value } => writer.nest(application(23), |inside| {
-                inside.primitive(context(0), oid.as_bytes());
-                if let Some(value) = value {
-                    inside.primitive(context(1), value);
-                }
-            }),
-        }
-    }
-}
-
-/// Ends the operation of this number, whatever it is, without an answer.
-pub(crate) fn abandon(id: i32, abandoned: i32) -> Vec<u8> {
-    let mut writer = Writer::new();
-    writer.nest(ber::SEQUENCE, |inside| {
-        inside.integer(ber::INTEGER, i64::from(id));
-        inside.integer(0x50, i64::from(abandoned));
-    });
-    writer.into_bytes()
-}
-
-/// Good bye.
-pub(crate) fn unbind(id: i32) -> Vec<u8> {
-    let mut writer = Writer::new();
-    writer.nest(ber::SEQUENCE, |inside| {
-        inside.integer(ber::INTEGER, i64::from(id));
-        inside.primitive(0x42, b"");
-    });
-    writer.into_bytes()
 }

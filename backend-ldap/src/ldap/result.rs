@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::ber::{self, Reader};
+use super::ber::{self, Content, Reader, Writer, context_nested};
 use super::control::Control;
 use super::error::Malformed;
 
@@ -149,18 +149,31 @@ impl LdapResult {
     }
 
     /// Reads the components of LDAPResult; what follows them is left in the reader.
-    pub(crate) fn read(reader: &mut Reader) -> Result<Self, Malformed> {
+    pub(crate) fn read<C: Content>(reader: &mut Reader<C>) -> Result<Self, Malformed> {
         let code = Code(reader.integer(ber::ENUMERATED, "the result code")?);
+        if code.0 < 0 {
+            return Err(Malformed::Missing("the result code"));
+        }
         let matched = reader.text("matchedDN")?;
         let message = reader.text("diagnosticMessage")?;
         let mut referrals = Vec::new();
-        if let Some(urls) = reader.optional(ber::context_nested(3))? {
+        if let Some(urls) = reader.optional(context_nested(3))? {
             let mut urls = Reader::new(urls);
             while !urls.is_empty() && referrals.len() < REFERRALS {
                 referrals.push(urls.text("a referral")?);
             }
         }
         Ok(LdapResult { code, matched, message, referrals, controls: Vec::new() })
+    }
+
+    /// Writes the components of LDAPResult.
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        writer.integer(ber::ENUMERATED, i64::from(self.code.0));
+        writer.octets(&self.matched);
+        writer.octets(&self.message);
+        if !self.referrals.is_empty() {
+            writer.nest(context_nested(3), |urls| self.referrals.iter().for_each(|url| urls.octets(url)));
+        }
     }
 
     /// The number behind `data` in Active Directory's messages, which tells why a bind or a password was refused.

@@ -6,6 +6,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::values;
+use crate::backends::LOG;
 
 /// `[log]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -53,7 +54,7 @@ impl LogSettings {
             bail!(wrong());
         }
         // What the HTTP library says of its threads is of no use to an operator; who wants it can name it.
-        EnvFilter::try_new(format!("actix_server=warn,{}", self.level)).with_context(wrong)
+        EnvFilter::try_new(format!("actix_server=warn,{LOG},{}", self.level)).with_context(wrong)
     }
 
     /// Checks the level.
