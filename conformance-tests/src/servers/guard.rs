@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 
 /// Waits at a pipe that the test process holds. A line on it is the signal to end the server with; the end of the pipe
 /// means that the test process is gone, and then the folder goes too. It ignores what a terminal sends to everybody,
-/// so as to be there still.
+/// so as to be there still. A server that was stopped goes on, so that it ends.
 const GUARD: &str = r#"
 folder=$1 last=$2; shift 2
 exec 3<&0
@@ -22,6 +22,7 @@ server=$!
 trap '' INT HUP TERM
 read -r signal <&3 || gone=yes
 kill -s "${signal:-$last}" "$server" 2>/dev/null
+kill -s CONT "$server" 2>/dev/null
 wait "$server"
 [ -z "$gone" ] || rm -rf "$folder"
 "#;

@@ -101,6 +101,12 @@ pub struct Slapd {
     tells: bool,
 }
 
+/// The states of a process's threads, as `ps` names them.
+fn states(pid: &str) -> Result<String> {
+    let output = Command::new("ps").args(["-L", "-o", "s=", "-p", pid]).output().context("ps")?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// What belongs to one installation.
 #[derive(Debug)]
 struct Installed {
@@ -180,7 +186,14 @@ impl Slapd {
 
     /// Makes it hang: it keeps its connections and does nothing.
     pub fn pause(&self) -> Result<()> {
-        self.signal("-STOP")
+        self.signal("-STOP")?;
+        // The signal is on its way when it was sent: until it is there, requests are answered.
+        let (pid, begun) = (self.pid()?.to_string(), Instant::now());
+        while !states(&pid)?.bytes().all(|state| matches!(state, b'T' | b'\n' | b' ')) {
+            ensure!(begun.elapsed() < PATIENCE, "slapd does not stop");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
     }
 
     /// Lets it go on.
