@@ -36,9 +36,7 @@ impl TextRule {
             _ => self.key(value),
         }
     }
-}
 
-impl TextRule {
     /// The key of a beginning (`sw`). No key begins with white space where the rule leaves that off.
     pub fn beginning(self, value: &str) -> Cow<'_, str> {
         match (self, self.fragment(value)) {
