@@ -75,22 +75,28 @@ pub struct Subschema {
 
 impl Subschema {
     /// What to ask of the subschema subentry.
-    pub const ATTRIBUTES: [AttributeName; 2] =
-        [AttributeName::known("attributeTypes"), AttributeName::known("objectClasses")];
+    pub const ATTRIBUTES: [AttributeName; 3] = [
+        AttributeName::known("attributeTypes"),
+        AttributeName::known("objectClasses"),
+        AttributeName::known("dITContentRules"),
+    ];
 
     /// Reads the subschema subentry. Definitions that make no sense are left out.
     pub fn read(entry: &Entry) -> Subschema {
-        let [attribute_types, object_classes] = Subschema::ATTRIBUTES;
+        let [attribute_types, object_classes, content_rules] = Subschema::ATTRIBUTES;
         let attributes = entry.texts(&attribute_types).filter_map(Definition::read).map(attribute_type).collect();
         let classes = entry.texts(&object_classes).filter_map(Definition::read).map(object_class).collect();
-        Subschema::of(attributes, classes)
+        let rules: Vec<_> = entry.texts(&content_rules).filter_map(Definition::read).collect();
+        Subschema::of(attributes, classes, &rules)
     }
 
-    fn of(attributes: Vec<AttributeType>, classes: Vec<ObjectClass>) -> Subschema {
+    fn of(attributes: Vec<AttributeType>, classes: Vec<ObjectClass>, rules: &[Definition]) -> Subschema {
         let attribute_by_name = index(attributes.iter().map(|one| (&one.names, &one.oid)));
         let class_by_name = index(classes.iter().map(|one| (&one.names, &one.oid)));
         let mut schema = Subschema { attributes, classes, attribute_by_name, class_by_name };
         schema.attributes = schema.attributes.iter().map(|one| schema.with_inherited(one)).collect();
+        // Before what is inherited is filled in: rules of superiors hold for their inferiors too.
+        schema.classes = schema.classes.iter().map(|one| schema.with_content(one, rules)).collect();
         schema.classes = schema.classes.iter().map(|one| schema.with_superiors(one)).collect();
         schema
     }
@@ -150,6 +156,20 @@ impl Subschema {
             whole.substrings = whole.substrings.or_else(|| above.substrings.clone());
             whole.syntax = whole.syntax.or_else(|| above.syntax.clone());
             superior = above.superior.as_deref();
+        }
+        whole
+    }
+
+    /// The class with what its content rule adds (RFC 4512 section 4.1.6): attributes, and auxiliary classes that its
+    /// entries have or may have without naming them, as Active Directory's users have that of `sAMAccountName`.
+    fn with_content(&self, one: &ObjectClass, rules: &[Definition]) -> ObjectClass {
+        let mut whole = one.clone();
+        for rule in rules.iter().filter(|rule| rule.oid == one.oid) {
+            whole.may.extend(rule.all("MUST").iter().chain(rule.all("MAY")).cloned());
+            for auxiliary in rule.all("AUX").iter().filter_map(|name| self.class(name)) {
+                let auxiliary = self.with_superiors(auxiliary);
+                whole.may.extend(auxiliary.must.into_iter().chain(auxiliary.may));
+            }
         }
         whole
     }
@@ -218,7 +238,7 @@ mod tests {
     use crate::ldap::Dn;
 
     fn schema(attributes: &[&str], classes: &[&str]) -> Subschema {
-        let [attribute_types, object_classes] = Subschema::ATTRIBUTES;
+        let [attribute_types, object_classes, _] = Subschema::ATTRIBUTES;
         let own = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let entry = Entry::new(Dn::root()).with(attribute_types, own(attributes)).with(object_classes, own(classes));
         Subschema::read(&entry)
@@ -254,6 +274,34 @@ mod tests {
         assert!(uuid.single && uuid.read_only && uuid.operational);
         assert_eq!(schema.attribute("a").unwrap().equality, None, "a circle ends");
         assert!(schema.same("cn", "commonname") && !schema.same("cn", "sn"));
+    }
+
+    #[test]
+    fn content_rules_add_attributes_and_auxiliary_classes() {
+        let [_, object_classes, content_rules] = Subschema::ATTRIBUTES;
+        let classes = [
+            "( 1.1 NAME 'top' ABSTRACT MUST objectClass )",
+            "( 1.2 NAME 'person' SUP top STRUCTURAL MUST cn )",
+            "( 1.3 NAME 'user' SUP person STRUCTURAL MAY unicodePwd )",
+            "( 1.4 NAME 'account' SUP top AUXILIARY MAY lockout )",
+            "( 1.5 NAME 'securityPrincipal' SUP account AUXILIARY MUST sAMAccountName )",
+        ];
+        let rules = ["( 1.2 NAME 'person' AUX securityPrincipal MAY ( proxy $ note ) )", "( 1.9 MAY x )", "( ("];
+        let own = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let entry = Entry::new(Dn::root()).with(object_classes, own(&classes)).with(content_rules, own(&rules));
+        let schema = Subschema::read(&entry);
+        let user = ["user".to_owned()];
+        for (name, expected) in [
+            ("samaccountname", true),
+            ("lockout", true),
+            ("proxy", true),
+            ("note", true),
+            ("unicodePwd", true),
+            ("x", false),
+        ] {
+            assert_eq!(schema.allows(&user, name), expected, "{name}");
+        }
+        assert_eq!(schema.must(&user), ["cn"], "what the directory fills by itself is not asked for");
     }
 
     #[test]

@@ -82,6 +82,12 @@ async fn samba_is_known_with_what_it_can_do() {
     assert!(has_index(&profile, "sAMAccountName") && has_index(&profile, "objectGUID"));
     let user = ["user".to_owned()];
     assert!(profile.schema.allows(&user, "userPrincipalName") && profile.schema.allows(&user, "manager"));
+    for class in ["user", "group"] {
+        assert!(
+            profile.schema.allows(&[class.to_owned()], "sAMAccountName"),
+            "told by the content rule of {class} alone"
+        );
+    }
     let guid = profile.schema.attribute("objectGUID").unwrap();
     assert!(guid.single && guid.read_only);
 }
