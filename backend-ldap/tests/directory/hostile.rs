@@ -187,7 +187,8 @@ async fn silence_ends_at_the_deadline_and_others_are_answered_meanwhile() {
 async fn a_write_without_an_answer_is_uncertain_and_is_not_sent_twice() {
     let (fake, directory) = fake();
     let add = |n| Operation::Add { dn: dn(&person(n)), attributes: vec![(name("objectClass"), vec!["user".into()])] };
-    let brief = || Call { who: None, deadline: Some(Instant::now() + Duration::from_millis(300)) };
+    directory.search(&call(), &everybody()).await.unwrap();
+    let brief = || Call { who: None, deadline: Some(Instant::now() + Duration::from_secs(2)) };
     let before = fake.world().len();
     for (n, fault) in [Fault::Silence, Fault::Cut(0)].into_iter().enumerate() {
         fake.next(fault);

@@ -7,7 +7,7 @@ use backend_ldap::ldap::{AttributeName, Dn, Entry, Reach, Search};
 use conformance_tests::servers::slapd::{ADMIN, PASSWORD, Setup, Slapd};
 
 /// For a time that a server which works never takes.
-pub const LONG: Duration = Duration::from_secs(30);
+pub const LONG: Duration = Duration::from_secs(120);
 
 pub fn name(text: &'static str) -> AttributeName {
     AttributeName::known(text)

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use conformance_tests::datasets::seed::Seed;
-use conformance_tests::harness::Grant;
+use conformance_tests::harness::{Cannot, Grant};
 use conformance_tests::http::Client;
 use conformance_tests::servers::slapd::{ADMIN, PASSWORD, SUFFIX, Setup, Slapd};
 use conformance_tests::{Ability, Harness, Site, protocol};
@@ -29,7 +29,7 @@ const PLAIN: &str = include_str!("plain.toml");
 pub struct Gateway {
     ours: Ours,
     slapd: Slapd,
-    cannot: HashMap<&'static str, &'static str>,
+    cannot: HashMap<&'static str, Cannot<'static>>,
 }
 
 impl Gateway {
@@ -121,10 +121,15 @@ fn generalized(at: Timestamp) -> Result<String> {
     Ok(at.strftime("%Y%m%d%H%M%S.%3fZ").to_string())
 }
 
-/// The cases that cannot pass, and why.
-pub fn cannot() -> HashMap<&'static str, &'static str> {
+/// The cases that cannot pass, or pass by chance, and why.
+pub fn cannot() -> HashMap<&'static str, Cannot<'static>> {
     let lines = include_str!("cannot.tsv").lines().skip(1);
-    lines.filter_map(|line| line.split_once('\t')).collect()
+    let row = |line: &'static str| {
+        let (case, rest) = line.split_once('\t')?;
+        let (outcome, why) = rest.split_once('\t')?;
+        Some((case, if outcome == "by chance" { Cannot::Promise(why) } else { Cannot::Pass(why) }))
+    };
+    lines.filter_map(row).collect()
 }
 
 impl Harness for Gateway {
@@ -185,7 +190,7 @@ impl Harness for Gateway {
         }
     }
 
-    fn cannot(&self, profile: Profile, case: &str) -> Option<&str> {
+    fn cannot(&self, profile: Profile, case: &str) -> Option<Cannot<'_>> {
         let found = self.cannot.get(case).or_else(|| self.cannot.get(format!("{profile}::{case}").as_str()));
         found.copied()
     }

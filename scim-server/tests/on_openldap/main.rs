@@ -1,6 +1,6 @@
 //! The conformance suite on a directory that is written to: every case of the protocol and of the data sets, over HTTP, on a
-//! real OpenLDAP. What a directory cannot hold is listed by name, with the reason, in `cannot.tsv`: a listed case that
-//! passes fails here, like one that is not listed and fails.
+//! real OpenLDAP. What a directory cannot hold is listed by name, with the reason, in `cannot.tsv`: a case that is listed as
+//! failing and passes is a failure here, like one that is not listed and fails.
 
 mod gateway;
 #[expect(dead_code, reason = "the other stores of the suite are not started here")]
