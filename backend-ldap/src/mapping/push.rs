@@ -350,7 +350,7 @@ fn push_instant(name: &AttributeName, op: Compare, instant: i128) -> Pushed {
 
 fn push_text(column: &Column, op: Compare, text: &str, rule: TextRule) -> Option<Filter> {
     let name = &column.name;
-    let pieces = Pieces::of(text, rule);
+    let pieces = Pieces::of(text, op, rule);
     let substrings = || {
         if !column.rules.substrings {
             return None;
@@ -385,9 +385,10 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn of(text: &str, rule: TextRule) -> Pieces {
+    fn of(text: &str, op: Compare, rule: TextRule) -> Pieces {
         let chars: Vec<char> = text.chars().collect();
-        let plain: Vec<bool> = chars.iter().enumerate().map(|(n, c)| is_plain(*c, n, &chars, rule)).collect();
+        let plain = |n: usize, c: char| is_plain(c, n, &chars, rule) && !is_half(c, n, &chars, op, rule);
+        let plain: Vec<bool> = chars.iter().enumerate().map(|(n, c)| plain(n, *c)).collect();
         let mut runs = Vec::new();
         let mut run = String::new();
         let (mut from_start, mut to_end) = (false, false);
@@ -439,4 +440,12 @@ fn is_plain(c: char, at: usize, text: &[char], rule: TextRule) -> bool {
         '\u{c0}'..='\u{17f}' | '\u{410}'..='\u{44f}' | '\u{4e00}'..='\u{9fa5}' => true,
         _ => false,
     }
+}
+
+/// Could this be a half of what the folding of one character is? `ß` becomes `ss`, of which a fragment may begin with
+/// the second and end with the first, while the directory sees neither.
+fn is_half(c: char, at: usize, text: &[char], op: Compare, rule: TextRule) -> bool {
+    let first = at == 0 && matches!(op, Compare::Co | Compare::Ew);
+    let last = at + 1 == text.len() && matches!(op, Compare::Co | Compare::Sw);
+    rule == TextRule::UserName && matches!(c, 's' | 'S') && (first || last)
 }
