@@ -73,7 +73,7 @@ pub fn cases() -> Vec<Case> {
                 Ok(())
             })
         })
-        .needs(&[Need::Writes, Need::Lock]),
+        .needs(&[Need::Writes, Need::Atomic]),
         case("members added and targets deleted at once leave no link to nothing", "7643-2.3.7-05 7644-3.6-06", |b| {
             Box::pin(async move {
                 let group = b.group("G", &[]).await?;

@@ -27,6 +27,6 @@ pub mod protocol;
 pub mod servers;
 pub mod session;
 
-pub use contract::{store_contract, store_contract_on};
+pub use contract::{store_contract, store_contract_but, store_contract_on};
 pub use harness::{Ability, Foreign, Harness, Site};
 pub use protocol::protocol_contract;

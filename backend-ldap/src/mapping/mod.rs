@@ -136,6 +136,23 @@ pub struct Fill {
     pub else_: Option<String>,
 }
 
+/// What Active Directory takes as the `sAMAccountName` of a user: so many letters, and none of these.
+const ACCOUNT_LENGTH: usize = 20;
+const NO_ACCOUNT: &str = "\"/\\[]:;|=,+*?<>";
+
+impl Fill {
+    /// What it takes of a text that stands at `at`; None where that cannot stand here, and the directory makes one up.
+    fn taken<'t>(&self, at: &AttrPath, text: &'t str) -> Option<&'t str> {
+        if !self.name.is("sAMAccountName") || at.attr().name != "userName" {
+            return Some(text);
+        }
+        // A userPrincipalName is an account at a domain.
+        let account = text.split('@').next().unwrap_or(text);
+        let fits = account.chars().count() <= ACCOUNT_LENGTH && !account.contains(|c| NO_ACCOUNT.contains(c));
+        Some(account).filter(|account| fits && !account.is_empty())
+    }
+}
+
 impl Mapping {
     /// The columns of this attribute.
     pub fn columns_of<'a>(&'a self, at: &'a AttrPath) -> impl Iterator<Item = &'a Column> {
@@ -191,7 +208,9 @@ impl Mapping {
     fn add_document(&self, names: &mut Vec<AttributeName>) {
         let active = self.active.iter().filter_map(|(_, active)| active.attribute());
         let labels = self.links.iter().filter(|column| !column.link.multi_valued()).map(|column| column.name.clone());
-        for name in self.columns.iter().map(|column| column.name.clone()).chain(active).chain(labels) {
+        // What nobody sees is read too: it follows what it was taken from.
+        let fills = self.fills.iter().filter(|fill| fill.name != self.place.rdn).map(|fill| fill.name.clone());
+        for name in self.columns.iter().map(|column| column.name.clone()).chain(active).chain(labels).chain(fills) {
             if !names.contains(&name) {
                 names.push(name);
             }

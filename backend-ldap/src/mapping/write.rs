@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::ldap::{AttributeName, Change, Entry};
 
-use super::{Column, Mapping, Syntax};
+use super::{Column, Fill, Mapping, Syntax};
 
 /// What the directory cannot hold: the attribute, and why.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,7 +131,7 @@ impl Mapping {
     /// What a new entry has beside its document: values that the directory wants.
     pub fn fill(&self, values: &mut Values, document: &Map<String, Value>) {
         for fill in &self.fills {
-            let taken = fill.from.iter().find_map(|at| values::whole(document, at).and_then(Value::as_str));
+            let taken = fill.from.iter().find_map(|at| fill.taken(at, values::whole(document, at)?.as_str()?));
             if let Some(text) = taken.or(fill.else_.as_deref()) {
                 values.fill(&fill.name, Bytes::copy_from_slice(text.as_bytes()));
             }
@@ -170,19 +170,38 @@ impl Mapping {
         Ok(changes)
     }
 
-    /// What stands somewhere because the directory wants a value follows what it was taken from.
+    /// What stands somewhere because the directory wants a value follows what it was taken from, the name of the entry too.
     fn refill(&self, entry: &Entry, then: &Map<String, Value>, changes: &mut Vec<Change>) {
         let mut filled = Values::default();
         self.fill(&mut filled, then);
+        let rdn = entry.dn.rdn();
         for fill in &self.fills {
-            let (held, wanted) = (entry.values(&fill.name), filled.of(&fill.name));
-            let touched = changes.iter().any(|change| *change.parts().0 == fill.name) || fill.name == self.place.rdn;
-            let ([old], [new]) = (held, wanted) else { continue };
-            if !touched && old != new && self.hides(entry, &fill.name, old) {
-                changes.push(Change::Delete(fill.name.clone(), vec![old.clone()]));
+            let named =
+                rdn.as_ref().filter(|_| fill.name == self.place.rdn).and_then(|rdn| rdn.value(fill.name.base()));
+            let old = match (named, entry.values(&fill.name)) {
+                (Some(named), _) => Bytes::copy_from_slice(named),
+                (None, [only]) => only.clone(),
+                (None, _) => continue,
+            };
+            let mapped = self.columns.iter().any(|column| column.name == fill.name);
+            let follows = match mapped {
+                true => named.is_none() && self.hides(entry, &fill.name, &old),
+                false => self.is_taken(entry, fill, &old),
+            };
+            let touched = changes.iter().any(|change| *change.parts().0 == fill.name);
+            let [new] = filled.of(&fill.name) else { continue };
+            if !touched && old != *new && follows {
+                changes.push(Change::Delete(fill.name.clone(), vec![old]));
                 changes.push(Change::Add(fill.name.clone(), vec![new.clone()]));
             }
         }
+    }
+
+    /// Was this value taken from what the entry has where the fill looks?
+    fn is_taken(&self, entry: &Entry, fill: &Fill, value: &[u8]) -> bool {
+        let of = |at| self.columns_of(at).find_map(|column| entry.text(&column.name));
+        let taken = fill.from.iter().find_map(|at| fill.taken(at, of(at)?));
+        taken.is_some_and(|taken| taken.as_bytes() == value)
     }
 
     fn change(

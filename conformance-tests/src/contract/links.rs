@@ -16,7 +16,9 @@ pub fn cases() -> Vec<Case> {
     vec![
         case("members are added, removed and replaced", "7643-4.2-03 7644-3.5.2-32 7644-3.5.1-11", |b| {
             Box::pin(async move {
-                let (u, v, w) = (b.user("u").await?, b.user("v").await?, b.user("w").await?);
+                let mut users = [b.user("u").await?, b.user("v").await?, b.user("w").await?];
+                users.sort();
+                let [u, v, w] = users;
                 let group = b.group("G", &[]).await?;
                 has_effect(b.add(&group, &[&v, &u]).await, Effect::Changed)?;
                 ensure!(b.members_of(&group).await? == [u.clone(), v.clone()], "in order of their ids");

@@ -34,8 +34,10 @@ pub enum Need {
     Writes,
     /// The core gives ids out.
     OwnIds,
-    /// An expected version is compared in the write.
+    /// An expected version is compared, in the write or shortly before.
     Lock,
+    /// It is compared in the write.
+    Atomic,
     /// Versions move exactly when something changes.
     Versions,
     /// Unique values are kept unique also among writers at the same time.
@@ -54,7 +56,8 @@ impl Need {
         match self {
             Need::Writes => can.writes == Writes::Full,
             Need::OwnIds => can.ids == IdsFrom::Core,
-            Need::Lock => can.lock == Lock::CompareAndSet,
+            Need::Lock => can.lock != Lock::None,
+            Need::Atomic => can.lock == Lock::CompareAndSet,
             Need::Versions => can.versions == Versions::Exact,
             Need::Unique => can.unique == Unique::Enforced,
             Need::Secrets => can.secrets == Secrets::Hashed,
@@ -69,7 +72,9 @@ impl Need {
             Need::Writes => bench.refuses_to_write().await,
             Need::Lock => bench.refuses_versions().await,
             Need::Secrets if bench.store.capabilities().secrets == Secrets::Refused => bench.refuses_secrets().await,
-            Need::Secrets | Need::OwnIds | Need::Versions | Need::Unique | Need::Log | Need::History => Ok(()),
+            Need::Secrets | Need::Atomic | Need::OwnIds | Need::Versions | Need::Unique | Need::Log | Need::History => {
+                Ok(())
+            }
         }
     }
 }
@@ -156,7 +161,26 @@ where
     S: Store,
     F: Future<Output = (S, G)>,
 {
-    libtest_mimic::run(&Arguments::from_args(), trials_on(make)).exit_code()
+    libtest_mimic::run(&Arguments::from_args(), trials_on(make, &[])).exit_code()
+}
+
+/// The same for stores that cannot pass some cases: each with the reason. One that is listed and passes is a failure, like
+/// one that is not listed and fails.
+pub fn store_contract_but<S, G, F>(
+    cannot: &'static [(&'static str, &'static str)],
+    make: impl Fn() -> F + Send + Sync + 'static,
+) -> ExitCode
+where
+    S: Store,
+    F: Future<Output = (S, G)>,
+{
+    let mut trials = trials_on(make, cannot);
+    let names: Vec<String> = trials.iter().map(|trial| trial.name().to_owned()).collect();
+    trials.push(Trial::test("every listed case is there", move || {
+        let gone: Vec<_> = cannot.iter().filter(|(case, _)| !names.iter().any(|name| name == case)).collect();
+        if gone.is_empty() { Ok(()) } else { Err(Failed::from(format!("{gone:?}"))) }
+    }));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
 /// The contract as trials, to be run together with others.
@@ -166,13 +190,17 @@ where
     F: Future<Output = S>,
 {
     let make = Arc::new(make);
-    trials_on(move || {
+    let make = move || {
         let make = make.clone();
         async move { (make().await, ()) }
-    })
+    };
+    trials_on(make, &[])
 }
 
-fn trials_on<S, G, F>(make: impl Fn() -> F + Send + Sync + 'static) -> Vec<Trial>
+fn trials_on<S, G, F>(
+    make: impl Fn() -> F + Send + Sync + 'static,
+    cannot: &'static [(&'static str, &'static str)],
+) -> Vec<Trial>
 where
     S: Store,
     F: Future<Output = (S, G)>,
@@ -184,6 +212,7 @@ where
         for case in cases {
             let (runtime, make) = (runtime.clone(), make.clone());
             let name = format!("{topic}::{}", case.name);
+            let why = cannot.iter().find(|(listed, _)| *listed == name).map(|(_, why)| *why);
             let run = move || {
                 let runtime = runtime.as_ref().as_ref().map_err(|error| Failed::from(error.to_string()))?;
                 let checked = runtime.block_on(async {
@@ -191,7 +220,13 @@ where
                     let bench = Bench::new(Arc::new(store)).await?;
                     case.check(bench).await
                 });
-                checked.map_err(|error| Failed::from(format!("{error:#}")))
+                match (checked, why) {
+                    (Err(error), None) => Err(Failed::from(format!("{error:#}"))),
+                    (Ok(()), Some(why)) => {
+                        Err(Failed::from(format!("listed as one that cannot pass ({why}), and it does: unlist it")))
+                    }
+                    (Ok(()), None) | (Err(_), Some(_)) => Ok(()),
+                }
             };
             trials.push(Trial::test(name, run));
         }

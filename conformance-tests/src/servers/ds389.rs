@@ -23,6 +23,8 @@ const TRIES: usize = 5;
 /// Plug-ins that are off in a new instance.
 const MEMBER_OF: &str = "cn=MemberOf Plugin,cn=plugins,cn=config";
 const INTEGRITY: &str = "cn=referential integrity postoperation,cn=plugins,cn=config";
+/// One that is on: it takes nothing but ASCII in `uid` and `mail`.
+const SEVEN_BITS: &str = "cn=7-bit check,cn=plugins,cn=config";
 
 /// How an instance is furnished. The default is what `dscreate` makes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,6 +33,17 @@ pub struct Setup {
     pub member_of: bool,
     /// The referential integrity plug-in.
     pub integrity: bool,
+    /// Letters beyond ASCII in `uid` and `mail`: without the 7-bit check plug-in.
+    pub all_letters: bool,
+    /// TLS, with a certificate for `localhost`: it takes passwords no other way, and making the keys takes time.
+    pub tls: bool,
+}
+
+impl Setup {
+    /// What an administrator who knows the gateway would run, but for TLS.
+    pub fn furnished() -> Self {
+        Setup { member_of: true, integrity: true, all_letters: true, tls: false }
+    }
 }
 
 /// A running instance and its folder.
@@ -41,13 +54,14 @@ pub struct Ds389 {
     folder: Folder,
     program: PathBuf,
     port: u16,
+    tls_port: u16,
 }
 
 impl Ds389 {
-    /// The one that all tests of this process share, with both plug-ins.
+    /// The one that all tests of this process share, furnished.
     pub fn shared() -> Result<&'static Ds389> {
         static SHARED: OnceLock<Result<Ds389>> = OnceLock::new();
-        let found = SHARED.get_or_init(|| Ds389::start(Setup { member_of: true, integrity: true }));
+        let found = SHARED.get_or_init(|| Ds389::start(Setup::furnished()));
         found.as_ref().map_err(|error| anyhow!("{error:#}"))
     }
 
@@ -60,18 +74,18 @@ impl Ds389 {
         let create = first(&["/usr/sbin/dscreate", "/usr/bin/dscreate"]).context(missing)?;
         let folder = Folder::new(&["root"]).context(missing)?;
         prepare(&folder).context(missing)?;
-        let port = free_port()?;
-        folder.write("ds.inf", &instance(port, free_port()?))?;
+        let (port, tls_port) = (free_port()?, free_port()?);
+        folder.write("ds.inf", &instance(port, tls_port, setup.tls))?;
         let output = folder.command(&create).env("PREFIX", folder.path()).args(["from-file", "ds.inf"]).output()?;
         let said = [output.stdout, output.stderr].concat();
         ensure!(output.status.success(), "dscreate: {}", String::from_utf8_lossy(&said));
-        let mut server = Ds389 { process: None, folder, program, port };
+        let mut server = Ds389 { process: None, folder, program, port, tls_port };
         let settings = server.folder.path().join("etc/dirsrv/slapd-scimtest/dse.ldif");
         let mut text = std::fs::read_to_string(&settings)?;
-        for (plugin, wanted) in [(MEMBER_OF, setup.member_of), (INTEGRITY, setup.integrity)] {
-            if wanted {
-                text = switched_on(&text, plugin)?;
-            }
+        for (plugin, wanted) in
+            [(MEMBER_OF, setup.member_of), (INTEGRITY, setup.integrity), (SEVEN_BITS, !setup.all_letters)]
+        {
+            text = switched(&text, plugin, wanted)?;
         }
         std::fs::write(&settings, &text)?;
         for _ in 0..TRIES {
@@ -92,6 +106,16 @@ impl Ds389 {
     /// Where it listens, in clear.
     pub fn url(&self) -> String {
         format!("ldap://127.0.0.1:{}", self.port)
+    }
+
+    /// Where it listens in TLS, where it does.
+    pub fn tls_url(&self) -> String {
+        format!("ldaps://localhost:{}", self.tls_port)
+    }
+
+    /// The file of the authority of its certificate.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join("etc/dirsrv/slapd-scimtest/ca.crt")
     }
 
     fn run(&mut self) -> Result<()> {
@@ -166,19 +190,22 @@ fn prepare(folder: &Folder) -> Result<()> {
     Ok(())
 }
 
-fn instance(port: u16, tls_port: u16) -> String {
+fn instance(port: u16, tls_port: u16, tls: bool) -> String {
+    let sign = if tls { "True" } else { "False" };
     format!(
         "[general]\nconfig_version = 2\nfull_machine_name = localhost\nstrict_host_checking = False\nstart = False\n\
          systemd = False\nselinux = False\n[slapd]\ninstance_name = scimtest\nroot_password = {PASSWORD}\nport = {port}\n\
-         secure_port = {tls_port}\nself_sign_cert = False\n[backend-userroot]\nsuffix = {SUFFIX}\n\
+         secure_port = {tls_port}\nself_sign_cert = {sign}\n[backend-userroot]\nsuffix = {SUFFIX}\n\
          create_suffix_entry = True\nsample_entries = no\n"
     )
 }
 
-/// The configuration with a plug-in that is off switched on.
-fn switched_on(text: &str, plugin: &str) -> Result<String> {
+/// The configuration with a plug-in on or off.
+fn switched(text: &str, plugin: &str, on: bool) -> Result<String> {
     let start = text.find(&format!("dn: {plugin}\n")).with_context(|| format!("no {plugin}"))?;
-    let (before, after) = text.split_at(start);
-    ensure!(after.contains("nsslapd-pluginEnabled: off"), "{plugin} is on");
-    Ok(before.to_owned() + &after.replacen("nsslapd-pluginEnabled: off", "nsslapd-pluginEnabled: on", 1))
+    let (before, entry) = text.split_at(start);
+    let (entry, rest) = entry.split_at(entry.find("\n\n").unwrap_or(entry.len()));
+    let state = |on| format!("nsslapd-pluginEnabled: {}", if on { "on" } else { "off" });
+    ensure!(entry.contains(&state(on)) || entry.contains(&state(!on)), "{plugin} is neither on nor off");
+    Ok(before.to_owned() + &entry.replacen(&state(!on), &state(on), 1) + rest)
 }

@@ -56,6 +56,8 @@ impl Samba {
         }
         let options = [
             "server services=ldap".to_owned(),
+            // Nobody needs it after a crash, and each write would wait for the disk some times over.
+            "ldb:nosync=true".to_owned(),
             format!("pid directory={}", at("run")),
             format!("ncalrpc dir={}", at("ncalrpc")),
             format!("log file={}", at("logs/samba.log")),
