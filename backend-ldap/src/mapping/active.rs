@@ -88,11 +88,15 @@ impl Active {
         }
     }
 
+    /// Does the directory let nobody be active who has no password?
+    pub fn wants_password(&self) -> bool {
+        *self == Active::AdControl
+    }
+
     /// What a new entry has for it.
     pub fn create(&self, active: bool) -> Option<(AttributeName, Bytes)> {
         let text = |name: AttributeName, text: &str| Some((name, Bytes::copy_from_slice(text.as_bytes())));
         match self {
-            // Active Directory lets nobody in without a password: a new user is enabled once it has one.
             Active::AdControl => text(UAC, if active { "512" } else { "514" }),
             Active::NsAccountLock if !active => text(NS_LOCK, "true"),
             Active::PpolicyLock if !active => text(PPOLICY, FOREVER),

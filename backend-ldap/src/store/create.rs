@@ -1,19 +1,21 @@
 //! A new entry: one Add of everything, and the password behind it.
 
 use bytes::Bytes;
-use scim_core::change::{ChangeSet, Claim, Effect, LinkEdit, Outcome};
+use scim_core::change::{ChangeSet, Claim, Effect, LinkEdit, Outcome, SecretEdit};
 use scim_core::document::values;
+use scim_core::error::ScimError;
 use scim_core::path::AttrPath;
 use scim_core::store::{ResourceId, Result, StoreError, StoreErrorKind};
 use serde_json::{Map, Value};
 
 use crate::ldap::{AttributeName, Code, Dn, Filter, LdapError, Operation, Rdn, Request, Search};
+use crate::mapping::Active;
 use crate::mapping::push::Pushed;
 use crate::mapping::write::Values;
 
 use super::commit::Work;
 use super::members::is_placeholder;
-use super::result::{of_write, unholdable};
+use super::result::{of_write, rejected, told, unholdable};
 use super::{BACKEND, with_names};
 
 const OBJECT_CLASS: AttributeName = AttributeName::known("objectClass");
@@ -31,9 +33,15 @@ impl Work<'_> {
         let mut attributes = vec![(OBJECT_CLASS, self.classes())];
         attributes.extend(values.iter().cloned());
         attributes.extend(self.own_id(id)?);
+        // Active Directory lets nobody in without a password: a new user who is to have one is enabled behind it.
+        let mut enable = None;
+        let mut lacks_password = false;
         if let Some((at, active)) = &self.mapping.active {
             let wanted = values::whole(&document, at).and_then(Value::as_bool).unwrap_or(true);
-            attributes.extend(active.create(wanted).map(|(name, value)| (name, vec![value])));
+            let first = wanted && active.wants_password();
+            enable = Some(active).filter(|_| first && !change.secrets.is_empty());
+            lacks_password = first && change.secrets.is_empty();
+            attributes.extend(active.create(wanted && enable.is_none()).map(|(name, value)| (name, vec![value])));
         }
         for edit in &change.links {
             attributes.extend(self.linked(edit).await?);
@@ -50,9 +58,15 @@ impl Work<'_> {
             attributes.push(placeholder);
             answer = self.send(request(attributes)).await;
         }
-        let answer = answer.map_err(|error| of_write(self.mapping, unique.as_ref(), error, "add an entry"))?;
+        let answer = answer.map_err(|error| match &error {
+            LdapError::Refused(result) if lacks_password && result.code == Code::UNWILLING_TO_PERFORM => {
+                let why = format!("active: {}; send a password, or active = false", told(result));
+                rejected(ScimError::invalid_value(why))
+            }
+            _ => of_write(self.mapping, unique.as_ref(), error, "add an entry"),
+        })?;
         if !change.secrets.is_empty()
-            && let Err(refused) = self.set_secrets(&dn, &change.secrets).await
+            && let Err(refused) = self.admit(&dn, &change.secrets, enable).await
         {
             // A user who cannot log in was not asked for: nothing of it stays.
             let undone = self.send(Operation::Delete { target: (&dn).into() }.into()).await;
@@ -63,6 +77,29 @@ impl Work<'_> {
         }
         let id = self.id_at(&dn, &answer).await?;
         self.outcome(id, Effect::Created, Some(&answer)).await
+    }
+
+    /// Gives a new user its password, and lets it in where that has to wait for the password.
+    async fn admit(&self, dn: &Dn, secrets: &[SecretEdit], enable: Option<&Active>) -> Result<()> {
+        self.set_secrets(dn, secrets).await?;
+        match enable {
+            Some(active) => self.enable(dn, active).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Lets in who may not yet.
+    pub(super) async fn enable(&self, dn: &Dn, active: &Active) -> Result<()> {
+        let search = Search::entry(dn.clone(), active.attribute().into_iter().collect());
+        let entry = self.inner.directory.entry(&self.call, &search).await;
+        let entry = entry.map_err(|error| error.during("read whether a user may log in"))?;
+        let changes = entry.map(|entry| active.write(&entry, true)).unwrap_or_default();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let modify = Operation::Modify { target: dn.into(), changes };
+        let done = self.send(modify.into()).await;
+        done.map(drop).map_err(|error| of_write(self.mapping, None, error, "let a user log in"))
     }
 
     /// The id that a new entry is given, where the directory itself gives none.

@@ -103,6 +103,13 @@ impl Work<'_> {
                 false => Tried::Overtaken,
             });
         }
+        // Active Directory lets nobody in without a password: where both are asked for, that comes first.
+        let enabled = self.mapping.active.as_ref().filter(|(_, active)| active.wants_password());
+        let enabled = enabled.and_then(|(_, active)| active.attribute());
+        let password_first = rest.iter().any(|change| Some(change.parts().0) == enabled.as_ref());
+        if password_first {
+            self.set_secrets(&entry.dn, &change.secrets).await?;
+        }
         let sent = self.send_edits(&entry.dn, &rest, edits, dress).await;
         let answer = match sent {
             Ok(answer) => answer,
@@ -116,7 +123,9 @@ impl Work<'_> {
             self.follow_name(old, Some(new)).await;
         }
         if !change.secrets.is_empty() {
-            self.set_secrets(&entry.dn, &change.secrets).await?;
+            if !password_first {
+                self.set_secrets(&entry.dn, &change.secrets).await?;
+            }
             return self.outcome(id.clone(), Effect::Changed, None).await.map(Tried::Done);
         }
         match answer {

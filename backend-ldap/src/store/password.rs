@@ -3,16 +3,18 @@
 use bytes::Bytes;
 use scim_core::change::SecretEdit;
 use scim_core::error::ScimError;
-use scim_core::store::Result;
+use scim_core::path::AttrPath;
+use scim_core::store::{Result, StoreError};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use crate::ldap::controls::{self, PasswordProblem};
-use crate::ldap::{AttributeName, Change, Dn, LdapError, Operation, Request};
+use crate::ldap::{AttributeName, Change, Code, Dn, LdapError, Operation, Request};
 
 use super::commit::Work;
-use super::result::{of_write, rejected};
+use super::result::{self, of_write, rejected};
 
+const DURING: &str = "set a password";
 const UNICODE_PWD: AttributeName = AttributeName::known("unicodePwd");
 
 impl Work<'_> {
@@ -36,20 +38,25 @@ impl Work<'_> {
             };
             // What the policy objects to comes beside the refusal.
             let request = request.with(controls::password_policy());
-            self.send(request).await.map_err(|error| self.refused(error))?;
+            self.send(request).await.map_err(|error| self.refused(&secret.at, error))?;
         }
         Ok(())
     }
 
-    fn refused(&self, error: LdapError) -> scim_core::store::StoreError {
-        let problem = match &error {
-            LdapError::Refused(result) => controls::password_problem(&result.controls).ok().flatten(),
-            _ => None,
+    fn refused(&self, at: &AttrPath, error: LdapError) -> StoreError {
+        let LdapError::Refused(result) = &error else { return error.during(DURING) };
+        let problem = controls::password_problem(&result.controls).ok().flatten().map(told);
+        let why = match (problem, result.code) {
+            (Some(problem), _) => problem.to_owned(),
+            // Active Directory says it in words.
+            (None, Code::CONSTRAINT_VIOLATION | Code::UNWILLING_TO_PERFORM) => result::told(result),
+            (None, Code::CONFIDENTIALITY_REQUIRED) => {
+                let why = "the directory takes passwords over TLS only: reach it by ldaps://, or with start_tls = true";
+                return rejected(ScimError::forbidden(format!("{at}: {why}")));
+            }
+            (None, _) => return of_write(self.mapping, None, error, DURING),
         };
-        match problem {
-            Some(problem) => rejected(ScimError::invalid_value(format!("password: {}", told(problem)))),
-            None => of_write(self.mapping, None, error, "set a password"),
-        }
+        rejected(ScimError::invalid_value(format!("{at}: {why}")))
     }
 }
 

@@ -36,8 +36,10 @@ pub(super) fn of_write(
         }
         Code::CONSTRAINT_VIOLATION | Code::INVALID_ATTRIBUTE_SYNTAX | Code::OBJECT_CLASS_VIOLATION => {
             let named = mapping.columns.iter().find(|column| named_in(result, column.name.base()));
-            let at = named.map(|column| &column.at).or_else(|| mapping.columns.first().map(|column| &column.at));
-            at.map(|at| StoreErrorKind::Invalid { at: at.clone(), why: told(result) })
+            Some(match named {
+                Some(column) => StoreErrorKind::Invalid { at: column.at.clone(), why: told(result) },
+                None => StoreErrorKind::Rejected(Box::new(ScimError::invalid_value(told(result)))),
+            })
         }
         Code::UNWILLING_TO_PERFORM => Some(StoreErrorKind::Rejected(Box::new(ScimError::invalid_value(told(result))))),
         _ => None,
@@ -62,7 +64,7 @@ fn named_in(result: &LdapResult, name: &str) -> bool {
 }
 
 /// What the client is told: the kind of refusal and the server's own reason, which names attributes and rules.
-fn told(result: &LdapResult) -> String {
+pub(super) fn told(result: &LdapResult) -> String {
     let message: String = result.message.chars().filter(|c| !c.is_control()).take(200).collect();
     if message.is_empty() {
         format!("the directory refuses it ({})", result.code)

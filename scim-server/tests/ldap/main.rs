@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on must fail")]
 
+mod active_directory;
 mod doctor;
+mod domain;
+mod ds389;
 mod kept;
 mod reading;
 #[path = "../server/support.rs"]
@@ -10,26 +13,44 @@ mod support;
 mod tenants;
 mod writing;
 
+use std::time::{Duration, Instant};
+
 use conformance_tests::servers::slapd::{ADMIN, PASSWORD, Slapd};
 use scim_server::Server;
 
 use support::Running;
 
+/// How long something may take to become so before a test fails.
+const PATIENCE: Duration = Duration::from_secs(120);
 const TOKEN: &str = "a-token-of-the-operators-own-making-0";
 
-/// A server over this directory in mode `write`, with these tables, and a token `{tenant}-…` for each tenant.
-pub fn gateway_of(slapd: &Slapd, tables: &str, tenants: &[&str]) -> Running {
-    let mut settings = format!(
-        "[store]\nbackend = \"ldap\"\n[store.ldap]\nurls = [\"{}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\n\
-         operation_time = 60\nmode = \"write\"\n{tables}\n",
-        slapd.url(),
-    );
+/// A server whose `[store.ldap]` is these lines, with these tables behind them, and a token `{tenant}-…` for each tenant.
+pub fn served(lines: &str, tables: &str, tenants: &[&str]) -> Running {
+    let mut settings = format!("[store]\nbackend = \"ldap\"\n[store.ldap]\n{lines}\n{tables}\n");
     for tenant in tenants {
         settings += &format!("[[tokens]]\nname = \"n\"\ntenant = \"{tenant}\"\ntoken = \"{}\"\n", token(tenant));
     }
     let mut server = Running::built(Server::builder(), &settings, |_| {});
     server.token = tenants.first().map(|tenant| token(tenant)).unwrap_or_default();
     server
+}
+
+/// A server over this directory in mode `write`.
+pub fn gateway_of(slapd: &Slapd, tables: &str, tenants: &[&str]) -> Running {
+    let lines = format!(
+        "urls = [\"{}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\noperation_time = 60\nmode = \"write\"",
+        slapd.url(),
+    );
+    served(&lines, tables, tenants)
+}
+
+/// Waits until it is so.
+pub fn wait(what: &str, mut so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < PATIENCE, "{what} does not come");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// The token of a tenant.

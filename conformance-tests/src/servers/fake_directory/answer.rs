@@ -118,7 +118,8 @@ fn shown(entry: &Entry, wanted: &[String], extended: bool, world: &World) -> Vec
     let mut attributes = Vec::new();
     for (key, (name, values)) in &entry.attributes {
         let asked = wanted.iter().find(|asked| asked.split(';').next().unwrap_or_default().eq_ignore_ascii_case(key));
-        if asked.is_none() && !everything {
+        // Passwords are written and never read.
+        if (asked.is_none() && !everything) || key == "unicodepwd" {
             continue;
         }
         let value = |value: &Vec<u8>| ber::octets(if extended { with_guid(value, world) } else { value.clone() });
@@ -176,6 +177,9 @@ pub fn modify(asked: &Asked<'_>, world: &mut World) -> Vec<u8> {
             _ => *own = values,
         }
     }
+    if code == 0 && is_let_in_without_password(&changed) {
+        return asked.end(53, NO_PASSWORD);
+    }
     if code == 0 {
         changed.attributes.retain(|_, (_, values)| !values.is_empty());
         world.change(number, |entry| *entry = changed);
@@ -183,7 +187,28 @@ pub fn modify(asked: &Asked<'_>, world: &mut World) -> Vec<u8> {
     asked.end(code, "")
 }
 
-/// An Add.
+/// What it says of users who would be let in without a password.
+const NO_PASSWORD: &str = "0000052D: SvcErr: DSID-031A126C, problem 5003 (WILL_NOT_PERFORM), data 0";
+
+fn is_let_in_without_password(entry: &Entry) -> bool {
+    let control = entry.values("userAccountControl").first();
+    let control = control.and_then(|value| std::str::from_utf8(value).ok()?.parse::<i64>().ok());
+    entry.values("unicodePwd").is_empty() && control.is_some_and(|control| control & 2 == 0)
+}
+
+/// A Compare.
+pub fn compare(asked: &Asked<'_>, world: &World) -> Vec<u8> {
+    let parts = ber::all(asked.content);
+    let [(_, dn), (_, assertion)] = parts.as_slice() else { return asked.end(2, "no compare") };
+    let assertion = ber::all(assertion);
+    let [(_, name), (_, value)] = assertion.as_slice() else { return asked.end(2, "no assertion") };
+    let number = world.by_name(&String::from_utf8_lossy(dn));
+    let Some(entry) = number.and_then(|number| world.entry(number)) else { return asked.end(32, "no such object") };
+    let own = entry.values(&String::from_utf8_lossy(name));
+    asked.end(if own.iter().any(|own| own.eq_ignore_ascii_case(value)) { 6 } else { 5 }, "")
+}
+
+/// An Add. Users of Active Directory get their kind of account from it.
 pub fn add(asked: &Asked<'_>, world: &mut World) -> Vec<u8> {
     let parts = ber::all(asked.content);
     let [(_, dn), (_, list)] = parts.as_slice() else { return asked.end(2, "no add") };
@@ -194,7 +219,15 @@ pub fn add(asked: &Asked<'_>, world: &mut World) -> Vec<u8> {
         (name, values.into_iter().map(|(_, value)| value.to_vec()).collect::<Vec<_>>())
     };
     let attributes = ber::all(list).into_iter().map(attribute).collect::<Vec<_>>();
-    let attributes = attributes.iter().map(|(name, values)| (name.as_str(), values.clone())).collect::<Vec<_>>();
+    let mut attributes = attributes.iter().map(|(name, values)| (name.as_str(), values.clone())).collect::<Vec<_>>();
+    if attributes.iter().any(|(name, values)| *name == "objectClass" && values.contains(&b"user".to_vec())) {
+        attributes.push(("sAMAccountType", vec![b"805306368".to_vec()]));
+    }
+    let mut entry = Entry::default();
+    attributes.iter().for_each(|(name, values)| entry.set(name, values.clone()));
+    if is_let_in_without_password(&entry) {
+        return asked.end(53, NO_PASSWORD);
+    }
     asked.end(if world.add(&String::from_utf8_lossy(dn), &attributes) { 0 } else { 68 }, "")
 }
 

@@ -127,6 +127,7 @@ impl FakeDirectory {
                 ("sAMAccountType", text("805306368")),
                 ("userPrincipalName", text(&format!("{name}@fake.example"))),
                 ("userAccountControl", text("512")),
+                ("unicodePwd", text("known to them alone")),
                 ("sn", text(&format!("Family{n:06}"))),
                 ("mail", text(&format!("{name}@fake.example"))),
             ];
@@ -306,6 +307,7 @@ fn reply(stream: &mut TcpStream, asked: &Asked<'_>, shared: &Shared) -> std::io:
         0x63 => Vec::new(),
         0x66 => vec![answer::modify(asked, &mut held(&shared.world))],
         0x68 => vec![answer::add(asked, &mut held(&shared.world))],
+        0x6e => vec![answer::compare(asked, &held(&shared.world))],
         0x4a => vec![answer::delete(asked, &mut held(&shared.world))],
         _ => vec![asked.end(2, "unknown")],
     };

@@ -31,7 +31,7 @@ impl Entry {
         self.attributes.get(&name.to_ascii_lowercase()).map_or(&[], |(_, values)| values)
     }
 
-    fn set(&mut self, name: &str, values: Vec<Vec<u8>>) {
+    pub(super) fn set(&mut self, name: &str, values: Vec<Vec<u8>>) {
         self.attributes.insert(name.to_ascii_lowercase(), (name.to_owned(), values));
     }
 }

@@ -1,0 +1,193 @@
+//! Samba as a domain controller: what Active Directory keeps in its own way, with passwords that people log in by.
+
+use std::process::{Command, Stdio};
+
+use conformance_tests::servers::samba::{ADMIN, PASSWORD, SUFFIX, Samba};
+use serde_json::{Value, json};
+
+use crate::served;
+use crate::support::{Running, USER};
+
+const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+const FIRST: &str = "Correct.Horse.1";
+const SECOND: &str = "Battery.Staple.2";
+
+/// A part of the domain, and a server over it.
+struct Domain {
+    samba: &'static Samba,
+    base: String,
+    server: Running,
+}
+
+impl Domain {
+    fn new(name: &str) -> Domain {
+        let samba = Samba::shared().unwrap();
+        let base = format!("OU={name},{SUFFIX}");
+        let mut ldif = format!("dn: {base}\nobjectClass: organizationalUnit\n\n");
+        for part in ["people", "groups"] {
+            ldif += &format!("dn: OU={part},{base}\nobjectClass: organizationalUnit\n\n");
+        }
+        let authority = &samba.certificates().authority;
+        let mut adding =
+            tool("ldapadd", samba).args(["-D", ADMIN, "-w", PASSWORD]).stdin(Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut adding.stdin.take().unwrap(), ldif.as_bytes()).unwrap();
+        assert!(adding.wait().unwrap().success());
+        let lines = format!(
+            "urls = [\"{}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\nca = \"{authority}\"\nmode = \"write\"\n\
+             operation_time = 60\nconnect_time = 60\n",
+            samba.url()
+        );
+        let tables = format!(
+            "[store.ldap.users]\nbase = \"OU=people,{base}\"\n[store.ldap.groups]\nbase = \"OU=groups,{base}\"\n"
+        );
+        Domain { samba, server: served(&lines, &tables, &["acme"]), base }
+    }
+
+    /// Can this user log in so?
+    fn lets_in(&self, name: &str, password: &str) -> bool {
+        let dn = format!("CN={name},OU=people,{}", self.base);
+        let tried = tool("ldapsearch", self.samba).args(["-D", &dn, "-w", password, "-s", "base", "-b", ""]).output();
+        tried.unwrap().status.success()
+    }
+
+    /// A value of an entry, as it stands there.
+    fn raw(&self, name: &str, attribute: &str) -> Option<String> {
+        let (base, filter) = (format!("OU=people,{}", self.base), format!("(cn={name})"));
+        let found = tool("ldapsearch", self.samba)
+            .args(["-LLL", "-D", ADMIN, "-w", PASSWORD, "-b", &base, &filter, attribute])
+            .output()
+            .unwrap();
+        assert!(found.status.success(), "{found:?}");
+        let text = String::from_utf8(found.stdout).unwrap();
+        text.lines().find_map(|line| Some(line.strip_prefix(attribute)?.strip_prefix(": ")?.to_owned()))
+    }
+
+    fn user(&self, name: &str, more: Value) -> Value {
+        let mut body = json!({"schemas": [USER], "userName": name, "name": {"familyName": "F"}});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = self.server.post("/scim/v2/Users", &body);
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()
+    }
+
+    fn patch(&self, path: &str, operations: Value) -> u16 {
+        let body = json!({"schemas": [PATCH], "Operations": operations});
+        self.server.request("PATCH", path).json(&body).send().status
+    }
+
+    fn count(&self, filter: &str) -> Value {
+        let coded: String = filter.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let list = self.server.get(&format!("/scim/v2/Users?filter={coded}"));
+        assert_eq!(list.status, 200, "{list:?}");
+        list.json()["totalResults"].clone()
+    }
+}
+
+/// A tool of OpenLDAP, for this domain controller.
+fn tool(name: &str, samba: &Samba) -> Command {
+    let mut command = Command::new(name);
+    command.env("LDAPTLS_CACERT", &samba.certificates().authority).args(["-x", "-H", &samba.url()]);
+    command
+}
+
+fn path_of(kind: &str, resource: &Value) -> String {
+    format!("/scim/v2/{kind}/{}", resource["id"].as_str().unwrap())
+}
+
+fn active(active: bool) -> Value {
+    json!({"op": "replace", "path": "active", "value": active})
+}
+
+fn password(password: &str) -> Value {
+    json!({"op": "replace", "path": "password", "value": password})
+}
+
+#[test]
+fn who_is_made_with_a_password_logs_in_by_it_until_locked_out() {
+    let domain = Domain::new("passwords");
+    let anna = domain.user("anna", json!({"password": FIRST, "active": true}));
+    assert_eq!((&anna["active"], &anna["password"]), (&json!(true), &Value::Null));
+    let path = path_of("Users", &anna);
+    assert!(domain.lets_in("anna", FIRST));
+    assert_eq!(
+        domain.raw("anna", "userAccountControl").as_deref(),
+        Some("512"),
+        "an ordinary account and no other bit"
+    );
+
+    assert_eq!(domain.patch(&path, json!([active(false)])), 200);
+    assert!(!domain.lets_in("anna", FIRST));
+    assert_eq!(domain.raw("anna", "userAccountControl").as_deref(), Some("514"));
+    assert_eq!((domain.count("active eq false"), domain.count("active eq true")), (json!(1), json!(0)));
+    assert_eq!(domain.patch(&path, json!([active(true)])), 200);
+    assert!(domain.lets_in("anna", FIRST));
+
+    let answer = domain.patch(&path, json!([password(SECOND)]));
+    assert!(matches!(answer, 200 | 204), "{answer}");
+    assert!(domain.lets_in("anna", SECOND));
+
+    // Made disabled, with a password for later.
+    let bert = domain.user("bert", json!({"password": FIRST, "active": false}));
+    assert_eq!(bert["active"], false);
+    assert!(!domain.lets_in("bert", FIRST));
+    assert_eq!(domain.patch(&path_of("Users", &bert), json!([active(true)])), 200);
+    assert!(domain.lets_in("bert", FIRST));
+}
+
+#[test]
+fn a_password_comes_before_who_it_lets_in() {
+    let domain = Domain::new("without");
+    let carl = domain.user("carl", json!({"active": false}));
+    assert_eq!(carl["active"], false);
+    let path = path_of("Users", &carl);
+    // Both at once: the password comes first.
+    let given = domain.patch(&path, json!([active(true), password(FIRST)]));
+    assert!(matches!(given, 200 | 204), "{given}");
+    assert_eq!(domain.server.get(&path).json()["active"], true);
+    assert!(domain.lets_in("carl", FIRST));
+
+    let weak = json!({"schemas": [USER], "userName": "dora", "name": {"familyName": "D"}, "password": "short", "active": true});
+    let refused = domain.server.post("/scim/v2/Users", &weak);
+    refused.is_error(400, Some("invalidValue"));
+    let told = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(told.starts_with("password: ") && told.contains("too short"), "the directory's own reason: {told}");
+    assert_eq!(domain.count("userName eq \"dora\""), 0, "nothing of her stays");
+}
+
+#[test]
+fn a_group_may_be_empty_and_members_come_and_go_again_and_again() {
+    let domain = Domain::new("groups");
+    let people: Vec<Value> = ["ed", "fay"].map(|name| domain.user(name, json!({}))).into();
+    let made = domain.server.post("/scim/v2/Groups", &json!({"schemas": [GROUP], "displayName": "team"}));
+    assert_eq!(made.status, 201, "{made:?}");
+    let path = path_of("Groups", &made.json());
+    let members = || domain.server.get(&path).json()["members"].as_array().map_or(0, Vec::len);
+    assert_eq!(members(), 0);
+    let values: Vec<Value> = people.iter().map(|one| json!({"value": one["id"]})).collect();
+    let add = |values: &[Value]| json!([{"op": "add", "path": "members", "value": values}]);
+    let gone = |one: &Value| json!([{"op": "remove", "path": format!("members[value eq {}]", one["id"])}]);
+    assert_eq!(domain.patch(&path, add(&values[..1])), 204);
+    // One is there already, which must not keep the other out.
+    assert_eq!((domain.patch(&path, add(&values)), members()), (204, 2));
+    assert_eq!((domain.patch(&path, add(&values)), members()), (204, 2));
+    let of = domain.server.get(&path_of("Users", &people[1])).json();
+    assert_eq!(of["groups"][0]["display"], "team", "{of}");
+    for one in [0, 0, 1, 1] {
+        assert_eq!(domain.patch(&path, gone(&people[one])), 204);
+    }
+    assert_eq!(members(), 0, "empty again, with nobody in their place");
+    assert_eq!(domain.patch(&path, add(&values)), 204);
+    assert_eq!(domain.server.request("DELETE", &path_of("Users", &people[0])).send().status, 204);
+    assert_eq!(members(), 1);
+}
+
+/// `sAMAccountName` stands once in a domain, whatever the tenants.
+#[test]
+fn a_name_that_somebody_has_in_the_domain_is_taken() {
+    let (one, other) = (Domain::new("here"), Domain::new("there"));
+    one.user("gina", json!({}));
+    let again = json!({"schemas": [USER], "userName": "gina", "name": {"familyName": "G"}});
+    other.server.post("/scim/v2/Users", &again).is_error(409, Some("uniqueness"));
+    assert_eq!(other.count("userName eq \"gina\""), 0);
+}
