@@ -1,6 +1,7 @@
 //! The LDAP row of the factory table.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use backend_ldap::LdapStore;
@@ -9,9 +10,12 @@ use backend_ldap::doctor;
 use futures_util::FutureExt;
 use scim_core::limits::Limits;
 
-use crate::backends::{Diagnosis, Doctor, Examination, Factory, Opened, Reached};
+use crate::backends::{Diagnosis, Doctor, Examination, Factory, Opened, Purpose, Reached};
 use crate::config::Section;
 use crate::config::ldap::{LdapSettings, keys};
+
+/// Between two tries to reach a directory at the start.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// `store.backend = "ldap"`.
 pub const FACTORY: Factory = Factory {
@@ -20,16 +24,30 @@ pub const FACTORY: Factory = Factory {
     keeps_control: false,
     // The directory is there, whoever asks.
     begun: |_| Ok(true),
-    open: |section, _, limits| async move { open(&section, &limits).await }.boxed(),
+    open: |section, purpose, limits| async move { open(&section, purpose, &limits).await }.boxed(),
     restore: None,
 };
 
 /// A directory keeps no tenants and no credentials: they stand in `[control]` or in `[[tokens]]`.
-async fn open(section: &Section, limits: &Limits) -> Result<Opened> {
+async fn open(section: &Section, purpose: Purpose, limits: &Limits) -> Result<Opened> {
     let settings = section.read::<LdapSettings>()?;
     let directory = Directory::open(settings.options()?).context("[store.ldap]")?;
-    let store = LdapStore::open(directory, settings.settings(limits.retry_max)?).await;
-    let store = store.context("the directory of [store.ldap] does not answer")?;
+    let own = settings.settings(limits.retry_max)?;
+    let begun = Instant::now();
+    let store = loop {
+        match LdapStore::open(directory.clone(), own.clone()).await {
+            // What the directory is decides what we are: a server waits for it, as both may be starting at once.
+            Err(error) if error.is_lost() && purpose == Purpose::Serve && begun.elapsed() < settings.start_time() => {
+                tracing::warn!(%error, "waiting for the directory");
+                tokio::time::sleep(PAUSE).await;
+            }
+            done => break done,
+        }
+    };
+    let store = store.context(
+        "the directory of [store.ldap] cannot be used: start it, or mend store.ldap.urls, bind_dn or ca, and start again \
+         (`scim-server doctor` says more)",
+    )?;
     Ok(Opened { store: Arc::new(store), control: None, upkeep: None })
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use crate::ldap::{Entry, LdapError, Search, controls};
 
 use super::lease::Lease;
-use super::{Call, Directory};
+use super::{Call, Directory, Found, again};
 
 /// A walk over all that a search finds. Dropped on the way, its connection is closed, and the server stops working.
 #[derive(Debug)]
@@ -35,18 +35,35 @@ impl Walk {
     /// # Errors
     /// As [`LdapError`] says. A walk that broke does not go on: its cookie is lost with its connection.
     pub async fn next(&mut self) -> Result<Option<Vec<Entry>>, LdapError> {
-        let (lease, cookie) = match std::mem::replace(&mut self.at, At::End) {
-            At::Start => (Box::new(self.directory.lease(&self.call).await?), Bytes::new()),
-            At::Page(lease, cookie) => (lease, cookie),
+        let (lease, found) = match std::mem::replace(&mut self.at, At::End) {
+            At::Start => self.begin().await?,
+            At::Page(lease, cookie) => {
+                let found = lease.search(&self.page_behind(&cookie)).await?;
+                (lease, found)
+            }
             At::End => return Ok(None),
         };
-        let search = self.search.clone().with(controls::paged(self.page, &cookie));
-        let found = lease.search(&search).await?;
         match controls::next_page(&found.result.controls)? {
             Some(cookie) if !cookie.is_empty() => self.at = At::Page(lease, cookie),
             // The last page, or a server that sent everything at once.
             _ => lease.give_back(),
         }
         Ok(Some(found.entries))
+    }
+
+    /// The first page. Nothing is lost yet where its connection breaks: it is asked for again, of every server once.
+    async fn begin(&self) -> Result<(Box<Lease>, Found), LdapError> {
+        let mut tries = self.directory.options().servers.len();
+        loop {
+            let lease = Box::new(self.directory.lease(&self.call).await?);
+            match lease.search(&self.page_behind(&[])).await {
+                Err(error) if again(&error) && tries > 0 && self.directory.has_time(&self.call) => tries -= 1,
+                found => return found.map(|found| (lease, found)),
+            }
+        }
+    }
+
+    fn page_behind(&self, cookie: &[u8]) -> Search {
+        self.search.clone().with(controls::paged(self.page, cookie))
     }
 }

@@ -48,6 +48,8 @@ pub struct LdapSettings {
     /// Seconds for connecting, and for one operation.
     connect_time: u64,
     operation_time: u64,
+    /// Seconds that a server which starts waits for a directory that does not answer yet.
+    start_time: u64,
     /// Entries asked for at a time: at most what the server gives in a page.
     page: u32,
     /// Rename in a transaction, where the directory lists them.
@@ -94,6 +96,7 @@ impl Default for LdapSettings {
             leases: 16,
             connect_time: 5,
             operation_time: 5,
+            start_time: 30,
             page: Settings::default().page,
             transactions: false,
             users: TypeSettings::default(),
@@ -117,12 +120,17 @@ pub fn keys() -> Value {
         "urls": settings.urls, "bind_dn": null, "bind_password": null, "mode": settings.mode, "profile": settings.profile,
         "start_tls": false, "ca": null, "cert": null, "key": null, "insecure": false, "insecure_plain": false,
         "connections": settings.connections, "leases": settings.leases, "connect_time": settings.connect_time,
-        "operation_time": settings.operation_time, "page": settings.page, "transactions": false, "users": of(), "groups": of(), "tenants": null,
+        "operation_time": settings.operation_time, "start_time": settings.start_time, "page": settings.page, "transactions": false, "users": of(), "groups": of(), "tenants": null,
         "brakes": settings.brakes,
     })
 }
 
 impl LdapSettings {
+    /// How long a server which starts waits for its directory.
+    pub fn start_time(&self) -> Duration {
+        Duration::from_secs(self.start_time)
+    }
+
     /// How the directory is reached.
     pub fn options(&self) -> Result<Options> {
         let servers =

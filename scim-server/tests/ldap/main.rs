@@ -7,6 +7,7 @@ mod doctor;
 mod domain;
 mod ds389;
 mod kept;
+mod outage;
 mod reading;
 #[path = "../server/support.rs"]
 mod support;

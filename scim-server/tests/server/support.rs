@@ -193,9 +193,14 @@ impl Request {
 pub fn read_answer(stream: &mut impl Read, head_only: bool) -> Answer {
     let mut raw = Vec::new();
     let mut piece = [0; 4096];
+    let mut end = None;
     loop {
         match stream.read(&mut piece) {
-            Ok(0) | Err(_) => break,
+            Ok(0) => break,
+            Err(error) => {
+                end = Some(error);
+                break;
+            }
             Ok(n) => raw.extend_from_slice(&piece[..n]),
         }
         if let Some((head, body)) = split(&raw) {
@@ -208,7 +213,7 @@ pub fn read_answer(stream: &mut impl Read, head_only: bool) -> Answer {
             }
         }
     }
-    let (head, body) = split(&raw).unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(&raw)));
+    let (head, body) = split(&raw).unwrap_or_else(|| panic!("no answer: {:?} {end:?}", String::from_utf8_lossy(&raw)));
     let mut lines = head.lines();
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let headers = lines.filter_map(|line| line.split_once(':'));
