@@ -12,6 +12,7 @@ mod reading;
 #[path = "../server/support.rs"]
 mod support;
 mod tenants;
+mod versions;
 mod writing;
 
 use std::time::{Duration, Instant};

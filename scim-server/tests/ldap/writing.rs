@@ -113,27 +113,6 @@ fn one_member_is_one_value() {
     assert_eq!(patch(&server, &path, gone), 204, "who is no member is none afterwards");
 }
 
-/// 7644-3.14-03: one of two writers with one version wins.
-#[test]
-fn one_of_two_writers_with_one_version_wins() {
-    let slapd = Slapd::start(&Setup::furnished()).unwrap();
-    let server = gateway(&slapd, "mode = \"write\"");
-    let path = format!("/scim/v2/Users/{}", user(&server, "anna")["id"].as_str().unwrap());
-    for round in 0..50 {
-        let etag = server.get(&path).header("etag").unwrap().to_owned();
-        let write = |value: String| {
-            let body = json!({"schemas": [PATCH], "Operations": [{"op": "replace", "path": "title", "value": value}]});
-            server.request("PATCH", &path).header("If-Match", &etag).json(&body).send().status
-        };
-        let mut statuses = std::thread::scope(|scope| {
-            let writers = [0, 1].map(|one| scope.spawn(move || write(format!("{round} of {one}"))));
-            writers.map(|writer| writer.join().unwrap())
-        });
-        statuses.sort_unstable();
-        assert_eq!(statuses, [200, 412], "round {round}");
-    }
-}
-
 #[test]
 fn a_directory_that_is_read_only_or_shadowed_stays_as_it_is() {
     let slapd = Slapd::start(&Setup { entries: people(0..3), ..Setup::furnished() }).unwrap();
