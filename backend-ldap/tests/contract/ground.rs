@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use backend_ldap::LdapStore;
 use backend_ldap::directory::{Address, Call, Credentials, Directory, Options, Tls};
+use backend_ldap::features::Features;
 use backend_ldap::ldap::{AttributeName, Dn, Operation, Request, controls};
 use backend_ldap::mapping::settings::{Cell, TypeSettings};
+use backend_ldap::open::features;
+use backend_ldap::profile::{Profile, Subschema};
 use backend_ldap::settings::{Brakes, Mode, Settings, TenantSettings};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OnceCell, OwnedMutexGuard};
 
 /// The tenants that the cases ask for; random histories, which have more, are not for stores whose versions may move by themselves.
 const TENANTS: [&str; 2] = ["acme", "other"];
@@ -28,7 +31,12 @@ pub struct Server {
     pub alone: Option<Alone>,
     /// The cases so far.
     pub cases: AtomicU64,
+    /// What was found of it, for all cases.
+    pub found: OnceCell<Found>,
 }
+
+/// A directory, what it can do, and its schema.
+pub type Found = (Directory, Features, Arc<Subschema>);
 
 /// Whose turn it is, and the base of the case before.
 pub type Alone = Arc<Mutex<Option<Dn>>>;
@@ -36,7 +44,7 @@ pub type Alone = Arc<Mutex<Option<Dn>>>;
 impl Server {
     /// A store on a part of the directory that nobody used before. What comes with it is dropped when the case is over.
     pub async fn fresh(&self) -> (LdapStore, Option<OwnedMutexGuard<Option<Dn>>>) {
-        let directory = self.directory();
+        let (directory, features, schema) = self.found.get_or_init(|| self.look()).await;
         let case = format!("case{}", self.cases.fetch_add(1, Ordering::Relaxed));
         let base = format!("ou={case},{}", self.suffix);
         let mut turn = match &self.alone {
@@ -47,15 +55,15 @@ impl Server {
             let delete = Request::from(Operation::Delete { target: (&before).into() }).with(controls::tree_delete());
             directory.perform(&Call::default(), &delete).await.unwrap();
         }
-        unit(&directory, &base, &case).await;
+        unit(directory, &base, &case).await;
         let most = u32::MAX;
         let brakes = Brakes { deletes: most, deactivations: most, removals: most, ..Brakes::default() };
         let mut settings = Settings { mode: Mode::Write, brakes, ..Settings::default() };
         for tenant in TENANTS {
             let below = format!("ou={tenant},{base}");
-            unit(&directory, &below, tenant).await;
+            unit(directory, &below, tenant).await;
             for ou in ["people", "groups"] {
-                unit(&directory, &format!("ou={ou},{below}"), ou).await;
+                unit(directory, &format!("ou={ou},{below}"), ou).await;
             }
             let place = |ou: &str, attributes| TypeSettings {
                 base: Some(format!("ou={ou},{below}")),
@@ -65,16 +73,20 @@ impl Server {
             let own = TenantSettings { users: place("people", no_name()), groups: place("groups", BTreeMap::new()) };
             settings.tenants.insert(tenant.to_owned(), own);
         }
-        (LdapStore::open(directory, settings).await.unwrap(), turn)
+        (LdapStore::new(directory.clone(), settings, features.clone(), schema.clone()), turn)
     }
 
-    fn directory(&self) -> Directory {
+    async fn look(&self) -> Found {
         let dn = Dn::parse(self.admin).unwrap();
         let credentials = Credentials::Simple { dn, password: self.password.to_owned().into() };
         let tls = Tls { authorities: self.authority.clone().map(String::into_bytes), ..Tls::default() };
         let long = Duration::from_secs(60);
         let options = Options::new(vec![Address::parse(&self.url).unwrap()]);
-        Directory::open(Options { credentials, tls, connect_time: long, operation_time: long, ..options }).unwrap()
+        let options = Options { credentials, tls, connect_time: long, operation_time: long, ..options };
+        let directory = Directory::open(options).unwrap();
+        let profile = Profile::probe(&directory, &Call::default()).await.unwrap();
+        let features = features(&profile, None, true);
+        (directory, features, Arc::new(profile.schema))
     }
 }
 

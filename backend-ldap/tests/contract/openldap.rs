@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         authority: None,
         alone: None,
         cases: Default::default(),
+        found: Default::default(),
     });
     conformance_tests::store_contract_on(|| server.fresh())
 }

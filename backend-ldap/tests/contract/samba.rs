@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         authority: Some(samba.certificates().authority_pem.clone()),
         alone: Some(Alone::default()),
         cases: Default::default(),
+        found: Default::default(),
     });
     conformance_tests::store_contract_but(CANNOT, || server.fresh())
 }
