@@ -141,9 +141,14 @@ const ACCOUNT_LENGTH: usize = 20;
 const NO_ACCOUNT: &str = "\"/\\[]:;|=,+*?<>";
 
 impl Fill {
+    /// Does its value stand once in the directory, so that it has to be given back?
+    fn is_unique(&self) -> bool {
+        self.name.is("sAMAccountName")
+    }
+
     /// What it takes of a text that stands at `at`; None where that cannot stand here, and the directory makes one up.
     fn taken<'t>(&self, at: &AttrPath, text: &'t str) -> Option<&'t str> {
-        if !self.name.is("sAMAccountName") || at.attr().name != "userName" {
+        if !self.is_unique() || at.attr().name != "userName" {
             return Some(text);
         }
         // A userPrincipalName is an account at a domain.
@@ -208,8 +213,7 @@ impl Mapping {
     fn add_document(&self, names: &mut Vec<AttributeName>) {
         let active = self.active.iter().filter_map(|(_, active)| active.attribute());
         let labels = self.links.iter().filter(|column| !column.link.multi_valued()).map(|column| column.name.clone());
-        // What nobody sees is read too: it follows what it was taken from.
-        let fills = self.fills.iter().filter(|fill| fill.name != self.place.rdn).map(|fill| fill.name.clone());
+        let fills = self.fills.iter().filter(|fill| fill.is_unique()).map(|fill| fill.name.clone());
         for name in self.columns.iter().map(|column| column.name.clone()).chain(active).chain(labels).chain(fills) {
             if !names.contains(&name) {
                 names.push(name);

@@ -186,7 +186,8 @@ impl Mapping {
             let mapped = self.columns.iter().any(|column| column.name == fill.name);
             let follows = match mapped {
                 true => named.is_none() && self.hides(entry, &fill.name, &old),
-                false => self.is_taken(entry, fill, &old),
+                // What nobody sees may stay, but for names that somebody else may want.
+                false => (named.is_some() || fill.is_unique()) && self.is_taken(entry, fill, &old),
             };
             let touched = changes.iter().any(|change| *change.parts().0 == fill.name);
             let [new] = filled.of(&fill.name) else { continue };
