@@ -28,11 +28,8 @@ impl Domain {
         for part in ["people", "groups"] {
             ldif += &format!("dn: OU={part},{base}\nobjectClass: organizationalUnit\n\n");
         }
+        add(samba, &ldif);
         let authority = &samba.certificates().authority;
-        let mut adding =
-            tool("ldapadd", samba).args(["-D", ADMIN, "-w", PASSWORD]).stdin(Stdio::piped()).spawn().unwrap();
-        std::io::Write::write_all(&mut adding.stdin.take().unwrap(), ldif.as_bytes()).unwrap();
-        assert!(adding.wait().unwrap().success());
         let lines = format!(
             "urls = [\"{}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\nca = \"{authority}\"\nmode = \"write\"\n\
              operation_time = 60\nconnect_time = 60\n",
@@ -82,6 +79,15 @@ impl Domain {
         assert_eq!(list.status, 200, "{list:?}");
         list.json()["totalResults"].clone()
     }
+}
+
+/// Adds these entries.
+fn add(samba: &Samba, ldif: &str) {
+    let mut adding = tool("ldapadd", samba);
+    let adding = adding.args(["-D", ADMIN, "-w", PASSWORD]).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut adding = adding.spawn().unwrap();
+    std::io::Write::write_all(&mut adding.stdin.take().unwrap(), ldif.as_bytes()).unwrap();
+    assert!(adding.wait().unwrap().success());
 }
 
 /// A tool of OpenLDAP, for this domain controller.
@@ -180,6 +186,39 @@ fn a_group_may_be_empty_and_members_come_and_go_again_and_again() {
     assert_eq!(domain.patch(&path, add(&values)), 204);
     assert_eq!(domain.server.request("DELETE", &path_of("Users", &people[0])).send().status, 204);
     assert_eq!(members(), 1);
+    // Who takes another name gives the old one back, also what stands in the domain for it.
+    assert_eq!(domain.patch(&path, json!([{"op": "replace", "path": "displayName", "value": "crew"}])), 200);
+    let again = domain.server.post("/scim/v2/Groups", &json!({"schemas": [GROUP], "displayName": "team"}));
+    assert_eq!(again.status, 201, "{again:?}");
+}
+
+/// More than 1,500 values come in ranges.
+#[test]
+fn a_large_group_is_read_to_its_end() {
+    const COUNT: usize = 1_600;
+    let domain = Domain::new("large");
+    let mut ldif = String::new();
+    let mut members = String::new();
+    for n in 0..COUNT {
+        let dn = format!("CN=large{n:04},OU=people,{}", domain.base);
+        ldif += &format!("dn: {dn}\nobjectClass: user\nsAMAccountName: large{n:04}\n\n");
+        members += &format!("member: {dn}\n");
+    }
+    add(domain.samba, &ldif);
+    add(domain.samba, &format!("dn: CN=large,OU=groups,{}\nobjectClass: group\n{members}\n", domain.base));
+    let list = domain.server.get("/scim/v2/Groups?excludedAttributes=members").json();
+    let path = path_of("Groups", &list["Resources"][0]);
+    let shown = domain.server.get(&path).json();
+    let mut names: Vec<&str> =
+        shown["members"].as_array().unwrap().iter().map(|one| one["display"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), COUNT);
+    // All but two go, by one comparison of what is there with what shall be.
+    let left = json!(&shown["members"].as_array().unwrap()[..2]);
+    let put = json!({"schemas": [GROUP], "displayName": "large", "members": left});
+    assert_eq!(domain.server.request("PUT", &path).json(&put).send().status, 200);
+    assert_eq!(domain.server.get(&path).json()["members"].as_array().unwrap().len(), 2);
 }
 
 /// `sAMAccountName` stands once in a domain, whatever the tenants.
