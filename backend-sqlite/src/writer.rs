@@ -299,10 +299,7 @@ impl Work {
     }
 
     fn is_checkpoint_due(&self) -> bool {
-        let pages = self.pages.load(Ordering::Relaxed);
-        // After everything in it was copied, the log begins anew.
-        let copied = if pages < self.checkpointed { 0 } else { self.checkpointed };
-        pages.saturating_sub(copied) >= CHECKPOINT
+        self.pages.load(Ordering::Relaxed).saturating_sub(self.checkpointed) >= CHECKPOINT
     }
 
     /// Copies the log back into the database now and then, after the answers are out. A reader that holds an old state
@@ -311,10 +308,23 @@ impl Work {
         if !self.is_checkpoint_due() {
             return;
         }
-        self.checkpointed = self.pages.load(Ordering::Relaxed);
-        if let Err(error) = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
-            tracing::warn!(%error, "the write-ahead log could not be copied into the database");
-        }
+        // States opened before the last commit would keep the end of the log from being copied, and so the log from ever
+        // starting anew while requests come: a file that grows makes each commit wait for its new length too.
+        self.inline.leave();
+        let copied = "PRAGMA wal_checkpoint(PASSIVE)";
+        let copied = self.db.query_row(copied, [], |row| Ok((row.get::<_, i32>(1)?, row.get::<_, i32>(2)?)));
+        self.checkpointed = match copied {
+            Ok((pages, copied)) if pages == copied => {
+                // With the next commit the log starts anew; should that fail, it is tried again at once.
+                self.pages.store(0, Ordering::Relaxed);
+                0
+            }
+            Ok((pages, _)) => pages,
+            Err(error) => {
+                tracing::warn!(%error, "the write-ahead log could not be copied into the database");
+                self.pages.load(Ordering::Relaxed)
+            }
+        };
         // States opened from here on need nothing of the log: it can start anew.
         self.inline.leave();
     }

@@ -65,6 +65,24 @@ async fn many_writers_share_transactions_and_each_is_answered_for_itself() {
     assert_eq!(page.total, Total::Exact(165));
 }
 
+/// However many requests come, the log is copied into the database now and then and starts anew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_starts_anew_while_each_write_follows_a_read() {
+    const WRITES: u64 = 160;
+    let home = Home::with(|options| options.exclusive = true).await;
+    // Some hundred pages a write.
+    let long = "x".repeat(400_000);
+    for n in 0..WRITES {
+        let document = user(&format!("n{n}")).replace("\"active\"", &format!("\"title\":\"{long}\",\"active\""));
+        commit(&home.store, create("User", &format!("u{n:03}"), &document)).await.unwrap();
+        let found = home.store.query(&scope(), &query("User", Some(&format!("userName eq \"n{n}\"")))).await.unwrap();
+        assert_eq!(ids(&found.unwrap()), [format!("u{n:03}")]);
+    }
+    let log = std::fs::metadata(home.dir.path().join("scim.db-wal")).unwrap().len();
+    let written = WRITES * 400_000;
+    assert!(log < written / 2, "{written} bytes of documents were written, and the log has {log}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_refuses_for_now() {
     let home = Home::with(|options| options.queue = 1).await;
