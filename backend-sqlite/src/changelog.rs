@@ -6,7 +6,6 @@
 use async_trait::async_trait;
 use rusqlite::params;
 use scim_core::store::{ChangeLog, LoggedChange, Result, TenantId};
-use serde_json::Value;
 
 use crate::SqliteStore;
 use crate::error::Inner;
@@ -19,8 +18,7 @@ const KEPT: i64 = 100_000;
 const TRIM_EVERY: i64 = 1_000;
 
 /// Appends a line to the log.
-pub(crate) fn append(writing: &Writing<'_>, tenant: &str, line: &Value) -> Inner<()> {
-    let line = serde_json::to_string(line).unwrap_or_default();
+pub(crate) fn append(writing: &Writing<'_>, tenant: &str, line: &str) -> Inner<()> {
     writing.run("INSERT INTO change (tenant, record) VALUES (?1, ?2)", params![tenant, line])?;
     let id = writing.db.last_insert_rowid();
     if id % TRIM_EVERY == 0 {

@@ -152,7 +152,7 @@ impl Place<'_> {
         writing.reindex_row(&row, None, Some(document.as_str()))?;
         self.keep_secrets(writing, &id, &secrets)?;
         let key = Key { kind: kind.clone(), id };
-        changelog::append(writing, self.tenant, &record.logged(&key, &version(standing.version)))?;
+        changelog::append(writing, self.tenant, &record.line(&key, &version(standing.version)))?;
         self.outcome(writing, key, &standing, Effect::Created, Some(document), reply)
     }
 
@@ -238,7 +238,7 @@ impl Place<'_> {
                 params![standing.seq, standing.version, standing.created, standing.modified, standing.linked],
             )?,
         };
-        changelog::append(writing, self.tenant, &record.logged(&key, &version(standing.version)))?;
+        changelog::append(writing, self.tenant, &record.line(&key, &version(standing.version)))?;
         self.outcome(writing, key, &standing, Effect::Changed, document.or(before), reply)
     }
 
@@ -264,7 +264,7 @@ impl Place<'_> {
         writing.add(self.tenant, kind.as_str(), -1)?;
         let lost = links::release(writing, self.tenant, &id)?;
         let key = Key { kind, id };
-        changelog::append(writing, self.tenant, &record.logged(&key, &last))?;
+        changelog::append(writing, self.tenant, &record.line(&key, &last))?;
         for (holder, attribute) in lost {
             let moved: Option<i64> = writing
                 .db
@@ -277,7 +277,7 @@ impl Place<'_> {
                 })
                 .optional()?;
             if let Some(moved) = moved {
-                let line = record.released(&holder, &attribute).logged(&holder, &version(moved));
+                let line = record.released(&holder, &attribute).line(&holder, &version(moved));
                 changelog::append(writing, self.tenant, &line)?;
             }
         }

@@ -16,12 +16,23 @@ pub(crate) struct Writing<'a> {
     catalogue: &'a Catalogue,
     /// The types written to.
     extents: Vec<Touched>,
-    /// What was added and taken away, in order: the place in `extents`, the attribute (None: resources), how many.
-    counted: Vec<(usize, Option<String>, i64)>,
+    /// What was added and taken away.
+    counted: Vec<Counted>,
+    /// The same of the mutation under way, which may fail yet.
+    counting: Vec<Counted>,
     /// Rows of substring indexes, written at the end: such an index goes to disk at every savepoint.
     fragments: Vec<Fragments>,
     /// Did indexes move in this transaction?
     moved: bool,
+}
+
+/// Resources that came or went, or rows of an index.
+struct Counted {
+    /// The type, as a place in `extents`.
+    of: usize,
+    /// None: resources.
+    attr: Option<String>,
+    by: i64,
 }
 
 /// What becomes of one row of a substring index.
@@ -44,7 +55,8 @@ struct Touched {
 
 impl<'a> Writing<'a> {
     pub(crate) fn new(db: &'a Connection, catalogue: &'a Catalogue) -> Self {
-        Writing { db, catalogue, extents: Vec::new(), counted: Vec::new(), fragments: Vec::new(), moved: false }
+        let (counted, counting) = (Vec::new(), Vec::new());
+        Writing { db, catalogue, extents: Vec::new(), counted, counting, fragments: Vec::new(), moved: false }
     }
 
     /// Is a type of so many resources large enough for an index of fragments?
@@ -59,13 +71,14 @@ impl<'a> Writing<'a> {
 
     /// Whole or not at all: what fails leaves no trace.
     pub(crate) fn whole<T>(&mut self, work: impl FnOnce(&mut Self) -> Inner<T>) -> Inner<T> {
-        let (counted, fragments) = (self.counted.len(), self.fragments.len());
+        let fragments = self.fragments.len();
         self.run("SAVEPOINT mutation", [])?;
         let done = work(self);
         if done.is_ok() {
             self.run("RELEASE mutation", [])?;
+            self.add_up();
         } else {
-            self.counted.truncate(counted);
+            self.counting.clear();
             self.fragments.truncate(fragments);
             if self.moved {
                 self.forget();
@@ -76,6 +89,22 @@ impl<'a> Writing<'a> {
             }
         }
         done
+    }
+
+    /// Adds what was counted last to what was counted before.
+    fn add_up(&mut self) {
+        for new in self.counting.drain(..) {
+            match self.counted.iter_mut().find(|own| own.of == new.of && own.attr == new.attr) {
+                Some(own) => own.by += new.by,
+                None => self.counted.push(new),
+            }
+        }
+    }
+
+    /// What was counted of a type: of one of its indexes, or of its resources.
+    fn counted(&self, of: usize, attr: Option<&str>) -> i64 {
+        let all = self.counted.iter().chain(&self.counting);
+        all.filter(|own| own.of == of && own.attr.as_deref() == attr).map(|own| own.by).sum()
     }
 
     /// What was read of indexes may not stand any more.
@@ -114,15 +143,13 @@ impl<'a> Writing<'a> {
     /// How many resources there are of a type, those of this transaction included.
     pub(crate) fn count(&mut self, tenant: &str, kind: &str) -> Inner<i64> {
         let (place, extent) = self.place(tenant, kind)?;
-        let before = extent.map_or(0, |extent| extent.n);
-        let since = self.counted.iter().filter(|(at, attr, _)| *at == place && attr.is_none());
-        Ok(before + since.map(|(_, _, by)| by).sum::<i64>())
+        Ok(extent.map_or(0, |extent| extent.n) + self.counted(place, None))
     }
 
     /// Counts resources that came (or went).
     pub(crate) fn add(&mut self, tenant: &str, kind: &str, by: i64) -> Inner<()> {
         let (place, _) = self.place(tenant, kind)?;
-        self.counted.push((place, None, by));
+        self.counting.push(Counted { of: place, attr: None, by });
         Ok(())
     }
 
@@ -154,11 +181,7 @@ impl<'a> Writing<'a> {
             let Some(touched) = self.extents.get(place) else { continue };
             let (tenant, kind) = (touched.tenant.clone(), touched.kind.clone());
             let (_, extent) = self.place(&tenant, &kind)?;
-            let counted = |wanted: Option<&str>| -> i64 {
-                let own = self.counted.iter().filter(|(at, attr, _)| *at == place && attr.as_deref() == wanted);
-                own.map(|(_, _, by)| by).sum()
-            };
-            let by = counted(None);
+            let by = self.counted(place, None);
             if by != 0 {
                 self.run(
                     "INSERT INTO extent (tenant, kind, n, generation) VALUES (?1, ?2, ?3, 0)
@@ -168,7 +191,7 @@ impl<'a> Writing<'a> {
             }
             let Some(extent) = extent else { continue };
             for indexed in &extent.indexes.attributes {
-                let by = counted(Some(&indexed.attr));
+                let by = self.counted(place, Some(&indexed.attr));
                 if by != 0 {
                     self.run(
                         "UPDATE indexed SET n = n + ?4 WHERE tenant = ?1 AND kind = ?2 AND attr = ?3",
@@ -217,7 +240,7 @@ impl<'a> Writing<'a> {
             }
             by += i64::try_from(new.len()).unwrap_or(0) - i64::try_from(old.len()).unwrap_or(0);
             if by != 0 {
-                self.counted.push((place, Some(indexed.attr.clone()), by));
+                self.counting.push(Counted { of: place, attr: Some(indexed.attr.clone()), by });
             }
         }
         for search in indexes.searches.iter().filter(|search| search.state != State::Dropped) {

@@ -57,17 +57,33 @@ impl ChangeRecord {
 
     /// As it is appended to a change log: with the resource and its version now.
     pub fn logged(&self, key: &Key, version: &Version) -> Value {
-        let mut line = serde_json::to_value(self).unwrap_or_default();
-        if let Value::Object(fields) = &mut line {
-            fields.insert("resourceType".into(), key.kind.as_str().into());
-            fields.insert("resource".into(), key.id.as_str().into());
-            fields.insert("version".into(), version.as_str().into());
-        }
-        line
+        serde_json::to_value(Line::new(self, key, version)).unwrap_or_default()
+    }
+
+    /// The text of [`ChangeRecord::logged`].
+    pub fn line(&self, key: &Key, version: &Version) -> String {
+        serde_json::to_string(&Line::new(self, key, version)).unwrap_or_default()
     }
 
     /// When it happened.
     pub fn timestamp(&self) -> Timestamp {
         Timestamp::from_millis(self.at)
+    }
+}
+
+/// A line of a change log.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    #[serde(flatten)]
+    record: &'a ChangeRecord,
+    resource_type: &'a str,
+    resource: &'a str,
+    version: &'a str,
+}
+
+impl<'a> Line<'a> {
+    fn new(record: &'a ChangeRecord, key: &'a Key, version: &'a Version) -> Self {
+        Line { record, resource_type: key.kind.as_str(), resource: key.id.as_str(), version: version.as_str() }
     }
 }
