@@ -12,6 +12,8 @@ use crate::seed;
 const TENANT: &str = "default";
 /// Pages in the write-ahead log between two checkpoints, as in the server.
 const CHECKPOINT: i64 = 4_000;
+/// From the number of one resource to that of the next, as in the server.
+const GAP: i64 = 1 << 12;
 /// Operations between two looks at the length of the log.
 const LOOK: u64 = 64;
 
@@ -136,26 +138,17 @@ impl Raw {
         Prepared { id, label, document: user.to_string(), tokens }
     }
 
-    /// Creates these users in one durable transaction.
+    /// Creates these users in one durable transaction, each in its savepoint.
     pub fn create(&mut self, users: &[Prepared]) -> Result<()> {
         self.run("BEGIN IMMEDIATE", [])?;
+        let mut indexed = Vec::with_capacity(users.len());
         for user in users {
-            self.run(
-                "INSERT INTO resource (tenant, kind, id, version, created, modified, linked, label, document)
-                 VALUES (?1, 'User', ?2, 1, ?3, ?3, 0, ?4, ?5)",
-                params![TENANT, user.id, 1_700_000_000_000i64, user.label, user.document],
-            )?;
-            let seq = self.db.last_insert_rowid();
-            for (attr, token, claimed) in &user.tokens {
-                let sql = if *claimed {
-                    "INSERT INTO claim (tenant, kind, attr, token, owner, holder) VALUES (?1, 'User', ?2, ?3, ?1, ?4)"
-                } else {
-                    "INSERT OR IGNORE INTO term (tenant, kind, attr, token, holder) VALUES (?1, 'User', ?2, ?3, ?4)"
-                };
-                self.run(sql, params![TENANT, attr, token, user.id])?;
-            }
+            self.run("SAVEPOINT mutation", [])?;
+            indexed.push((self.insert(user)?, user));
+            self.run("RELEASE mutation", [])?;
+        }
+        for (seq, user) in indexed {
             self.index(seq, user)?;
-            self.log(&self.created)?;
         }
         let by = i64::try_from(users.len())?;
         self.run("UPDATE extent SET n = n + ?2 WHERE tenant = ?1 AND kind = 'User'", params![TENANT, by])?;
@@ -166,6 +159,38 @@ impl Raw {
             )?;
         }
         self.commit()
+    }
+
+    /// A resource and its rows, behind all others. Gives its number.
+    fn insert(&self, user: &Prepared) -> Result<i64> {
+        let above: Option<i64> = self
+            .db
+            .prepare_cached(
+                "SELECT seq FROM resource WHERE tenant = ?1 AND kind = 'User' AND id > ?2 ORDER BY id LIMIT 1",
+            )?
+            .query_row([TENANT, &user.id], |row| row.get(0))
+            .optional()?;
+        ensure!(above.is_none(), "{} is not the last id", user.id);
+        let last: Option<i64> =
+            self.db.prepare_cached("SELECT max(seq) FROM resource")?.query_row([], |row| row.get(0))?;
+        let seq = last.unwrap_or(0) + GAP;
+        self.run(
+            "INSERT INTO resource (seq, tenant, kind, id, version, created, modified, linked, label, document)
+             SELECT ?6, ?1, 'User', ?2, 1, ?3, ?3, 0, ?4, ?5
+             WHERE NOT EXISTS (SELECT 1 FROM extent e CROSS JOIN resource r
+                               ON r.tenant = e.tenant AND r.kind = e.kind AND r.id = ?2 WHERE e.tenant = ?1)",
+            params![TENANT, user.id, 1_700_000_000_000i64, user.label, user.document, seq],
+        )?;
+        for (attr, token, claimed) in &user.tokens {
+            let sql = if *claimed {
+                "INSERT INTO claim (tenant, kind, attr, token, owner, holder) VALUES (?1, 'User', ?2, ?3, ?1, ?4)"
+            } else {
+                "INSERT OR IGNORE INTO term (tenant, kind, attr, token, holder) VALUES (?1, 'User', ?2, ?3, ?4)"
+            };
+            self.run(sql, params![TENANT, attr, token, user.id])?;
+        }
+        self.log(&self.created)?;
+        Ok(seq)
     }
 
     fn index(&self, seq: i64, user: &Prepared) -> Result<()> {
@@ -187,6 +212,7 @@ impl Raw {
     pub fn update(&mut self, users: &[(&str, &str)]) -> Result<()> {
         self.run("BEGIN IMMEDIATE", [])?;
         for (id, document) in users {
+            self.run("SAVEPOINT mutation", [])?;
             let (seq, version) = self.standing("User", id)?;
             let before: String = self
                 .db
@@ -198,6 +224,7 @@ impl Raw {
                 params![seq, version + 1, 1_700_000_000_000i64, document],
             )?;
             self.log(&self.changed)?;
+            self.run("RELEASE mutation", [])?;
         }
         self.commit()
     }
@@ -205,6 +232,7 @@ impl Raw {
     /// Adds a member to a group, durably.
     pub fn add_member(&mut self, group: &str, user: &str) -> Result<()> {
         self.run("BEGIN IMMEDIATE", [])?;
+        self.run("SAVEPOINT mutation", [])?;
         let (seq, version) = self.standing("Group", group)?;
         let label: Option<String> = self
             .db
@@ -220,6 +248,7 @@ impl Raw {
             params![seq, version + 1, 1_700_000_000_000i64],
         )?;
         self.log(&self.changed)?;
+        self.run("RELEASE mutation", [])?;
         self.commit()
     }
 
