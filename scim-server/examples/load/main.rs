@@ -1,7 +1,7 @@
 //! The load program: measures the release server against floors that are measured in the same run, and prints a table.
 //!
 //! `client` a small HTTP client · `hello` the floor of HTTP · `raw` the floor of the store · `parse` that of validation ·
-//! `postgres` the same on PostgreSQL ·
+//! `postgres` the same on PostgreSQL · `ldap` the same on a directory ·
 //! `seed` people and groups · `server` the program that is measured · `measure` samples and turns · `world` what is
 //! there when a row begins · `rows` one function a row of the table · `table` how it is shown.
 //!
@@ -9,6 +9,7 @@
 
 mod client;
 mod hello;
+mod ldap;
 mod measure;
 mod parse;
 mod postgres;
@@ -74,6 +75,8 @@ enum Floor {
     },
     /// Measure the server on PostgreSQL, against pgbench; or copy a store into it and back.
     Postgres(postgres::Options),
+    /// Measure the server on a directory, against ldap3.
+    Ldap(ldap::Options),
 }
 
 fn main() -> Result<()> {
@@ -85,6 +88,12 @@ fn main() -> Result<()> {
             let program = Program::find(options.server.clone())?;
             let time = Duration::from_secs_f64(options.seconds);
             let lines = runtime()?.block_on(postgres::run(own, program, options.users, time, options.rounds))?;
+            say(&format!("\n{}", table::markdown(&lines)))
+        }
+        Some(Floor::Ldap(own)) => {
+            let program = Program::find(options.server.clone())?;
+            let time = Duration::from_secs_f64(options.seconds);
+            let lines = runtime()?.block_on(ldap::run(own, program, options.users, time, options.rounds))?;
             say(&format!("\n{}", table::markdown(&lines)))
         }
         None => runtime()?.block_on(run(options)),

@@ -23,7 +23,8 @@ pub struct Sample {
 }
 
 impl Sample {
-    fn new(done: u64, took: Duration, mut each: Vec<u32>) -> Sample {
+    /// So many operations, with the time of each.
+    pub fn new(done: u64, took: Duration, mut each: Vec<u32>) -> Sample {
         each.sort_unstable();
         Sample { done, took, each }
     }
@@ -138,7 +139,8 @@ pub fn work<T>(
     })
 }
 
-fn micros(time: Duration) -> u32 {
+/// In whole microseconds.
+pub fn micros(time: Duration) -> u32 {
     u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
