@@ -2,7 +2,7 @@
 //!
 //! `ldap` the protocol as data, without I/O · `directory` the servers and the connections to them · `profile` what a directory
 //! is and can do · `mapping` entries as resources, as data · `settings`, `features` what may and what can be done · `tenant`,
-//! `fence` whose entry is whose · `store` the store, `open` how it is made · `ldif` writes for people · `doctor` what
+//! `fence` whose entry is whose · `store` the store, `open` how it is made · `ldif` writes for people, files of entries · `doctor` what
 //! a directory is and what is missing · `untrusted` what others write, for tests.
 
 pub mod directory;

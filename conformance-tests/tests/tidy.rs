@@ -232,12 +232,13 @@ fn backend_names(path: &str, code: &str) -> Vec<String> {
     found
 }
 
-/// The factory table; of each backend, the file that opens it and the file of its settings; and the launchers of the
+/// The factory table; of each backend, the file that opens it and the file of its settings; the format it brings; and the launchers of the
 /// systems that tests run on.
 fn may_name_a_backend(path: &str) -> bool {
     path.starts_with("backend-")
         || path.starts_with("conformance-tests/src/servers/")
         || path == "scim-server/src/backends.rs"
+        || path == "scim-server/src/ldif.rs"
         || BACKENDS.iter().any(|name| {
             path == format!("scim-server/src/{name}.rs") || path == format!("scim-server/src/config/{name}.rs")
         })

@@ -1,6 +1,8 @@
 //! The factory table: the name in `store.backend` → how to open it. Nothing else in the server knows a backend by name.
 //! Another binary adds rows through [`crate::Builder::backend`].
 
+use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -127,6 +129,49 @@ pub struct Diagnosis {
     pub json: Value,
     /// Does it work?
     pub works: bool,
+}
+
+/// A format of files beside SCIM JSON Lines, for `import` and `export`.
+#[derive(Debug, Clone, Copy)]
+pub struct Format {
+    /// How the names of its files end.
+    pub ending: &'static str,
+    /// Writes a line of JSON for each resource of the file.
+    pub into_lines: fn(&Exchanged, &Path, &mut dyn Write) -> Result<Left>,
+    /// Writes the file that a file of such lines is.
+    pub out_of_lines: fn(&Exchanged, &Path, &mut dyn Write) -> Result<Left>,
+}
+
+/// What a file is exchanged for.
+#[derive(Debug)]
+pub struct Exchanged<'a> {
+    /// The table of the backend that brings the format.
+    pub section: Section,
+    /// The tenant.
+    pub tenant: &'a str,
+    /// Its types.
+    pub types: &'a [Arc<ResourceType>],
+    /// The bounds.
+    pub limits: &'a Limits,
+}
+
+/// What one of the two sides has no place for, and how often that was.
+#[derive(Debug, Default, PartialEq)]
+pub struct Left {
+    /// What, how often.
+    pub out: BTreeMap<String, u64>,
+}
+
+/// The format of a file, with the name of the backend whose table it goes by; None: SCIM JSON Lines.
+pub fn format(file: &Path) -> Option<(&'static str, Format)> {
+    let formats: &[(&str, Format)] = &[
+        #[cfg(feature = "ldap")]
+        (crate::ldap::FACTORY.name, crate::ldif::FORMAT),
+    ];
+    formats
+        .iter()
+        .find(|(_, format)| file.extension().is_some_and(|own| own.eq_ignore_ascii_case(format.ending)))
+        .copied()
 }
 
 /// The backends that know more about themselves than every store does.

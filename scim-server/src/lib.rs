@@ -12,6 +12,8 @@ pub mod first_start;
 pub mod http;
 #[cfg(feature = "ldap")]
 pub mod ldap;
+#[cfg(feature = "ldap")]
+mod ldif;
 pub mod limits;
 pub mod metrics;
 #[cfg(feature = "postgres")]

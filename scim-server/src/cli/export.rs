@@ -1,4 +1,5 @@
-//! `export FILE`: all resources of a tenant, one JSON line each, through the same projection as every answer: no secrets.
+//! `export FILE`: all resources of a tenant, one JSON line each, through the same projection as every answer: no secrets. Another
+//! format is made of these lines.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -13,15 +14,16 @@ use scim_core::schema::{Mutability, ResourceType, Returned};
 use scim_core::service::{Caller, ListParams, Over, Service, View};
 use serde_json::Value;
 
+use crate::backends;
 use crate::say::{bar, complain, say};
 use crate::serve::service;
 
 use super::Context;
-use super::import::caller;
+use super::import::{caller, exchanged, tell_left, types, write_file};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The file to make; it must not exist.
+    /// The file to make; it must not exist. SCIM JSON Lines; or LDIF, where the name ends in .ldif.
     file: PathBuf,
     /// The tenant.
     #[arg(long)]
@@ -38,13 +40,17 @@ pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
     let service = service(&context.settings, &stores).await?;
     let caller = caller(context, &stores, &tenant, "export").await?;
     let partial = PathBuf::from(format!("{}.partial", file.display()));
-    let written = write(&service, &caller, &partial).await;
-    let count = match written {
-        Ok(count) => count,
-        Err(error) => {
-            // What was begun is of no use; that it could not be removed would hide why.
-            let _ = std::fs::remove_file(&partial);
-            return Err(error);
+    let count = match backends::format(&file) {
+        None => write(&service, &caller, &partial).await?,
+        Some((backend, format)) => {
+            let lines = PathBuf::from(format!("{}.lines", file.display()));
+            let count = write(&service, &caller, &lines).await?;
+            let types = types(context, &stores, &caller).await?;
+            let asked = exchanged(context, backend, &caller, &types);
+            let left = write_file(&partial, |out| (format.out_of_lines)(&asked, &lines, out));
+            std::fs::remove_file(&lines)?;
+            tell_left(&left?);
+            count
         }
     };
     std::fs::rename(&partial, &file).with_context(|| format!("{} cannot be renamed", partial.display()))?;
@@ -53,6 +59,15 @@ pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
 }
 
 async fn write(service: &Service, caller: &Caller, path: &Path) -> Result<u64> {
+    let lines = all(service, caller, path).await;
+    if lines.is_err() {
+        // What was begun is of no use; that it could not be removed would hide why.
+        let _ = std::fs::remove_file(path);
+    }
+    lines
+}
+
+async fn all(service: &Service, caller: &Caller, path: &Path) -> Result<u64> {
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
     let file = file.with_context(|| format!("{} cannot be written", path.display()))?;
     let mut out = BufWriter::new(file);

@@ -1,11 +1,12 @@
-//! `import FILE`: resources from JSON Lines. Every line is made whole or not at all. What is refused is listed with its
+//! `import FILE`: resources from JSON Lines, or from another format that is made such lines first. Every line is made whole or not at all. What is refused is listed with its
 //! reason in `FILE.refused.jsonl`; how far it got stands in `FILE.progress`, so that a second run of the same command
 //! goes on: with what was not reached, and with refused lines that were mended in the file.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::Poll;
@@ -24,6 +25,7 @@ use scim_core::service::{Caller, Conditions, Imported, ListParams, Over, Prefer,
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
+use crate::backends::{self, Exchanged, Left};
 use crate::say::{bar, complain, say};
 use crate::schemas;
 use crate::serve::{Stores, service};
@@ -39,7 +41,7 @@ const BATCH: usize = 4_000;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// One resource a line, as `export` writes them.
+    /// One resource a line, as `export` writes them; or LDIF, where the name ends in .ldif.
     file: PathBuf,
     /// The tenant.
     #[arg(long)]
@@ -78,6 +80,8 @@ pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
     let stores = context.stores().await?;
     let service = service(&context.settings, &stores).await?;
     let caller = caller(context, &stores, &tenant, "import").await?;
+    let converted = lines_of(context, &stores, &caller, &file).await?;
+    let file = converted.clone().unwrap_or(file);
     let (offsets, ids) = survey(&file)?;
     let progress = Progress::open(&file, &tenant)?;
     let bar = bar(Some(offsets.len() as u64));
@@ -85,7 +89,61 @@ pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
     import.remember();
     import.all(&file, &offsets).await?;
     import.close_circles().await?;
-    import.report(&file, offsets.len())
+    import.report(&file, offsets.len())?;
+    Ok(converted.map_or(Ok(()), std::fs::remove_file)?)
+}
+
+/// The file of lines that a file in another format is made; None: it holds lines already. One that an earlier run began with stays
+/// as it is: it may have been mended.
+async fn lines_of(context: &Context<'_>, stores: &Stores, caller: &Caller, file: &Path) -> Result<Option<PathBuf>> {
+    let Some((backend, format)) = backends::format(file) else { return Ok(None) };
+    let lines = PathBuf::from(format!("{}.jsonl", file.display()));
+    if Progress::begun(&lines) {
+        return Ok(Some(lines));
+    }
+    let types = types(context, stores, caller).await?;
+    let asked = exchanged(context, backend, caller, &types);
+    let left = write_file(&lines, |out| (format.into_lines)(&asked, file, out))?;
+    tell_left(&left);
+    Ok(Some(lines))
+}
+
+/// The types of the tenant as they are configured, whatever its store can hold of them.
+pub async fn types(context: &Context<'_>, stores: &Stores, caller: &Caller) -> Result<Vec<Arc<ResourceType>>> {
+    let registries = schemas::load(&context.settings.schemas, stores.control.as_ref()).await?;
+    Ok(registries.of(&caller.tenant.settings).types().to_vec())
+}
+
+/// What a file of another format is exchanged for.
+pub fn exchanged<'a>(
+    context: &'a Context<'_>,
+    backend: &str,
+    caller: &'a Caller,
+    types: &'a [Arc<ResourceType>],
+) -> Exchanged<'a> {
+    let section = context.settings.store.section(backend);
+    Exchanged { section, tenant: caller.tenant.id.as_str(), types, limits: &context.settings.limits }
+}
+
+/// Says what has no place on the other side.
+pub fn tell_left(left: &Left) {
+    left.out.iter().for_each(|(what, count)| complain(format!("left out, {count} times: {what}")));
+}
+
+/// Makes a file that only its owner reads, or none.
+pub fn write_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let mut out = BufWriter::new(file.with_context(|| format!("{} cannot be written", path.display()))?);
+    let written = write(&mut out).and_then(|written| {
+        out.flush()?;
+        out.get_ref().sync_all()?;
+        Ok(written)
+    });
+    if written.is_err() {
+        // What was begun is of no use; that it could not be removed would hide why.
+        let _ = std::fs::remove_file(path);
+    }
+    written
 }
 
 /// The caller of a command: it may do everything in the tenant, which is prepared for it.

@@ -49,9 +49,18 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Has an import of this file begun?
+    pub fn begun(file: &Path) -> bool {
+        Progress::beside(file).exists()
+    }
+
+    fn beside(file: &Path) -> PathBuf {
+        PathBuf::from(format!("{}.progress", file.display()))
+    }
+
     /// Reads what an earlier run left, or begins.
     pub fn open(file: &Path, tenant: &str) -> Result<Self> {
-        let path = PathBuf::from(format!("{}.progress", file.display()));
+        let path = Progress::beside(file);
         let opened = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path);
         let file = opened.with_context(|| format!("{} cannot be written", path.display()))?;
         let mut progress = Progress { path, file, made: BTreeMap::new(), doubtful: BTreeSet::new() };

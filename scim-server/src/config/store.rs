@@ -46,8 +46,13 @@ impl StoreSettings {
 
     /// The table of the backend in use; empty where there is none.
     pub fn selected(&self) -> Section {
-        self.sections.get(&self.backend).cloned().unwrap_or_else(|| Section {
-            place: format!("{}.{}", self.place, self.backend),
+        self.section(&self.backend)
+    }
+
+    /// The table of a backend; empty where there is none.
+    pub fn section(&self, backend: &str) -> Section {
+        self.sections.get(backend).cloned().unwrap_or_else(|| Section {
+            place: format!("{}.{backend}", self.place),
             value: Value::new(None, ValueKind::Table(Map::new())),
         })
     }

@@ -1,11 +1,22 @@
-//! Writes as LDIF (RFC 2849): what would be sent, for people to read and for `ldapmodify` to take. Passwords are left out.
+//! Writes as LDIF: what would be sent, for people to read and for `ldapmodify` to take; and entries. Passwords are left out.
 
 use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::ldap::{Change, Operation};
+use crate::ldap::{Change, Entry, Operation};
+
+/// An entry as a record of a file, ending with an empty line.
+pub fn entry(entry: &Entry) -> String {
+    let mut out = String::new();
+    line(&mut out, "dn", entry.dn.as_str().as_bytes());
+    for attribute in &entry.attributes {
+        attribute.values.iter().for_each(|value| self::attribute(&mut out, attribute.name.as_str(), value));
+    }
+    out.push('\n');
+    out
+}
 
 /// A write as LDIF, ending with an empty line.
 pub fn of(operation: &Operation) -> String {

@@ -1,0 +1,9 @@
+//! LDIF (RFC 2849), the text of directories: writes for people, entries for files.
+//!
+//! `write` what is sent, and entries · `read` the entries of a file · `exchange` entries as resources and back, without a directory.
+
+pub mod exchange;
+pub mod read;
+mod write;
+
+pub use write::{entry, of};
