@@ -2,9 +2,10 @@
 //!
 //! `ldap` the protocol as data, without I/O · `directory` the servers and the connections to them · `profile` what a directory
 //! is and can do · `mapping` entries as resources, as data · `settings`, `features` what may and what can be done · `tenant`,
-//! `fence` whose entry is whose · `store` the store, `open` how it is made · `ldif` writes for people, files of entries · `doctor` what
+//! `fence` whose entry is whose · `store` the store, `open` how it is made, `beside` what it cannot hold · `ldif` writes for people, files of entries · `doctor` what
 //! a directory is and what is missing · `untrusted` what others write, for tests.
 
+mod beside;
 pub mod directory;
 pub mod doctor;
 pub mod features;
@@ -20,4 +21,5 @@ mod tenant;
 #[doc(hidden)]
 pub mod untrusted;
 
+pub use beside::Beside;
 pub use store::LdapStore;

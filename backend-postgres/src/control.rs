@@ -7,7 +7,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use scim_core::access::Right;
 use scim_core::clock::Timestamp;
-use scim_core::store::control::{ControlStore, CredentialRow, Grant, TenantRow, TokenDigest};
+use scim_core::store::control::{ControlStore, CredentialRow, ExternalIds, Grant, TenantRow, TokenDigest};
 use scim_core::store::{ResourceId, Result, StoreError, StoreErrorKind, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -34,6 +34,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("tally", "tenant, kind, attr, slot", "tenant"),
     ("catalogue", "tenant, kind", "tenant"),
     ("indexed", "tenant, kind, attr", "tenant"),
+    ("external", "tenant, client, id", "tenant"),
     ("credential", "digest", "tenant"),
 ];
 
@@ -83,7 +84,7 @@ fn credential(line: &Line) -> Inner<CredentialRow> {
 
 impl PostgresStore {
     /// Runs a statement that only reads; on a second connection where the first turns out dead.
-    async fn look(&self, operation: &'static str, sql: Sql<'static>) -> Result<Vec<Line>> {
+    pub(crate) async fn look(&self, operation: &'static str, sql: Sql<'static>) -> Result<Vec<Line>> {
         let lender = self.pool.lender();
         let reading = async move {
             match rows(&lender, sql.clone()).await {
@@ -95,7 +96,7 @@ impl PostgresStore {
     }
 
     /// Runs a statement that writes, to its end; gives its rows.
-    async fn tell(&self, operation: &'static str, sql: Sql<'static>) -> Result<Vec<Line>> {
+    pub(crate) async fn tell(&self, operation: &'static str, sql: Sql<'static>) -> Result<Vec<Line>> {
         let lender = self.pool.lender();
         let done = self.pool.finish(async move { rows(&lender, sql).await }).await;
         // Others learn of it by the watch; whoever asks here learns of it now.
@@ -122,11 +123,11 @@ async fn rows(lender: &Lender, sql: Sql<'static>) -> Inner<Vec<Line>> {
 }
 
 /// With what was being done.
-fn told<T>(operation: &'static str, read: Inner<T>) -> Result<T> {
+pub(crate) fn told<T>(operation: &'static str, read: Inner<T>) -> Result<T> {
     read.map_err(|fault| fault.during(operation))
 }
 
-fn text(id: &TenantId) -> String {
+pub(crate) fn text(id: &TenantId) -> String {
     id.as_str().to_owned()
 }
 
@@ -286,6 +287,10 @@ impl ControlStore for PostgresStore {
         let rows = self.tell(DOING, sql.bind(name.to_owned()).bind(value.to_vec()).bind(only_if_absent)).await?;
         let value = rows.first().map(|line| line.bytes(0)).transpose();
         told(DOING, value.and_then(|value| value.ok_or_else(|| corrupt("a note that was written is not there"))))
+    }
+
+    fn external_ids(self: Arc<Self>) -> Option<Arc<dyn ExternalIds>> {
+        Some(self)
     }
 }
 

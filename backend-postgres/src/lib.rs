@@ -16,6 +16,7 @@ mod connection;
 mod control;
 mod drive;
 mod error;
+mod external;
 mod grants;
 mod index;
 mod links;

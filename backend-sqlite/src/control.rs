@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use scim_core::access::Right;
 use scim_core::clock::Timestamp;
-use scim_core::store::control::{ControlStore, CredentialRow, Grant, TenantRow, TokenDigest};
+use scim_core::store::control::{ControlStore, CredentialRow, ExternalIds, Grant, TenantRow, TokenDigest};
 use scim_core::store::{ResourceId, Result, StoreError, StoreErrorKind, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,6 +31,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("claim", "tenant, kind, attr, token", "owner"),
     ("secret", "tenant, holder, attr", "tenant"),
     ("change", "id", "tenant"),
+    ("external", "tenant, client, id", "tenant"),
 ];
 
 /// Rows that are deleted in one transaction: others wait for some milliseconds.
@@ -90,7 +91,7 @@ fn count(rows: usize) -> u64 {
 }
 
 impl SqliteStore {
-    fn look<T>(&self, operation: &'static str, work: impl FnOnce(&Connection) -> Inner<T>) -> Result<T> {
+    pub(crate) fn look<T>(&self, operation: &'static str, work: impl FnOnce(&Connection) -> Inner<T>) -> Result<T> {
         self.readers.here(|reader| work(&reader.db)).map_err(|fault| fault.during(operation))
     }
 }
@@ -279,5 +280,9 @@ impl ControlStore for SqliteStore {
             Ok(statement.query_row(params![name, value, only_if_absent], |row| row.get(0))?)
         };
         self.writer.ask("set a note", set).await
+    }
+
+    fn external_ids(self: Arc<Self>) -> Option<Arc<dyn ExternalIds>> {
+        Some(self)
     }
 }

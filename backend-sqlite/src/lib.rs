@@ -19,6 +19,7 @@ mod control;
 mod drive;
 mod equal;
 mod error;
+mod external;
 mod finds;
 mod functions;
 mod grants;

@@ -12,7 +12,7 @@ use scim_core::clock::Timestamp;
 use scim_core::limits::Limits;
 use scim_core::schema::ResourceType;
 use scim_core::store::Store;
-use scim_core::store::control::ControlStore;
+use scim_core::store::control::{ControlStore, ExternalIds};
 use serde_json::Value;
 
 use crate::config::{Section, StoreSettings};
@@ -192,6 +192,15 @@ pub fn built_in() -> Vec<Factory> {
         #[cfg(feature = "ldap")]
         crate::ldap::FACTORY,
     ]
+}
+
+/// A store that keeps no tenants, with the external ids of clients kept beside it where it cannot hold them itself.
+pub fn beside(store: Arc<dyn Store>, kept: Arc<dyn ExternalIds>) -> Arc<dyn Store> {
+    #[cfg(feature = "ldap")]
+    let store = Arc::new(backend_ldap::Beside::new(store, kept));
+    #[cfg(not(feature = "ldap"))]
+    drop(kept);
+    store
 }
 
 /// Opens the backend that these settings select.

@@ -73,7 +73,7 @@ pub struct Stores {
 /// Opens them.
 pub async fn stores(settings: &Settings, backends: &[Factory], purpose: Purpose) -> Result<Stores> {
     let limits = Arc::new(settings.limits.clone());
-    let opened = backends::open(&settings.store, backends, purpose, &limits).await?;
+    let mut opened = backends::open(&settings.store, backends, purpose, &limits).await?;
     let own = match &settings.control {
         Some(control) => backends::open(control, backends, purpose, &limits).await?.control,
         None => opened.control.clone(),
@@ -88,6 +88,10 @@ pub async fn stores(settings: &Settings, backends: &[Factory], purpose: Purpose)
         }
         None => Arc::new(Fixed::new(&settings.tokens, SystemClock.now())?),
     };
+    match control.clone().external_ids() {
+        Some(kept) if opened.control.is_none() => opened.store = backends::beside(opened.store, kept),
+        _ => {}
+    }
     Ok(Stores { opened, control })
 }
 

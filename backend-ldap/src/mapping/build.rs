@@ -424,6 +424,14 @@ impl Builder<'_> {
             return;
         }
         let columns: Vec<&Column> = mapping.columns_of(&at).collect();
+        if columns.is_empty() && at.attr().name == "externalId" {
+            return self.say(
+                found,
+                &at,
+                Held::Not,
+                "is mapped to nothing: a control store keeps it (control.backend = \"sqlite\")",
+            );
+        }
         if columns.is_empty() {
             return self.say(found, &at, Held::Not, "is mapped to nothing");
         }

@@ -180,4 +180,23 @@ pub trait ControlStore: fmt::Debug + Send + Sync + 'static {
     async fn note(&self, name: &str) -> Result<Option<Vec<u8>>>;
     /// Sets it; with `only_if_absent` an existing value stays. Returns the value that now stands.
     async fn set_note(&self, name: &str, value: &[u8], only_if_absent: bool) -> Result<Vec<u8>>;
+
+    /// What is kept here for a store that has no place for it; None: nothing is.
+    fn external_ids(self: Arc<Self>) -> Option<Arc<dyn ExternalIds>> {
+        None
+    }
+}
+
+/// The `externalId`s that clients give to resources of a store that cannot hold them. A client sees its own only (RFC 7643
+/// section 3.1); one id may stand for several resources.
+#[async_trait]
+pub trait ExternalIds: fmt::Debug + Send + Sync + 'static {
+    /// Those that a client gave to some of these resources.
+    async fn of(&self, tenant: &TenantId, client: &str, ids: &[ResourceId]) -> Result<Vec<(ResourceId, String)>>;
+    /// The resources to which a client gave this one, in order of their ids.
+    async fn with(&self, tenant: &TenantId, client: &str, external: &str) -> Result<Vec<ResourceId>>;
+    /// Gives a resource this one, or none.
+    async fn set(&self, tenant: &TenantId, client: &str, id: &ResourceId, external: Option<&str>) -> Result<()>;
+    /// Forgets a resource, for all clients.
+    async fn forget(&self, tenant: &TenantId, id: &ResourceId) -> Result<()>;
 }

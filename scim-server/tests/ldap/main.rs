@@ -6,6 +6,7 @@ mod active_directory;
 mod doctor;
 mod domain;
 mod ds389;
+mod external;
 mod files;
 mod kept;
 mod outage;
