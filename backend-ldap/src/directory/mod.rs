@@ -44,6 +44,8 @@ use sticky::Sticky;
 pub struct Call {
     /// Who: reads of one who wrote go where the write went.
     pub who: Option<Arc<str>>,
+    /// In which request: what it read once it need not ask for again.
+    pub request: Option<Arc<str>>,
     /// When the caller stops waiting. Each single operation has its own, shorter bound besides.
     pub deadline: Option<Instant>,
 }
@@ -91,7 +93,9 @@ impl Directory {
             return Err(OpenError(problem));
         }
         // Of its own: a connection opened by a worker of the web server would stand still whenever that one is busy.
-        let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("ldap").enable_all().build();
+        // No more threads than it needs: what passes from one to another costs more than what is done with it.
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).div_ceil(2);
+        let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name("ldap").enable_all().build();
         let runtime = runtime.map_err(|error| OpenError(format!("no threads for connections: {error}")))?;
         let connector = Connector::new(options.clone(), runtime.handle().clone()).map_err(OpenError)?;
         let connector = Arc::new(connector);

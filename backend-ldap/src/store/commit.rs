@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scim_core::change::{Action, Effect, Mutation, Outcome};
+use scim_core::change::{Action, Change, Effect, Expect, LinkEdit, Mutation, Outcome};
 use scim_core::error::ScimError;
 use scim_core::query::Select;
 use scim_core::store::{Record, ResourceId, Result, Scope, StoreError, StoreErrorKind, Version};
@@ -51,6 +51,7 @@ async fn one(inner: &Inner, scope: &Scope, mutation: Mutation) -> Result<Outcome
             "the directory behind this tenant is read only here (store.ldap.mode = \"read_only\")",
         )));
     }
+    inner.recent.forget();
     let tenant = inner.tenant(scope)?;
     let mapping = mapped(&tenant, &mutation.kind)?.clone();
     let Mutation { action, reply, .. } = mutation;
@@ -58,13 +59,34 @@ async fn one(inner: &Inner, scope: &Scope, mutation: Mutation) -> Result<Outcome
     match action {
         Action::Create { id, change } => work.create(id, change).await,
         Action::Modify { id, change, expect } => {
-            let _turn = inner.queue.turn(&scope.tenant, &id).await;
+            // Values that come and go do not hinder each other: only what was worked out from an entry waits for its turn.
+            let _turn = match by_value(&change, &expect) {
+                true => None,
+                false => Some(inner.queue.turn(&scope.tenant, &id).await),
+            };
             work.modify(id, change, &expect).await
         }
         Action::Delete { id, expect, .. } => {
             let _turn = inner.queue.turn(&scope.tenant, &id).await;
             work.delete(id, &expect).await
         }
+    }
+}
+
+/// Are these members that come or go, whatever else the entry holds?
+fn by_value(change: &Change, expect: &Expect) -> bool {
+    let value = |edit: &LinkEdit| match edit {
+        LinkEdit::Add { at, .. } | LinkEdit::Remove { at, .. } => at.multi_valued(),
+        LinkEdit::Replace { .. } => false,
+    };
+    match change {
+        Change::Known(change) => {
+            *expect == Expect::Exists
+                && change.document.is_none()
+                && change.secrets.is_empty()
+                && change.links.iter().all(value)
+        }
+        Change::Of(_) => false,
     }
 }
 

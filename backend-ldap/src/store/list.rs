@@ -7,15 +7,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use scim_core::filter::BoundFilter;
+use scim_core::filter::{BoundFilter, Compare, Leaf, Operand};
 use scim_core::query::{Page, Position, Query, SortKey, Total, Window};
 use scim_core::schema::Kind;
-use scim_core::store::{Pushdown, ResourceId, Result, Scope, Store, StoreError, StoreErrorKind, TenantId};
+use scim_core::store::{Pushdown, Record, ResourceId, Result, Scope, Store, StoreError, StoreErrorKind, TenantId};
 
 use crate::directory::Call;
 use crate::ldap::Search;
 use crate::tenant::Tenant;
 
+use super::ids::{Gathered, Ids};
 use super::queue::Queue;
 use super::{BACKEND, Inner, LdapStore};
 
@@ -29,8 +30,8 @@ const LONGEST: usize = 1_000_000;
 /// Whose list, and of what.
 type Which = (TenantId, Kind, String);
 
-/// The ids of a list, in ascending order, and when their walk began.
-type Walked = (Instant, Arc<[ResourceId]>);
+/// The ids of a list, and when their walk began.
+type Walked = (Instant, Arc<Ids>);
 
 /// The ids of lists that somebody pages through.
 #[derive(Debug, Default)]
@@ -41,18 +42,18 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    fn get(&self, which: &Which) -> Option<Arc<[ResourceId]>> {
+    fn get(&self, which: &Which) -> Option<Arc<Ids>> {
         let walked = self.walked.lock().unwrap_or_else(PoisonError::into_inner);
         walked.get(which).filter(|(at, _)| at.elapsed() < LIFE).map(|(_, ids)| ids.clone())
     }
 
     /// The ids of a walk that began no earlier than this: whatever was there then is among them.
-    fn begun_since(&self, which: &Which, since: Instant) -> Option<Arc<[ResourceId]>> {
+    fn begun_since(&self, which: &Which, since: Instant) -> Option<Arc<Ids>> {
         let walked = self.walked.lock().unwrap_or_else(PoisonError::into_inner);
         walked.get(which).filter(|(at, _)| *at >= since).map(|(_, ids)| ids.clone())
     }
 
-    fn keep(&self, which: Which, begun: Instant, ids: Arc<[ResourceId]>) {
+    fn keep(&self, which: Which, begun: Instant, ids: Arc<Ids>) {
         let mut walked = self.walked.lock().unwrap_or_else(PoisonError::into_inner);
         walked.retain(|_, (at, _)| at.elapsed() < LIFE);
         walked.insert(which, (begun, ids));
@@ -64,23 +65,31 @@ impl Lists {
 }
 
 impl LdapStore {
-    /// The page, where the directory answers the filter exactly and nobody wants another order.
+    /// The page, where nobody wants another order, and the directory answers the filter exactly or finds few.
     pub(super) async fn page(&self, scope: &Scope, query: &Query) -> Result<Option<Page>> {
         let [source] = query.from.as_slice() else { return Ok(None) };
         if query.order.is_some() || source.sort.is_some() {
             return Ok(None);
         }
-        let filter = match source.filter.as_ref().map(|filter| self.pushdown(&source.kind, filter)) {
-            None => None,
-            Some(Pushdown::Exact(filter)) => Some(filter),
-            Some(_) => return Ok(None),
-        };
         let inner = self.inner.clone();
         let (tenant, call) = (inner.tenant(scope)?, inner.call(scope));
-        let text = filter.as_ref().map(ToString::to_string).unwrap_or_default();
-        let which = (scope.tenant.clone(), source.kind.clone(), text);
         // Who begins gets the list as it is; who goes on gets the one that was begun.
         let begins = matches!(query.window, Window::Offset { skip: 0, .. });
+        let pushed = source.filter.as_ref().map(|filter| (filter, self.pushdown(&source.kind, filter)));
+        if let Some((filter, Pushdown::Exact(pushed) | Pushdown::Superset(pushed))) = &pushed
+            && begins
+            && narrow(pushed)
+            && let Some(records) = inner.few(&tenant, &call, &source.kind, pushed, filter, &query.select).await?
+        {
+            return Ok(Some(whole(records, query)));
+        }
+        let filter = match pushed {
+            None => None,
+            Some((_, Pushdown::Exact(filter))) => Some(filter),
+            Some(_) => return Ok(None),
+        };
+        let text = filter.as_ref().map(ToString::to_string).unwrap_or_default();
+        let which = (scope.tenant.clone(), source.kind.clone(), text);
         let ids = match inner.lists.get(&which).filter(|_| !begins) {
             Some(ids) => ids,
             None => {
@@ -91,7 +100,7 @@ impl LdapStore {
                     Some(ids) => ids,
                     None => {
                         let begun = Instant::now();
-                        let ids = inner.ids(&tenant, &call, &source.kind, filter.as_ref()).await?;
+                        let ids = Arc::new(inner.ids(&tenant, &call, &source.kind, filter.as_ref()).await?);
                         inner.lists.keep(which, begun, ids.clone());
                         ids
                     }
@@ -99,14 +108,14 @@ impl LdapStore {
             }
         };
         let (start, end) = cut(&ids, &query.window);
-        let wanted = ids.get(start..end).unwrap_or_default();
+        let wanted = ids.part(start, end);
         let more = match query.window {
             Window::Before { .. } => start > 0,
             Window::Offset { .. } | Window::After { .. } => end < ids.len(),
         };
         let mut records = match wanted.is_empty() {
             true => Vec::new(),
-            false => inner.read(&tenant, &call, &source.kind, wanted, &query.select).await?,
+            false => inner.read(&tenant, &call, &source.kind, &wanted, &query.select).await?,
         };
         records.sort_by(|a, b| a.key.id.cmp(&b.key.id));
         let at = |id: &ResourceId| Position { key: SortKey::Absent, id: id.clone() };
@@ -116,8 +125,29 @@ impl LdapStore {
     }
 }
 
+/// Does it ask for one value? Then it mostly finds one.
+fn narrow(filter: &BoundFilter) -> bool {
+    match filter {
+        BoundFilter::Leaf(Leaf::Compare(_, Compare::Eq, Operand::Text { .. })) => true,
+        BoundFilter::Element(_, inner) => narrow(inner),
+        BoundFilter::And(parts) => parts.iter().any(narrow),
+        BoundFilter::Or(parts) => parts.len() <= 4 && parts.iter().all(narrow),
+        _ => false,
+    }
+}
+
+/// The first page of a list that is there as a whole.
+fn whole(mut records: Vec<Record>, query: &Query) -> Page {
+    let (all, count) = (records.len(), query.window.count() as usize);
+    records.truncate(count);
+    let at = |record: &Record| Position { key: SortKey::Absent, id: record.key.id.clone() };
+    let ends = records.first().zip(records.last()).map(|(first, last)| (at(first), at(last)));
+    let total = if query.total { Total::Exact(all as u64) } else { Total::Unknown };
+    Page { records, total, more: all > count, ends }
+}
+
 /// The part of the ids that a window shows.
-fn cut(ids: &[ResourceId], window: &Window) -> (usize, usize) {
+fn cut(ids: &Ids, window: &Window) -> (usize, usize) {
     let count = window.count() as usize;
     match window {
         Window::Offset { skip, .. } => {
@@ -125,11 +155,11 @@ fn cut(ids: &[ResourceId], window: &Window) -> (usize, usize) {
             (start, start.saturating_add(count).min(ids.len()))
         }
         Window::After { position, .. } => {
-            let start = ids.partition_point(|id| *id <= position.id);
+            let start = ids.before(&position.id, true);
             (start, start.saturating_add(count).min(ids.len()))
         }
         Window::Before { position, .. } => {
-            let end = ids.partition_point(|id| *id < position.id);
+            let end = ids.before(&position.id, false);
             (end.saturating_sub(count), end)
         }
     }
@@ -137,30 +167,23 @@ fn cut(ids: &[ResourceId], window: &Window) -> (usize, usize) {
 
 impl Inner {
     /// The ids of all that a filter finds, in ascending order. Nothing but ids is asked for.
-    async fn ids(
-        &self,
-        tenant: &Tenant,
-        call: &Call,
-        kind: &Kind,
-        filter: Option<&BoundFilter>,
-    ) -> Result<Arc<[ResourceId]>> {
-        let Some(mapping) = tenant.mapping(kind) else { return Ok(Arc::default()) };
-        let Some(filter) = self.pushed(tenant, call, mapping, filter).await? else { return Ok(Arc::default()) };
+    async fn ids(&self, tenant: &Tenant, call: &Call, kind: &Kind, filter: Option<&BoundFilter>) -> Result<Ids> {
+        let Some(mapping) = tenant.mapping(kind) else { return Ok(Gathered::default().finish()) };
+        let Some(filter) = self.pushed(tenant, call, mapping, filter).await? else {
+            return Ok(Gathered::default().finish());
+        };
         let place = &mapping.place;
         let search = Search::new(place.base.clone(), place.reach, filter, vec![mapping.id.name.clone()]);
         let mut walk = self.directory.walk(call, search, self.settings.page);
-        let mut ids = Vec::new();
+        let mut ids = Gathered::default();
         while let Some(page) = walk.next().await.map_err(|error| error.during("walk a list"))? {
             let own = page.iter().filter(|entry| place.has_name(&entry.dn));
-            ids.extend(own.filter_map(|entry| mapping.id_of(entry)));
+            own.filter_map(|entry| mapping.id_of(entry)).for_each(|id| ids.push(&id));
             if ids.len() > LONGEST {
                 return Err(StoreError::new(StoreErrorKind::TooMany).during(BACKEND, "walk a list"));
             }
         }
-        ids.sort_unstable();
-        // An entry that moves while it is walked may come twice.
-        ids.dedup();
-        Ok(ids.into())
+        Ok(ids.finish())
     }
 }
 
@@ -170,7 +193,9 @@ mod tests {
 
     #[test]
     fn windows_are_cut_by_number_and_by_id() {
-        let ids: Vec<ResourceId> = ["a", "c", "e", "g"].into_iter().map(ResourceId::new).collect();
+        let mut ids = Gathered::default();
+        ["a", "c", "e", "g"].into_iter().for_each(|id| ids.push(&ResourceId::new(id)));
+        let ids = ids.finish();
         let position = |id: &str| Position { key: SortKey::Absent, id: ResourceId::new(id) };
         assert_eq!(cut(&ids, &Window::Offset { skip: 1, count: 2 }), (1, 3));
         assert_eq!(cut(&ids, &Window::Offset { skip: 9, count: 2 }), (4, 4));

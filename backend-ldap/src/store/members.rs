@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use scim_core::query::LinkSelect;
 use scim_core::schema::{Kind, LinkType};
@@ -13,10 +14,12 @@ use crate::mapping::LinkColumn;
 use crate::tenant::Tenant;
 
 use super::names::{CHUNK, link};
+use super::read::seen;
+use super::recent::Seen;
 use super::{Inner, with_names};
 
 /// The groups of an entry, where the directory says so.
-const MEMBER_OF: AttributeName = AttributeName::known("memberOf");
+pub(super) const MEMBER_OF: AttributeName = AttributeName::known("memberOf");
 
 /// An entry that others may refer to.
 struct Held {
@@ -158,7 +161,11 @@ impl Inner {
             false => Dn::parse(text).ok().and_then(|dn| ids.get(&**dn.key()).copied()),
         };
         let holders = [via.holder.clone()];
-        let attributes = tenant.reference_attributes(&holders);
+        let mut attributes = tenant.reference_attributes(&holders);
+        if self.features.member_of {
+            // Who holds a holder is asked for next.
+            attributes.push(MEMBER_OF);
+        }
         let chunk = if self.features.matched_values { CHUNK } else { 1 };
         let mut found = Vec::new();
         for targets in targets.chunks(chunk) {
@@ -179,6 +186,8 @@ impl Inner {
             }
             let mut walk = self.directory.walk(call, search, self.settings.page);
             while let Some(page) = walk.next().await.map_err(|error| error.during("read groups"))? {
+                let shown = page.iter().filter_map(|entry| Some((holder.id_of(entry)?, seen(holder, entry))));
+                self.recent.note(call, Instant::now(), shown);
                 for entry in page {
                     let Some(link) = link(tenant, &holders, &entry) else { continue };
                     if let Some(only) = single {
@@ -205,6 +214,16 @@ impl Inner {
     ) -> Result<Vec<Held>> {
         let Some(mapping) = tenant.mapping(of) else { return Ok(Vec::new()) };
         let by = mapping.columns.iter().find(|own| column.by_name && own.at.attr().name == "userName");
+        let held = |(id, seen): (ResourceId, Seen)| {
+            let (value, key) = match by {
+                Some(_) => (seen.user_name.clone()?, seen.user_name?),
+                None => (seen.dn.as_str().to_owned(), seen.dn.key().to_string()),
+            };
+            Some(Held { id, value, key, groups: seen.groups })
+        };
+        if let Some(seen) = self.recent.of(call, Instant::now(), ids) {
+            return Ok(seen.into_iter().filter_map(held).collect());
+        }
         let mut names = vec![mapping.id.name.clone()];
         names.extend(by.map(|own| own.name.clone()));
         if self.features.member_of && !column.by_name {
@@ -212,15 +231,8 @@ impl Inner {
         }
         let entries = self.entries(call, mapping, ids, names, |search| search).await;
         let entries = entries.map_err(|error| error.during("find entries by id"))?;
-        let held = |entry: Entry| {
-            let (value, key) = match by {
-                Some(own) => (entry.text(&own.name)?.to_owned(), entry.text(&own.name)?.to_owned()),
-                None => (entry.dn.as_str().to_owned(), entry.dn.key().to_string()),
-            };
-            let groups = entry.texts(&MEMBER_OF).filter_map(|text| Dn::parse(text).ok()).collect();
-            Some(Held { id: mapping.id_of(&entry)?, value, key, groups })
-        };
-        Ok(entries.into_iter().filter_map(held).collect())
+        let of = |entry: Entry| Some((mapping.id_of(&entry)?, seen(mapping, &entry)));
+        Ok(entries.into_iter().filter_map(of).filter_map(held).collect())
     }
 
     /// Groups that do not name a member and have it all the same: by nesting, by a search, where the directory works that out.

@@ -1,5 +1,6 @@
 //! References: added and removed by value, whatever the size of the entry. Nothing of it is read before.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -154,27 +155,29 @@ impl<'a> Work<'a> {
         let parse = |value: &Bytes| Dn::parse(std::str::from_utf8(value).ok()?).ok();
         let wanted_names: Vec<Dn> = wanted.iter().filter_map(parse).collect();
         let held_names: Vec<(Dn, Bytes)> = held.into_iter().filter_map(|value| Some((parse(&value)?, value))).collect();
+        let (wanted_set, held_set): (HashSet<&Dn>, HashSet<&Dn>) =
+            (wanted_names.iter().collect(), held_names.iter().map(|(dn, _)| dn).collect());
         let unwanted: Vec<Dn> = held_names
             .iter()
             .map(|(dn, _)| dn.clone())
-            .filter(|dn| !wanted_names.contains(dn) && !is_placeholder(column, dn))
+            .filter(|dn| !wanted_set.contains(dn) && !is_placeholder(column, dn))
             .collect();
         // A single reference is replaced whatever it refers to: two would not fit.
-        let visible = match column.link.multi_valued() {
+        let visible: HashSet<Dn> = match column.link.multi_valued() {
             true => self
                 .inner
                 .links(&self.call, self.tenant, &column.link.kinds, unwanted.clone())
                 .await?
                 .into_keys()
                 .collect(),
-            false => unwanted,
+            false => unwanted.into_iter().collect(),
         };
         let delete: Vec<Bytes> =
             held_names.iter().filter(|(dn, _)| visible.contains(dn)).map(|(_, value)| value.clone()).collect();
         let add = wanted_names
             .iter()
             .zip(&wanted)
-            .filter(|(dn, _)| !held_names.iter().any(|(held, _)| held == *dn))
+            .filter(|(dn, _)| !held_set.contains(dn))
             .map(|(_, value)| value.clone())
             .collect();
         Ok(Edit { column, add, delete })
@@ -234,7 +237,7 @@ impl<'a> Work<'a> {
         mut edits: Vec<Edit<'a>>,
         dress: impl Fn(Request) -> Request,
     ) -> std::result::Result<Option<crate::ldap::Answer>, EditError> {
-        let mut checked = false;
+        let mut checked = 0;
         loop {
             let mut changes: Vec<Change> = rest.to_vec();
             changes.extend(edits.iter().flat_map(Edit::changes));
@@ -254,8 +257,8 @@ impl<'a> Work<'a> {
                     | Code::NO_SUCH_ATTRIBUTE
                     | Code::ENTRY_ALREADY_EXISTS
                     | Code::UNWILLING_TO_PERFORM,
-                ) if !checked && !edits.is_empty() => {
-                    checked = true;
+                ) if checked <= self.inner.settings.retry_max && !edits.is_empty() => {
+                    checked += 1;
                     edits = self.effective(dn, edits).await.map_err(EditError::Store)?;
                 }
                 Some(Code::OBJECT_CLASS_VIOLATION) if self.add_placeholder(&mut edits) => {}

@@ -1,6 +1,6 @@
 //! A directory as a store.
 //!
-//! `read` records by id and by walk · `list` pages · `names` ids to names of entries and back · `members` references of an entry, and who
+//! `read` records by id and by walk, `recent` what of them a request need not ask for twice · `list` pages, `ids` what they are cut from · `names` ids to names of entries and back · `members` references of an entry, and who
 //! refers to it · `commit` writing, one entry after another, `brakes` what stops it · `create`, `modify`, `rename`, `membership`, `delete`,
 //! `password` what each write is.
 
@@ -8,6 +8,7 @@ mod brakes;
 mod commit;
 mod create;
 mod delete;
+mod ids;
 mod list;
 mod members;
 mod membership;
@@ -16,6 +17,7 @@ mod names;
 mod password;
 mod queue;
 mod read;
+mod recent;
 mod rename;
 mod result;
 
@@ -27,7 +29,7 @@ use async_trait::async_trait;
 use scim_core::change::{Mutation, Outcome};
 use scim_core::filter::{BoundFilter, Leaf};
 use scim_core::query::{Page, Query, Select};
-use scim_core::schema::{Kind, LinkType, ResourceType};
+use scim_core::schema::{Kind, LinkType, ResourceType, ReverseType};
 use scim_core::store::{
     BoxStream, Capabilities, Fit, Health, IdsFrom, Link, Lock, Newcomers, Pushdown, Record, ResourceId, Result, Scan,
     Scope, Secrets, Shortfall, Store, StoreError, StoreErrorKind, TenantId, Unique, Versions, Writes,
@@ -45,6 +47,7 @@ use crate::tenant::Tenant;
 use brakes::Brakes;
 use list::Lists;
 use queue::Queue;
+use recent::Recent;
 
 /// The name of this backend in errors and logs.
 pub(crate) const BACKEND: &str = "ldap";
@@ -64,6 +67,7 @@ pub(crate) struct Inner {
     tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
     queue: Queue,
     lists: Lists,
+    recent: Recent,
     brakes: Brakes,
 }
 
@@ -99,8 +103,10 @@ impl LdapStore {
             ..Capabilities::default()
         };
         let brakes = Brakes::new(settings.brakes.clone());
-        let (tenants, queue, lists) = (RwLock::default(), Queue::default(), Lists::default());
-        let inner = Inner { directory, settings, features, schema, capabilities, tenants, queue, lists, brakes };
+        let (tenants, queue, lists, recent) =
+            (RwLock::default(), Queue::default(), Lists::default(), Recent::default());
+        let inner =
+            Inner { directory, settings, features, schema, capabilities, tenants, queue, lists, recent, brakes };
         LdapStore { inner: Arc::new(inner) }
     }
 
@@ -120,7 +126,8 @@ impl Inner {
     }
 
     fn call(&self, scope: &Scope) -> Call {
-        Call { who: Some(format!("{}/{}", scope.tenant, scope.actor).into()), deadline: scope.deadline }
+        let who = Some(format!("{}/{}", scope.tenant, scope.actor).into());
+        Call { who, request: Some(scope.request.clone()), deadline: scope.deadline }
     }
 
     /// All that a small search finds.
@@ -170,6 +177,22 @@ impl Store for LdapStore {
     async fn read(&self, scope: &Scope, kind: &Kind, ids: &[ResourceId], select: &Select) -> Result<Vec<Record>> {
         let tenant = self.inner.tenant(scope)?;
         self.inner.read(&tenant, &self.inner.call(scope), kind, ids, select).await
+    }
+
+    async fn read_filled(
+        &self,
+        scope: &Scope,
+        kind: &Kind,
+        ids: &[ResourceId],
+        select: &Select,
+        reverse: &[Arc<ReverseType>],
+    ) -> Result<Vec<Record>> {
+        let select = Select { reverse: reverse.to_vec(), ..select.clone() };
+        let mut records = self.read(scope, kind, ids, &select).await?;
+        for one in reverse {
+            self.fill(scope, &mut records, one).await?;
+        }
+        Ok(records)
     }
 
     fn scan<'a>(&'a self, scope: &'a Scope, scan: Scan) -> BoxStream<'a, Result<Record>> {

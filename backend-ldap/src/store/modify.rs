@@ -185,7 +185,8 @@ pub(super) fn overtaken(error: &LdapError) -> bool {
         LdapError::Refused(result) => match result.code {
             // slapo-unique's own search inherits the assertion, and fails by it.
             Code::ASSERTION_FAILED => !says(result, &["unique_search failed"]),
-            Code::NO_SUCH_ATTRIBUTE => true,
+            // It has another name since it was found, or is gone: the next look tells.
+            Code::NO_SUCH_ATTRIBUTE | Code::NO_SUCH_OBJECT => true,
             _ => false,
         },
         _ => false,

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::hash::Hasher;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use scim_core::document::Document;
-use scim_core::filter::{BoundFilter, Compare, Leaf, Operand};
+use scim_core::filter::{BoundFilter, Compare, Leaf, Operand, eval};
 use scim_core::path::AttrPath;
 use scim_core::query::{LinkSelect, Select};
 use scim_core::schema::{Kind, Place as Lives};
@@ -19,7 +20,12 @@ use crate::mapping::push::Pushed;
 use crate::mapping::{LinkColumn, Mapping, VersionSource};
 use crate::tenant::Tenant;
 
+use super::members::MEMBER_OF;
+use super::recent::Seen;
 use super::{Inner, mapped};
+
+/// Results that one search gathers, with all that is shown of them; more are walked.
+const FEW: u32 = 16;
 
 impl Inner {
     /// Those of `ids` that exist.
@@ -34,11 +40,66 @@ impl Inner {
         // Of a type that stands nowhere there is nothing.
         let Some(mapping) = tenant.mapping(kind) else { return Ok(Vec::new()) };
         let columns = link_columns(mapping, select);
-        let attributes = attributes(mapping, select);
+        let attributes = self.attributes(mapping, select);
         let with = |search| self.with_links(tenant, &columns, search);
         let entries = self.entries(call, mapping, ids, attributes, with).await;
         let entries = entries.map_err(|error| error.during("read entries by id"))?;
+        self.note(call, mapping, select, &entries);
         self.records(tenant, call, mapping, select, entries).await
+    }
+
+    /// What a search must ask for, with what tells of groups where they are asked for next.
+    fn attributes(&self, mapping: &Mapping, select: &Select) -> Vec<AttributeName> {
+        let mut names = attributes(mapping, select);
+        if self.features.member_of && !select.reverse.is_empty() {
+            names.push(MEMBER_OF);
+        }
+        names
+    }
+
+    /// Remembers entries of which groups are asked for next.
+    fn note(&self, call: &Call, mapping: &Mapping, select: &Select, entries: &[Entry]) {
+        if !select.reverse.is_empty() {
+            self.recent.note(
+                call,
+                Instant::now(),
+                entries.iter().filter_map(|entry| Some((mapping.id_of(entry)?, seen(mapping, entry)))),
+            );
+        }
+    }
+
+    /// The records that `filter` accepts, in order of their ids, where `pushed`, which finds no less, finds few: None otherwise, and
+    /// where more would have to be read to tell.
+    pub(super) async fn few(
+        &self,
+        tenant: &Tenant,
+        call: &Call,
+        kind: &Kind,
+        pushed: &BoundFilter,
+        filter: &BoundFilter,
+        select: &Select,
+    ) -> Result<Option<Vec<Record>>> {
+        let Some(mapping) = tenant.mapping(kind) else { return Ok(Some(Vec::new())) };
+        let (reads, reverse) = filter.reads(&mapping.rt);
+        if !reads.links.is_empty() || !reverse.is_empty() {
+            return Ok(None);
+        }
+        let select = &Select { document: true, ..select.clone() };
+        let Some(pushed) = self.pushed(tenant, call, mapping, Some(pushed)).await? else { return Ok(Some(Vec::new())) };
+        let (place, columns) = (&mapping.place, link_columns(mapping, select));
+        let search =
+            Search::new(place.base.clone(), place.reach, pushed, self.attributes(mapping, select)).at_most(FEW);
+        let search = self.with_links(tenant, &columns, search);
+        let mut entries = self.search(call, &search).await.map_err(|error| error.during("find entries"))?;
+        if entries.len() >= FEW as usize {
+            return Ok(None);
+        }
+        entries.retain(|entry| place.has_name(&entry.dn));
+        self.note(call, mapping, select, &entries);
+        let mut records = self.records(tenant, call, mapping, select, entries).await?;
+        records.retain(|record| eval::matches(filter, record));
+        records.sort_by(|a, b| a.key.id.cmp(&b.key.id));
+        Ok(Some(records))
     }
 
     /// Entries as records, with the links that are selected.
@@ -200,6 +261,16 @@ pub(super) fn asserted<'v>(mapping: &Mapping, version: &'v Version) -> Option<(A
     let VersionSource::Attribute(name) = &mapping.version else { return None };
     let (text, revision) = version.as_str().rsplit_once('.')?;
     (revision == format!("{:08x}", mapping.revision)).then(|| (name.clone(), text))
+}
+
+/// What others refer to an entry by.
+pub(super) fn seen(mapping: &Mapping, entry: &Entry) -> Seen {
+    let user_name = mapping.columns.iter().find(|own| own.at.attr().name == "userName");
+    Seen {
+        dn: entry.dn.clone(),
+        user_name: user_name.and_then(|own| entry.text(&own.name)).map(str::to_owned),
+        groups: entry.texts(&MEMBER_OF).filter_map(|text| Dn::parse(text).ok()).collect(),
+    }
 }
 
 fn each_leaf(filter: &BoundFilter, with: &mut dyn FnMut(&Leaf)) {

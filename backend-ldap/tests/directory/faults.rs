@@ -9,7 +9,7 @@ use conformance_tests::servers::slapd::{Setup, people as load};
 use super::support::*;
 
 fn brief() -> Call {
-    Call { who: None, deadline: Some(Instant::now() + Duration::from_secs(2)) }
+    Call { deadline: Some(Instant::now() + Duration::from_secs(2)), ..Call::default() }
 }
 
 fn one() -> Search {

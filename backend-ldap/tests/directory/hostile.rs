@@ -171,7 +171,7 @@ async fn silence_ends_at_the_deadline_and_others_are_answered_meanwhile() {
     let search = everybody();
     directory.search(&call(), &search).await.unwrap();
     fake.next(Fault::Silence);
-    let brief = Call { who: None, deadline: Some(Instant::now() + Duration::from_secs(1)) };
+    let brief = Call { deadline: Some(Instant::now() + Duration::from_secs(1)), ..Call::default() };
     let silent = directory.search(&brief, &search);
     let others = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -188,7 +188,7 @@ async fn a_write_without_an_answer_is_uncertain_and_is_not_sent_twice() {
     let (fake, directory) = fake();
     let add = |n| Operation::Add { dn: dn(&person(n)), attributes: vec![(name("objectClass"), vec!["user".into()])] };
     directory.search(&call(), &everybody()).await.unwrap();
-    let brief = || Call { who: None, deadline: Some(Instant::now() + Duration::from_secs(2)) };
+    let brief = || Call { deadline: Some(Instant::now() + Duration::from_secs(2)), ..Call::default() };
     let before = fake.world().len();
     for (n, fault) in [Fault::Silence, Fault::Cut(0)].into_iter().enumerate() {
         fake.next(fault);

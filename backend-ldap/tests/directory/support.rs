@@ -37,7 +37,7 @@ pub fn directory(slapd: &Slapd) -> Directory {
 }
 
 pub fn call() -> Call {
-    Call { who: None, deadline: Some(Instant::now() + LONG) }
+    Call { deadline: Some(Instant::now() + LONG), ..Call::default() }
 }
 
 pub async fn read(directory: &Directory, at: &Dn, attributes: &[&'static str]) -> Option<Entry> {

@@ -28,7 +28,8 @@ pub struct Select {
     /// These link attributes.
     pub links: Vec<LinkSelect>,
     /// In the reply to a mutation, these reverse attributes; [`Outcome::filled`](crate::change::Outcome::filled) tells
-    /// whether they are there. Elsewhere [`Store::fill`](crate::store::Store::fill) is asked for them.
+    /// whether they are there. Elsewhere [`Store::fill`](crate::store::Store::fill) is asked for them, perhaps of what
+    /// is read now.
     pub reverse: Vec<Arc<ReverseType>>,
 }
 

@@ -312,6 +312,8 @@ impl Service {
             };
             let projection = Projection::new(&params.view, rt, rules.short_names)?;
             list.query.select.links.extend(projection.select().links);
+            // A hint for stores that find groups by what they read of members.
+            list.query.select.reverse.extend(projection.reverse().iter().cloned());
             list.projections.push(projection);
             list.types.push(rt);
             list.query.from.push(Source { kind: rt.kind.clone(), filter: bound, sort });

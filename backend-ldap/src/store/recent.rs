@@ -1,0 +1,117 @@
+//! What a request has read of entries already: their names, so that who refers to them is found without asking for the names again.
+//! It holds for the request that read it, for a moment, and until something is written.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use scim_core::store::ResourceId;
+
+use crate::directory::Call;
+use crate::ldap::Dn;
+
+/// A request whose next step takes longer asks anew.
+const MOMENT: Duration = Duration::from_secs(1);
+/// Requests under way at a time that are remembered.
+const REQUESTS: usize = 64;
+/// Entries, and groups of them, that are remembered of one request.
+const MOST: usize = 4_096;
+
+/// What was seen of an entry.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Seen {
+    /// Its name.
+    pub(super) dn: Dn,
+    /// Its user name, where others refer to it by that.
+    pub(super) user_name: Option<String>,
+    /// The groups that it says it is in.
+    pub(super) groups: Vec<Dn>,
+}
+
+#[derive(Debug)]
+struct Noted {
+    who: Option<Arc<str>>,
+    request: Arc<str>,
+    at: Instant,
+    size: usize,
+    seen: HashMap<ResourceId, Seen>,
+}
+
+/// What requests under way have seen.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    noted: Mutex<VecDeque<Noted>>,
+}
+
+impl Recent {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Noted>> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers what this call saw.
+    pub(super) fn note(&self, call: &Call, now: Instant, seen: impl IntoIterator<Item = (ResourceId, Seen)>) {
+        let Some(request) = call.request.clone() else { return };
+        let mut noted = self.lock();
+        noted.retain(|one| now.duration_since(one.at) < MOMENT);
+        if !noted.iter().any(|one| one.who == call.who && one.request == request) {
+            if noted.len() >= REQUESTS {
+                noted.pop_front();
+            }
+            let (who, request) = (call.who.clone(), request.clone());
+            noted.push_back(Noted { who, request, at: now, size: 0, seen: HashMap::new() });
+        }
+        let Some(own) = noted.iter_mut().find(|one| one.who == call.who && one.request == request) else { return };
+        for (id, seen) in seen {
+            own.size += 1 + seen.groups.len();
+            if own.size > MOST {
+                return;
+            }
+            own.seen.insert(id, seen);
+        }
+    }
+
+    /// What this call saw of these entries; None where it did not see them all.
+    pub(super) fn of(&self, call: &Call, now: Instant, ids: &[ResourceId]) -> Option<Vec<(ResourceId, Seen)>> {
+        let request = call.request.as_ref()?;
+        let noted = self.lock();
+        let own = noted.iter().find(|one| one.who == call.who && one.request == *request)?;
+        if now.duration_since(own.at) >= MOMENT {
+            return None;
+        }
+        ids.iter().map(|id| Some((id.clone(), own.seen.get(id)?.clone()))).collect()
+    }
+
+    /// Something is about to be written: names may move.
+    pub(super) fn forget(&self) {
+        self.lock().clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_remembers_what_it_saw_itself_and_no_more() {
+        let call =
+            |who: &str, request: &str| Call { who: Some(who.into()), request: Some(request.into()), ..Call::default() };
+        let seen =
+            |n: usize| Seen { dn: Dn::parse(&format!("uid=u{n},dc=x")).unwrap(), user_name: None, groups: Vec::new() };
+        let id = |n: usize| ResourceId::new(&n.to_string());
+        let (recent, now) = (Recent::default(), Instant::now());
+        recent.note(&call("acme/a", "1"), now, (0..3).map(|n| (id(n), seen(n))));
+        assert_eq!(
+            recent.of(&call("acme/a", "1"), now, &[id(2), id(0)]),
+            Some(vec![(id(2), seen(2)), (id(0), seen(0))])
+        );
+        assert_eq!(recent.of(&call("acme/a", "1"), now, &[id(2), id(3)]), None, "not all of them");
+        assert_eq!(recent.of(&call("acme/a", "2"), now, &[id(2)]), None, "another request");
+        assert_eq!(recent.of(&call("acme/b", "1"), now, &[id(2)]), None, "another's");
+        assert_eq!(recent.of(&Call::default(), now, &[id(2)]), None);
+        assert_eq!(recent.of(&call("acme/a", "1"), now + MOMENT, &[id(2)]), None, "a moment later");
+        recent.note(&call("acme/a", "3"), now, (0..2 * MOST).map(|n| (id(n), seen(n))));
+        assert_eq!(recent.of(&call("acme/a", "3"), now, &[id(2 * MOST - 1)]), None, "no more than so many");
+        recent.forget();
+        assert_eq!(recent.of(&call("acme/a", "1"), now, &[id(2)]), None, "something was written");
+    }
+}
