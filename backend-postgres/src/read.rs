@@ -8,7 +8,7 @@ use scim_core::clock::Timestamp;
 use scim_core::document::Document;
 use scim_core::query::{LinkSelect, Select};
 use scim_core::schema::{Kind, ReverseType};
-use scim_core::store::{Key, Link as Value, Links, Record, ResourceId, Version};
+use scim_core::store::{Key, Label, Link as Value, Links, Record, ResourceId, Version};
 
 use crate::connection::Link;
 use crate::error::{Inner, corrupt};
@@ -111,7 +111,7 @@ impl<'a> Joined<'a> {
                     return Err(corrupt("a link lacks its target"));
                 };
                 let target = Key { kind: known(&select.link.kinds, &kind), id: ResourceId::new(&target) };
-                links.push(Value { target, display: label.map(Arc::from), indirect: false });
+                links.push(Value { target, display: label.map(Label::from), indirect: false });
             }
             if links.is_empty() {
                 continue;
@@ -291,7 +291,7 @@ impl<'a> Reversed<'a> {
             let mut parts = line.texts(from + number * 2)?.into_iter();
             while let (Some(Some(id)), Some(label)) = (parts.next(), parts.next()) {
                 let target = Key { kind: one.via.holder.clone(), id: ResourceId::new(&id) };
-                links.push(Value { target, display: label.map(Arc::from), indirect: false });
+                links.push(Value { target, display: label.map(Label::from), indirect: false });
             }
             if links.is_empty() {
                 continue;

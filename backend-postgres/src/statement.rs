@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use diesel::deserialize::FromSql;
@@ -13,6 +12,7 @@ use diesel::result::QueryResult;
 use diesel::row::{Field, Row};
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Nullable, Text, Untyped};
 use diesel_async::AsyncConnectionCore;
+use scim_core::store::Label;
 
 use crate::error::{Inner, corrupt};
 
@@ -180,9 +180,9 @@ impl Line {
     }
 
     /// Text that may be absent.
-    pub(crate) fn opt_text(&self, column: usize) -> Inner<Option<Arc<str>>> {
+    pub(crate) fn opt_text(&self, column: usize) -> Inner<Option<Label>> {
         self.get(column, |value| match value {
-            Some(value) => Ok(Some(Arc::from(std::str::from_utf8(value.as_bytes()).map_err(corrupt)?))),
+            Some(value) => Ok(Some(Label::from(std::str::from_utf8(value.as_bytes()).map_err(corrupt)?))),
             None => Ok(None),
         })
     }

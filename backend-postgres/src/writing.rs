@@ -13,7 +13,7 @@ use scim_core::clock::Timestamp;
 use scim_core::document::Document;
 use scim_core::query::{LinkSelect, Select};
 use scim_core::schema::Kind;
-use scim_core::store::{Key, Links, Record, ResourceId, StoreError, StoreErrorKind};
+use scim_core::store::{Key, Label, Links, Record, ResourceId, StoreError, StoreErrorKind};
 
 use crate::amend::{Amend, MOVED, Owner, TAKEN, counted, position};
 use crate::connection::Link;
@@ -64,7 +64,7 @@ struct Standing {
     version: i64,
     created: i64,
     modified: i64,
-    label: Option<Arc<str>>,
+    label: Option<Label>,
     document: Document,
     /// Selected links, those of `resolve` and those of the reply.
     links: Vec<Links>,

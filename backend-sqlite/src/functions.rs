@@ -15,7 +15,7 @@ use scim_core::filter::{BoundFilter, eval};
 use scim_core::path::AttrPath;
 use scim_core::schema::{Kind, Place};
 use scim_core::store::index::pick;
-use scim_core::store::{Key, Link, Links, Record, ResourceId, Version};
+use scim_core::store::{Key, Label, Link, Links, Record, ResourceId, Version};
 use serde_json::Map;
 
 /// A part of a filter, ready to be decided row by row.
@@ -120,7 +120,7 @@ fn link_holds(part: &Part, context: &Context<'_>) -> rusqlite::Result<bool> {
     let Some(at) = &part.link else { return Ok(false) };
     let mut record = part.record("");
     let target = Key { kind: Kind::new(&text(context, 2)), id: ResourceId::new(&text(context, 1)) };
-    let display = context.get::<Option<Arc<str>>>(3)?;
+    let display = context.get::<Option<String>>(3)?.map(Label::from);
     record.links = vec![Links { at: at.clone(), links: vec![Link { target, display, indirect: false }], whole: true }];
     Ok(eval::matches_parsed(&part.filter, &record, &Map::new()))
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use foldhash::HashMap;
 use rusqlite::{Connection, OptionalExtension, Rows, params};
 use scim_core::schema::{Kind, LinkType, ReverseType};
-use scim_core::store::{Key, Link, Record, ResourceId, reverse};
+use scim_core::store::{Key, Label, Link, Record, ResourceId, reverse};
 
 use crate::FEW_LINKS;
 use crate::connection::Reader;
 use crate::error::{Fault, Inner};
+use crate::read::label;
 
 /// Targets from which on one pass over the index is tried: it beats looking each up where they lie side by side in it,
 /// as those of a page do.
@@ -266,10 +267,10 @@ impl Found<'_> {
     }
 
     fn read(&self, id: &str) -> Inner<Option<Link>> {
-        let display: Option<Option<Arc<str>>> = self
+        let display: Option<Option<Label>> = self
             .db
             .prepare_cached("SELECT label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3")?
-            .query_row([self.tenant, self.holder.as_str(), id], |row| row.get(0))
+            .query_row([self.tenant, self.holder.as_str(), id], |row| label(row.get_ref(0)?))
             .optional()?;
         let target = Key { kind: self.holder.clone(), id: ResourceId::new(id) };
         Ok(display.map(|display| Link { target, display, indirect: false }))

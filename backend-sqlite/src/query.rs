@@ -76,6 +76,7 @@ pub(crate) struct Found {
     pub more: bool,
 }
 
+#[expect(clippy::large_enum_variant, reason = "made and taken apart at once")]
 enum Answer {
     /// None: some part of the filter or the order has no translation.
     Page(Option<Page>),

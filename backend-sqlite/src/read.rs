@@ -8,7 +8,7 @@ use scim_core::clock::Timestamp;
 use scim_core::document::Document;
 use scim_core::query::{LinkSelect, Select};
 use scim_core::schema::Kind;
-use scim_core::store::{Key, Link, Links, Record, ResourceId, Version};
+use scim_core::store::{Key, Label, Link, Links, Record, ResourceId, Version};
 
 use crate::error::Inner;
 use crate::links::array;
@@ -167,7 +167,7 @@ impl<'a> Reading<'a> {
         statement.raw_bind_parameter(1, tenant)?;
         statement.raw_bind_parameter(3, select.link.at.to_string())?;
         statement.raw_bind_parameter(4, limit)?;
-        Ok(Reading { statement, select, kinds: select.link.kinds.to_vec(), wanted, limit })
+        Ok(Reading { statement, select, kinds: Vec::new(), wanted, limit })
     }
 
     /// The links of one resource, None inside where it has none; None where there are more than may be read.
@@ -179,7 +179,7 @@ impl<'a> Reading<'a> {
             let kind = known(&mut self.kinds, row.get_ref(1)?)?;
             let id = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
             let target = Key { kind, id: ResourceId::new(id) };
-            links.push(Link { target, display: row.get(2)?, indirect: false });
+            links.push(Link { target, display: label(row.get_ref(2)?)?, indirect: false });
         }
         if self.limit < self.wanted && links.len() as i64 >= self.limit {
             return Ok(None);
@@ -191,6 +191,11 @@ impl<'a> Reading<'a> {
         links.truncate(self.select.at_most.map_or(usize::MAX, |most| most as usize));
         Ok(Some(Some(Links { at: self.select.link.at.clone(), links, whole })))
     }
+}
+
+/// The label of a resource, where it has one.
+pub(crate) fn label(value: ValueRef<'_>) -> rusqlite::Result<Option<Label>> {
+    Ok(value.as_str_or_null()?.map(Label::from))
 }
 
 /// The kind of this name, shared with those already met.

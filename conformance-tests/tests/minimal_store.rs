@@ -15,7 +15,7 @@ use scim_core::document::Document;
 use scim_core::query::Select;
 use scim_core::schema::{Kind, LinkType};
 use scim_core::store::{
-    BoxStream, Capabilities, IdsFrom, Key, Link, Links, Lock, Record, ResourceId, Result, Scan, Scope, Store,
+    BoxStream, Capabilities, IdsFrom, Key, Label, Link, Links, Lock, Record, ResourceId, Result, Scan, Scope, Store,
     StoreErrorKind, TenantId, Unique, Version, Versions, Writes,
 };
 
@@ -111,7 +111,7 @@ impl State {
         let show = |target: &ResourceId| {
             let far = self.resources.get(&(scope.tenant.clone(), target.clone()))?;
             let target = Key { kind: far.kind.clone(), id: target.clone() };
-            Some(Link { target, display: far.document.label().map(Arc::from), indirect: false })
+            Some(Link { target, display: far.document.label().map(Label::from), indirect: false })
         };
         let links = resource.links.iter().filter(|(_, targets)| !targets.is_empty());
         Some(Record {

@@ -19,5 +19,6 @@ pub mod query;
 pub mod schema;
 pub mod service;
 pub mod store;
+mod text;
 
 pub use error::{Done, ErrorKind, ScimError};

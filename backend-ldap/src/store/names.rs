@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use scim_core::schema::Kind;
-use scim_core::store::{Key, Link, ResourceId, Result};
+use scim_core::store::{Key, Label, Link, ResourceId, Result};
 
 use crate::directory::Call;
 use crate::ldap::{AttributeName, Dn, Entry, Filter, LdapError, Search};
@@ -149,6 +149,6 @@ impl Inner {
 pub(super) fn link(tenant: &Tenant, kinds: &[Kind], entry: &Entry) -> Option<Link> {
     let mapping = tenant.kind_of(entry, kinds)?;
     let id = mapping.id_of(entry)?;
-    let display = mapping.label_of(entry).map(Arc::from);
+    let display = mapping.label_of(entry).map(Label::from);
     Some(Link { target: Key { kind: mapping.rt.kind.clone(), id }, display, indirect: false })
 }

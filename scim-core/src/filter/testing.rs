@@ -12,7 +12,7 @@ use crate::limits::Limits;
 use crate::path::{self, AttrPath};
 use crate::schema::registry::{Options, Registry};
 use crate::schema::{Kind, LinkType, ResourceType};
-use crate::store::{Key, Link, Links, Record, ResourceId, Version};
+use crate::store::{Key, Label, Link, Links, Record, ResourceId, Version};
 
 use super::{BoundFilter, Compare, Filter, Leaf, Literal, bind, eval};
 
@@ -82,7 +82,7 @@ fn links_of(link: &Arc<LinkType>, values: Value) -> Links {
         Value::Array(values) => values,
         one => vec![one],
     };
-    let text = |value: &Value, name: &str| value[name].as_str().map(Arc::from);
+    let text = |value: &Value, name: &str| value[name].as_str().map(Label::from);
     let links = values
         .iter()
         .map(|value| Link {

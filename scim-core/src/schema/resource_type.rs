@@ -1,39 +1,16 @@
 //! A resource type as the rest of the core uses it: base schema, extensions, and what follows from them.
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::name::same;
 use crate::path::AttrPath;
+use crate::text::text_type;
 
 use super::AttributeDef;
 
-/// The name of a resource type, as in `meta.resourceType`: `User`, `Group`. Cheap to clone; case exact.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Kind(Arc<str>);
-
-impl Kind {
-    /// A kind of this name.
-    pub fn new(name: &str) -> Self {
-        Kind(name.into())
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+text_type! {
+    /// The name of a resource type, as in `meta.resourceType`: `User`, `Group`. Cheap to clone; case exact.
+    Kind, 16, "{}"
 }
 
 /// One Schema resource (RFC 7643 section 7), checked.

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use crate::query::Select;
 use crate::schema::{Kind, LinkType};
 
-use super::{Link, ResourceId, Result, Scan, Scope, Store};
+use super::{Label, Link, ResourceId, Result, Scan, Scope, Store};
 
 /// [`Store::holders`] by a scan over all holders.
 pub async fn holders<S: Store + ?Sized>(
@@ -29,7 +29,7 @@ pub async fn holders<S: Store + ?Sized>(
                 let display = record.document.label();
                 found.push((
                     link.target.id.clone(),
-                    Link { target: record.key.clone(), display: display.map(Arc::from), indirect: false },
+                    Link { target: record.key.clone(), display: display.map(Label::from), indirect: false },
                 ));
             }
         }

@@ -19,7 +19,7 @@ use crate::query::Select;
 use crate::schema::{Kind, LinkType};
 
 use super::{
-    BoxStream, Capabilities, ChangeLog, IdsFrom, Keeps, Key, Link, Links, Lock, LoggedChange, Newcomers, Record,
+    BoxStream, Capabilities, ChangeLog, IdsFrom, Keeps, Key, Label, Link, Links, Lock, LoggedChange, Newcomers, Record,
     ResourceId, Result, Scan, Scope, Secrets, Store, StoreError, StoreErrorKind, TenantId, Unique, Version, Versions,
     Writes,
 };
@@ -160,8 +160,8 @@ impl State {
         })
     }
 
-    fn label(&self, tenant: &TenantId, id: &ResourceId) -> Option<Arc<str>> {
-        self.tenants.get(tenant)?.get(id)?.label.as_deref().map(Arc::from)
+    fn label(&self, tenant: &TenantId, id: &ResourceId) -> Option<Label> {
+        self.tenants.get(tenant)?.get(id)?.label.as_deref().map(Label::from)
     }
 
     fn next(&self, tenant: &TenantId, kind: &Kind, from: Bound<ResourceId>, select: &Select) -> Option<Record> {

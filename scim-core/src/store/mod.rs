@@ -15,6 +15,7 @@ pub mod pushdown;
 pub mod reverse;
 
 use std::fmt;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +23,6 @@ use std::time::Instant;
 use async_trait::async_trait;
 use futures_core::Stream;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
 
 use crate::change::{Mutation, Outcome};
 use crate::clock::Timestamp;
@@ -31,6 +31,7 @@ use crate::filter::BoundFilter;
 use crate::path::AttrPath;
 use crate::query::{Page, Query, Select};
 use crate::schema::{Kind, LinkType, ResourceType, ReverseType};
+use crate::text::text_type;
 
 pub use capability::{
     Capabilities, Held, IdsFrom, Keeps, Lock, Newcomers, Secrets, Shortfall, Unique, Versions, Writes,
@@ -42,40 +43,17 @@ pub use pushdown::Fit;
 /// A stream that borrows.
 pub type BoxStream<'a, T> = Pin<Box<dyn Stream<Item = T> + Send + 'a>>;
 
-macro_rules! text_type {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        pub struct $name(Arc<str>);
-
-        impl $name {
-            /// From its text.
-            pub fn new(text: &str) -> Self { $name(text.into()) }
-            /// Its text.
-            pub fn as_str(&self) -> &str { &self.0 }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { fmt::Debug::fmt(&*self.0, f) }
-        }
-    };
-}
-
 text_type! {
     /// The name of a tenant. Part of every key.
-    TenantId
+    TenantId, 16, "{:?}"
 }
 text_type! {
     /// The `id` of a resource: opaque, case exact, unique over the whole server.
-    ResourceId
+    ResourceId, 36, "{:?}"
 }
 text_type! {
     /// The version of a resource: the store's own opaque text, without quotes.
-    Version
+    Version, 16, "{:?}"
 }
 
 /// The type and the id of a resource.
@@ -130,13 +108,38 @@ pub struct Links {
     pub whole: bool,
 }
 
+text_type! {
+    /// What a link shows of its other end: mostly a short name.
+    Label, 24, "{:?}"
+}
+
+impl Deref for Label {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl From<&str> for Label {
+    fn from(text: &str) -> Self {
+        Label::new(text)
+    }
+}
+
+impl From<String> for Label {
+    fn from(text: String) -> Self {
+        Label::new(&text)
+    }
+}
+
 /// One link, seen from one of its ends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Link {
     /// The other end.
     pub target: Key,
     /// The label of the other end, where it has one.
-    pub display: Option<Arc<str>>,
+    pub display: Option<Label>,
     /// Reverse links only: through another holder rather than itself.
     pub indirect: bool,
 }
