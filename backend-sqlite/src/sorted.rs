@@ -19,6 +19,21 @@ pub(crate) enum Sorted {
     Modified(Order),
 }
 
+/// Where the keys of a list are read in order: a query for `token`, `holder` and what ties them to a resource.
+struct Keys {
+    rows: String,
+    condition: String,
+    tie: Tie,
+}
+
+/// What a row of keys says of its resource.
+enum Tie {
+    /// Its id alone.
+    Id,
+    /// Its number `seq` too: the index is one of the resources themselves.
+    Number,
+}
+
 impl Sorted {
     /// How an index gives this list in order; None where none does.
     pub(crate) fn of(db: &Connection, plan: &Plan<'_>, order: Option<Order>) -> Inner<Option<Sorted>> {
@@ -57,27 +72,7 @@ impl Sorted {
     /// order. None where the position is none in this order.
     pub(crate) fn statement(&self, plan: &mut Plan<'_>, window: &Window, columns: &str) -> Option<String> {
         let kind = plan.kind.clone();
-        let (source, condition) = match self {
-            Sorted::Id => match plan.by_id().ok()? {
-                Some(drive) => (format!("SELECT NULL AS token, id AS holder FROM ({})", drive.ids), "1".to_owned()),
-                None => (
-                    "SELECT NULL AS token, k.id AS holder, k.seq FROM resource k INDEXED BY sqlite_autoindex_resource_1"
-                        .to_owned(),
-                    format!("k.tenant = ?1 AND k.kind = {kind}"),
-                ),
-            },
-            Sorted::Token { table, attr, .. } => {
-                let attr = plan.binds.bind(attr.clone());
-                (
-                    format!("SELECT token, holder FROM {table}"),
-                    format!("tenant = ?1 AND kind = {kind} AND attr = {attr}"),
-                )
-            }
-            Sorted::Modified(_) => (
-                "SELECT modified AS token, id AS holder, seq FROM resource INDEXED BY resource_modified".to_owned(),
-                format!("tenant = ?1 AND kind = {kind}"),
-            ),
-        };
+        let Keys { rows, condition, tie } = self.keys(plan)?;
         let bounds = self.bounds(plan, window)?;
         let down = match self {
             Sorted::Id => None,
@@ -101,18 +96,46 @@ impl Sorted {
             0 => String::new(),
             skip => format!(" OFFSET {}", plan.binds.bind(i64::try_from(skip).unwrap_or(i64::MAX))),
         };
-        // An index of the resources themselves knows their numbers too.
-        let resource = if source.contains("seq FROM resource") {
-            "r.seq = w.seq".to_owned()
-        } else {
-            format!("r.tenant = ?1 AND r.kind = {kind} AND r.id = w.holder")
+        let resource = match tie {
+            Tie::Number => "r.seq = w.seq".to_owned(),
+            Tie::Id => format!("r.tenant = ?1 AND r.kind = {kind} AND r.id = w.holder"),
         };
         // The inner query touches nothing but an index, also where many rows are skipped.
         Some(format!(
-            "SELECT {columns}, w.token FROM ({source} WHERE {condition}{bounds} \
+            "SELECT {columns}, w.token FROM ({rows} WHERE {condition}{bounds} \
              ORDER BY {by_key}holder {} LIMIT {limit}{offset}) w CROSS JOIN resource r ON {resource}",
             direction(from_end),
         ))
+    }
+
+    /// Where the keys are read; None where no index gives them in this order.
+    fn keys(&self, plan: &mut Plan<'_>) -> Option<Keys> {
+        let kind = plan.kind.clone();
+        Some(match self {
+            Sorted::Id => match plan.by_id().ok()? {
+                Some(drive) => Keys {
+                    rows: format!("SELECT NULL AS token, id AS holder FROM ({})", drive.ids),
+                    condition: "1".to_owned(),
+                    tie: Tie::Id,
+                },
+                None => Keys {
+                    rows: "SELECT NULL AS token, k.id AS holder, k.seq FROM resource k INDEXED BY sqlite_autoindex_resource_1"
+                        .to_owned(),
+                    condition: format!("k.tenant = ?1 AND k.kind = {kind}"),
+                    tie: Tie::Number,
+                },
+            },
+            Sorted::Token { table, attr, .. } => Keys {
+                rows: format!("SELECT token, holder FROM {table}"),
+                condition: format!("tenant = ?1 AND kind = {kind} AND attr = {}", plan.binds.bind(attr.clone())),
+                tie: Tie::Id,
+            },
+            Sorted::Modified(_) => Keys {
+                rows: "SELECT modified AS token, id AS holder, seq FROM resource INDEXED BY resource_modified".to_owned(),
+                condition: format!("tenant = ?1 AND kind = {kind}"),
+                tie: Tie::Number,
+            },
+        })
     }
 
     /// What the position of the window demands of a row.
