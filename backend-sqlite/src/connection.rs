@@ -12,8 +12,8 @@ use rusqlite::{Connection, OpenFlags};
 use crate::config::Options;
 use crate::error::Inner;
 use crate::functions::Slot;
-use crate::holders::Remembered;
 use crate::index::{Catalogue, Extent};
+use crate::{finds, holders};
 
 /// Virtual machine steps between two looks at the watch: some ten microseconds.
 const STEPS: i32 = 1_000;
@@ -38,7 +38,9 @@ pub(crate) struct Reader {
     /// The extents of types: tenant, kind, extent.
     extents: Vec<(String, String, Option<Extent>)>,
     /// Holders of links.
-    pub remembered: Remembered,
+    pub holders: holders::Remembered,
+    /// Finds of fragments.
+    pub finds: finds::Remembered,
 }
 
 /// A state of the database, from a reader's first look at it on.
@@ -90,8 +92,17 @@ impl Reader {
         let watch = Watch::default();
         let own = watch.clone();
         db.progress_handler(STEPS, Some(move || own.stop()))?;
-        let remembered = Remembered::default();
-        Ok(Reader { db, slot, watch, state: None, commits: 0, version: 0, extents: Vec::new(), remembered })
+        Ok(Reader {
+            db,
+            slot,
+            watch,
+            state: None,
+            commits: 0,
+            version: 0,
+            extents: Vec::new(),
+            holders: holders::Remembered::default(),
+            finds: finds::Remembered::default(),
+        })
     }
 
     /// Opens the last state of the database for what follows, or goes on in the one that is open where there have been
@@ -109,7 +120,8 @@ impl Reader {
         let version = self.db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         if self.version != version {
             self.extents.clear();
-            self.remembered.clear();
+            self.holders.clear();
+            self.finds.clear();
             self.version = version;
         }
         (self.state, self.commits) = (Some(State { since: now }), commits);

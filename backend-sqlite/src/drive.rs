@@ -17,9 +17,18 @@ pub(crate) struct Drive {
     pub exact: bool,
     /// They come in ascending order, from any point on, without sorting.
     pub ordered: bool,
-    /// A query for the numbers of the same resources in the column `rowid`, rising, where there is one.
-    pub numbers: Option<String>,
+    /// What an index of fragments finds the same resources by, where it is that alone.
+    pub phrase: Option<Phrase>,
     short: bool,
+}
+
+/// Something to be found in an index of fragments.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Phrase {
+    /// The table of the index: one of one type in one tenant.
+    pub table: String,
+    /// In the language of that table.
+    pub text: String,
 }
 
 impl Drive {
@@ -36,17 +45,13 @@ impl Compiler<'_> {
         let known = Known { kind: self.kind, rt: self.rt, indexed: &indexes.attributes, fragments: &fragments };
         let lead = known.lead(filter)?;
         let ids = self.ids(&lead, indexes, binds)?;
-        let numbers = self.numbers(&lead, indexes, binds);
-        Some(Drive { ids, exact: lead.exact, ordered: lead.is_ordered(), numbers, short: lead.is_short() })
-    }
-
-    /// What an index of fragments gives by itself.
-    fn numbers(&self, lead: &Lead, indexes: &Indexes, binds: &mut Binds) -> Option<String> {
-        let By::Token { indexed, test: Test::Fragment { text, by_fragments: true, .. } } = &lead.by else {
-            return None;
+        let phrase = match &lead.by {
+            By::Token { indexed, test: Test::Fragment { text, by_fragments: true, .. } } => {
+                Phrase::new(indexed, text, indexes)
+            }
+            _ => None,
         };
-        let (table, phrase) = fragments(indexed, text, indexes, binds)?;
-        Some(format!("SELECT rowid FROM {table} WHERE {table} MATCH {phrase} ORDER BY rowid"))
+        Some(Drive { ids, exact: lead.exact, ordered: lead.is_ordered(), phrase, short: lead.is_short() })
     }
 
     fn ids(&self, lead: &Lead, indexes: &Indexes, binds: &mut Binds) -> Option<String> {
@@ -109,7 +114,8 @@ impl Compiler<'_> {
                 self.rows(indexed, &condition, binds)
             }
             Test::Fragment { text, by_fragments: true, .. } => {
-                let (table, phrase) = fragments(indexed, text, indexes, binds)?;
+                let Phrase { table, text } = Phrase::new(indexed, text, indexes)?;
+                let phrase = binds.bind(text);
                 Some(format!(
                     "SELECT i.id FROM {table} g CROSS JOIN resource i ON i.seq = g.rowid WHERE {table} MATCH {phrase}"
                 ))
@@ -141,11 +147,12 @@ impl Compiler<'_> {
     }
 }
 
-/// The table of an index of fragments, and the parameter that stands for the phrase to be found in it.
-fn fragments(indexed: &Indexed, text: &str, indexes: &Indexes, binds: &mut Binds) -> Option<(String, String)> {
-    let (search, column) = indexes.search(&indexed.attr)?;
-    let phrase = binds.bind(format!("c{column} : \"{}\"", text.replace('"', "\"\"")));
-    Some((search.table(), phrase))
+impl Phrase {
+    /// What finds this fragment of an attribute; None where no index does.
+    fn new(indexed: &Indexed, text: &str, indexes: &Indexes) -> Option<Phrase> {
+        let (search, column) = indexes.search(&indexed.attr)?;
+        Some(Phrase { table: search.table(), text: format!("c{column} : \"{}\"", text.replace('"', "\"\"")) })
+    }
 }
 
 fn sign(op: Compare) -> Option<&'static str> {

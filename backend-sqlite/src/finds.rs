@@ -3,30 +3,68 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use foldhash::HashMap;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 use scim_core::query::{Query, SortKey, Total, Window, sort};
 
+use crate::drive::Phrase;
 use crate::error::Inner;
 use crate::query::{Found, Plan};
 use crate::read::{self, Stored};
 
+/// Finds of one phrase that are remembered; longer lists are gone through each time.
+const LONGEST: usize = 1 << 15;
+
+/// Finds that are remembered in all: a megabyte.
+const MOST: usize = 1 << 17;
+
+/// What a connection remembers of finds, as long as the database does not change: the pages of one list are cut from
+/// one pass over the index, and so is a list that is asked for again.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered {
+    numbers: HashMap<Phrase, Arc<[i64]>>,
+    /// How many numbers those are.
+    kept: usize,
+}
+
+impl Remembered {
+    pub(crate) fn clear(&mut self) {
+        self.numbers.clear();
+        self.kept = 0;
+    }
+
+    fn keep(&mut self, phrase: Phrase, numbers: Vec<i64>) {
+        // What is found nowhere takes a place too.
+        let takes = numbers.len() + 1;
+        if takes > LONGEST {
+            return;
+        }
+        if self.kept + takes > MOST {
+            self.clear();
+        }
+        self.kept += takes;
+        self.numbers.insert(phrase, numbers.into());
+    }
+}
+
 /// How the finds are counted, and which of them stand on the page.
 pub(crate) struct Finds {
-    statement: String,
+    phrase: Phrase,
     /// The number of the first resource behind a position (or of the last before it); None where there is none.
     from: Option<i64>,
 }
 
 /// The finds of a list; None where it is no list of finds in their own order.
 pub(crate) fn of(db: &Connection, plan: &Plan<'_>, query: &Query) -> Inner<Option<Finds>> {
-    let numbers = plan.drive.as_ref().filter(|drive| drive.exact).and_then(|drive| drive.numbers.clone());
-    let Some(statement) = numbers.filter(|_| plan.extent.ordered && plan.source.sort.is_none()) else {
+    let phrase = plan.drive.as_ref().filter(|drive| drive.exact).and_then(|drive| drive.phrase.clone());
+    let Some(phrase) = phrase.filter(|_| plan.extent.ordered && plan.source.sort.is_none()) else {
         return Ok(None);
     };
     let (sql, position) = match &query.window {
-        Window::Offset { .. } => return Ok(Some(Finds { statement, from: None })),
+        Window::Offset { .. } => return Ok(Some(Finds { phrase, from: None })),
         Window::After { position, .. } => {
             ("SELECT seq FROM resource WHERE tenant = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT 1", position)
         }
@@ -40,23 +78,28 @@ pub(crate) fn of(db: &Connection, plan: &Plan<'_>, query: &Query) -> Inner<Optio
             row.get(0)
         })
         .optional()?;
-    Ok(Some(Finds { statement, from }))
+    Ok(Some(Finds { phrase, from }))
 }
 
 impl Finds {
-    #[cfg(test)]
-    pub(crate) fn statement(&self) -> &str {
-        &self.statement
+    pub(crate) fn statement(&self) -> String {
+        let table = &self.phrase.table;
+        format!("SELECT rowid FROM {table} WHERE {table} MATCH ?1 ORDER BY rowid")
     }
 
     /// Goes through the finds once; reads those of the page.
-    pub(crate) fn records(&self, db: &Connection, plan: &Plan<'_>, query: &Query) -> Inner<Found> {
+    pub(crate) fn records(
+        self,
+        db: &Connection,
+        remembered: &mut Remembered,
+        plan: &Plan<'_>,
+        query: &Query,
+    ) -> Inner<Found> {
         let count = query.window.count() as usize;
         let mut total = 0u64;
         // So many stood in the window, of which these are kept.
         let (mut inside, mut kept) = (0u64, VecDeque::new());
-        plan.binds.each(db, &self.statement, |row| {
-            let number: i64 = row.get(0)?;
+        let mut offer = |number: i64| {
             total += 1;
             let fits = match &query.window {
                 Window::Offset { skip, .. } => total > *skip,
@@ -73,8 +116,22 @@ impl Finds {
                     kept.push_back(number);
                 }
             }
-            Ok(())
-        })?;
+        };
+        if let Some(numbers) = remembered.numbers.get(&self.phrase) {
+            numbers.iter().copied().for_each(offer);
+        } else {
+            let mut all = Vec::new();
+            let mut statement = db.prepare_cached(&self.statement())?;
+            let mut rows = statement.query([&self.phrase.text])?;
+            while let Some(row) = rows.next()? {
+                let number = row.get(0)?;
+                offer(number);
+                if all.len() < LONGEST {
+                    all.push(number);
+                }
+            }
+            remembered.keep(self.phrase, all);
+        }
         let numbers: Rc<Vec<Value>> = Rc::new(kept.into_iter().map(Value::Integer).collect());
         let sql = format!(
             "SELECT {} FROM rarray(?1) numbers CROSS JOIN resource r ON r.seq = numbers.value",

@@ -152,7 +152,7 @@ pub(crate) fn holders(
     targets: &[ResourceId],
     via: &LinkType,
 ) -> Inner<Vec<(ResourceId, Link)>> {
-    find(&reader.db, &mut reader.remembered, tenant, (of, targets), via, usize::MAX)
+    find(&reader.db, &mut reader.holders, tenant, (of, targets), via, usize::MAX)
 }
 
 /// The same; no more than one beyond so many.

@@ -112,20 +112,19 @@ impl<'q> Ask<'q> {
                 None => return Ok(Answer::Page(None)),
             }
         }
-        let db = &reader.db;
         let answer = if let [plan] = plans.as_mut_slice()
-            && let Some(found) = self.in_order(db, plan, long_links)?
+            && let Some(found) = self.in_order(&reader.db, plan, long_links)?
         {
             found
         } else if let [plan] = plans.as_mut_slice()
-            && let Some(finds) = finds::of(db, plan, self.query)?
+            && let Some(finds) = finds::of(&reader.db, plan, self.query)?
         {
-            let found = finds.records(db, plan, self.query)?;
-            self.finished(db, found, long_links)?
+            let found = finds.records(&reader.db, &mut reader.finds, plan, self.query)?;
+            self.finished(&reader.db, found, long_links)?
         } else if brief && !plans.iter().all(Plan::is_short) {
             Answer::Long
         } else {
-            self.collected(db, reader, &mut plans, long_links)?
+            self.collected(reader, &mut plans, long_links)?
         };
         Ok(answer)
     }
@@ -206,7 +205,8 @@ impl<'q> Ask<'q> {
     }
 
     /// Lists that must be gone through.
-    fn collected(&self, db: &Connection, reader: &Reader, plans: &mut [Plan<'_>], links: Option<u32>) -> Inner<Answer> {
+    fn collected(&self, reader: &Reader, plans: &mut [Plan<'_>], links: Option<u32>) -> Inner<Answer> {
+        let db = &reader.db;
         if matches!(self.query.window, Window::Offset { skip, .. } if skip > MOST) {
             return Ok(Answer::Page(None));
         }
@@ -258,7 +258,7 @@ impl Plan<'_> {
             return Ok([statement].into_iter().chain(count).collect());
         }
         if let Some(finds) = finds::of(db, self, query)? {
-            return Ok(vec![finds.statement().to_owned()]);
+            return Ok(vec![finds.statement()]);
         }
         let collector = Collector::new(&query.window, query.order);
         Ok(vec![self.pass(db, query, &collector)?])
