@@ -10,6 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use scim_core::ScimError;
+use scim_core::name::same;
 use scim_core::schema::{Mutability, ResourceType, Returned};
 use scim_core::service::{Caller, ListParams, Over, Service, View};
 use serde_json::Value;
@@ -19,61 +20,96 @@ use crate::say::{bar, complain, say};
 use crate::serve::service;
 
 use super::Context;
-use super::import::{caller, exchanged, tell_left, types, write_file};
+use super::foreign::{exchanged, tell_left, types, write_file};
+use super::import::caller;
+use super::records::is_csv;
+use super::table::Columns;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The file to make; it must not exist. SCIM JSON Lines; or LDIF, where the name ends in .ldif.
+    /// The file to make; it must not exist. SCIM JSON Lines; LDIF, where the name ends in .ldif; CSV, where it ends in .csv.
     file: PathBuf,
     /// The tenant.
     #[arg(long)]
     tenant: String,
+    /// Only resources of this type. A CSV file holds those of one type: of User, where nothing else is said.
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<String>,
 }
 
 /// Does it. The file has its name only once it is whole.
 pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
-    let Arguments { file, tenant } = arguments;
+    let Arguments { file, tenant, kind } = arguments;
     if file.exists() {
         bail!("{} exists already: name a file that does not", file.display());
     }
     let stores = context.stores().await?;
     let service = service(&context.settings, &stores).await?;
     let caller = caller(context, &stores, &tenant, "export").await?;
-    let partial = PathBuf::from(format!("{}.partial", file.display()));
-    let count = match backends::format(&file) {
-        None => write(&service, &caller, &partial).await?,
-        Some((backend, format)) => {
-            let lines = PathBuf::from(format!("{}.lines", file.display()));
-            let count = write(&service, &caller, &lines).await?;
-            let types = types(context, &stores, &caller).await?;
-            let asked = exchanged(context, backend, &caller, &types);
-            let left = write_file(&partial, |out| (format.out_of_lines)(&asked, &lines, out));
-            std::fs::remove_file(&lines)?;
-            tell_left(&left?);
-            count
-        }
-    };
-    std::fs::rename(&partial, &file).with_context(|| format!("{} cannot be renamed", partial.display()))?;
+    let kinds = kinds(caller.tenant.registry.types(), kind.as_deref(), is_csv(&file))?;
+    let lines = Partial::of(&file, "lines");
+    let (mut resources, count) = write(&service, &caller, kinds, &lines.0).await?;
+    let other = Partial::of(&file, "partial");
+    if let Some((backend, format)) = backends::format(&file) {
+        let types = types(context, &stores, &caller).await?;
+        let asked = exchanged(context, backend, &caller, &types);
+        tell_left(&write_file(&other.0, |out| (format.out_of_lines)(&asked, &lines.0, out))?);
+        other.becomes(&file)?;
+    } else if let ([kind], true) = (kinds, is_csv(&file)) {
+        write_file(&other.0, |out| Columns::of(kind).write(&mut resources, out))?;
+        other.becomes(&file)?;
+    } else {
+        resources.sync_all()?;
+        lines.becomes(&file)?;
+    }
     complain("the file holds personal data: keep it safe");
     Ok(say(format!("{count} resources were written to {}", file.display()))?)
 }
 
-async fn write(service: &Service, caller: &Caller, path: &Path) -> Result<u64> {
-    let lines = all(service, caller, path).await;
-    if lines.is_err() {
-        // What was begun is of no use; that it could not be removed would hide why.
-        let _ = std::fs::remove_file(path);
+/// A file that is not whole yet. Gone when it is dropped.
+struct Partial(PathBuf);
+
+impl Partial {
+    fn of(file: &Path, ending: &str) -> Self {
+        Partial(PathBuf::from(format!("{}.{ending}", file.display())))
     }
-    lines
+
+    fn becomes(&self, file: &Path) -> Result<()> {
+        std::fs::rename(&self.0, file).with_context(|| format!("{} cannot be renamed", self.0.display()))
+    }
 }
 
-async fn all(service: &Service, caller: &Caller, path: &Path) -> Result<u64> {
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    let file = file.with_context(|| format!("{} cannot be written", path.display()))?;
-    let mut out = BufWriter::new(file);
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // What was begun is of no use; that it could not be removed would hide why. Where it has its name, there is none.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// The types whose resources are written.
+fn kinds<'a>(all: &'a [Arc<ResourceType>], name: Option<&str>, one: bool) -> Result<&'a [Arc<ResourceType>]> {
+    let name = match name {
+        None if one => "User",
+        None => return Ok(all),
+        Some(name) => name,
+    };
+    let found = all.iter().position(|kind| same(kind.kind.as_str(), name));
+    found.and_then(|at| all.get(at..=at)).with_context(|| {
+        let names = all.iter().map(|kind| kind.kind.as_str()).collect::<Vec<_>>().join(", ");
+        format!("there is no resource type {name}; this tenant has {names}")
+    })
+}
+
+fn create(path: &Path) -> Result<File> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.with_context(|| format!("{} cannot be written", path.display()))
+}
+
+async fn write(service: &Service, caller: &Caller, kinds: &[Arc<ResourceType>], path: &Path) -> Result<(File, u64)> {
+    let mut out = BufWriter::new(create(path)?);
     let bar = bar(None);
     let mut count = 0;
-    for kind in caller.tenant.registry.types() {
+    for kind in kinds {
         let mut params = ListParams { cursor: Some(String::new()), view: view(kind), ..ListParams::default() };
         params.count = Some(service.limits().page_max.to_string());
         while let Some(cursor) = page(service, caller, kind, &params, &mut out, &mut count).await? {
@@ -82,9 +118,7 @@ async fn all(service: &Service, caller: &Caller, path: &Path) -> Result<u64> {
         }
     }
     bar.finish_and_clear();
-    let file: File = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-    file.sync_all()?;
-    Ok(count)
+    Ok((out.into_inner().map_err(std::io::IntoInnerError::into_error)?, count))
 }
 
 /// Writes one page and says where the next begins.

@@ -1,12 +1,11 @@
-//! `import FILE`: resources from JSON Lines, or from another format that is made such lines first. Every line is made whole or not at all. What is refused is listed with its
+//! `import FILE`: resources from JSON Lines or CSV, or from another format that is made lines first. Every record is made whole or not
+//! at all. What is refused is listed with its
 //! reason in `FILE.refused.jsonl`; how far it got stands in `FILE.progress`, so that a second run of the same command
 //! goes on: with what was not reached, and with refused lines that were mended in the file.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::Poll;
@@ -18,22 +17,21 @@ use futures_util::{FutureExt, poll};
 use indicatif::ProgressBar;
 use scim_core::ScimError;
 use scim_core::access::{Principal, Right, Tenant};
-use scim_core::document::json;
 use scim_core::name::same;
 use scim_core::schema::ResourceType;
 use scim_core::service::{Caller, Conditions, Imported, ListParams, Over, Prefer, Service, View};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
-use crate::backends::{self, Exchanged, Left};
 use crate::say::{bar, complain, say};
 use crate::schemas;
 use crate::serve::{Stores, service};
 use crate::tenancy::holdable;
 
 use super::Context;
+use super::foreign::lines_of;
 use super::links::{Ids, Ready, release, translate};
 use super::progress::{Made, Progress};
+use super::records::{Form, InOrder, Place};
 use super::tenant::find;
 
 /// Resources made at once. The more there are, the more of them share a page of an index, which is written once for all.
@@ -41,7 +39,8 @@ const BATCH: usize = 4_000;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// One resource a line, as `export` writes them; or LDIF, where the name ends in .ldif.
+    /// One resource a line, as `export` writes them; LDIF, where the name ends in .ldif; or a table with an attribute for each
+    /// column, where it ends in .csv.
     file: PathBuf,
     /// The tenant.
     #[arg(long)]
@@ -68,6 +67,7 @@ struct UnderWay<'a> {
 struct Import<'a> {
     service: &'a Service,
     caller: Caller,
+    form: Form,
     ids: Ids,
     progress: Progress,
     refused: BTreeMap<u64, ScimError>,
@@ -82,68 +82,17 @@ pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
     let caller = caller(context, &stores, &tenant, "import").await?;
     let converted = lines_of(context, &stores, &caller, &file).await?;
     let file = converted.clone().unwrap_or(file);
-    let (offsets, ids) = survey(&file)?;
+    let form = Form::of(&file, caller.tenant.registry.types(), service.limits())?;
+    let (places, in_file) = form.survey(&file)?;
+    let ids = Ids { in_file, ..Ids::default() };
     let progress = Progress::open(&file, &tenant)?;
-    let bar = bar(Some(offsets.len() as u64));
-    let mut import = Import { service: &service, caller, ids, progress, refused: BTreeMap::new(), bar };
+    let bar = bar(Some(places.len() as u64));
+    let mut import = Import { service: &service, caller, form, ids, progress, refused: BTreeMap::new(), bar };
     import.remember();
-    import.all(&file, &offsets).await?;
+    import.all(&file, &places).await?;
     import.close_circles().await?;
-    import.report(&file, offsets.len())?;
+    import.report(&file, places.len())?;
     Ok(converted.map_or(Ok(()), std::fs::remove_file)?)
-}
-
-/// The file of lines that a file in another format is made; None: it holds lines already. One that an earlier run began with stays
-/// as it is: it may have been mended.
-async fn lines_of(context: &Context<'_>, stores: &Stores, caller: &Caller, file: &Path) -> Result<Option<PathBuf>> {
-    let Some((backend, format)) = backends::format(file) else { return Ok(None) };
-    let lines = PathBuf::from(format!("{}.jsonl", file.display()));
-    if Progress::begun(&lines) {
-        return Ok(Some(lines));
-    }
-    let types = types(context, stores, caller).await?;
-    let asked = exchanged(context, backend, caller, &types);
-    let left = write_file(&lines, |out| (format.into_lines)(&asked, file, out))?;
-    tell_left(&left);
-    Ok(Some(lines))
-}
-
-/// The types of the tenant as they are configured, whatever its store can hold of them.
-pub async fn types(context: &Context<'_>, stores: &Stores, caller: &Caller) -> Result<Vec<Arc<ResourceType>>> {
-    let registries = schemas::load(&context.settings.schemas, stores.control.as_ref()).await?;
-    Ok(registries.of(&caller.tenant.settings).types().to_vec())
-}
-
-/// What a file of another format is exchanged for.
-pub fn exchanged<'a>(
-    context: &'a Context<'_>,
-    backend: &str,
-    caller: &'a Caller,
-    types: &'a [Arc<ResourceType>],
-) -> Exchanged<'a> {
-    let section = context.settings.store.section(backend);
-    Exchanged { section, tenant: caller.tenant.id.as_str(), types, limits: &context.settings.limits }
-}
-
-/// Says what has no place on the other side.
-pub fn tell_left(left: &Left) {
-    left.out.iter().for_each(|(what, count)| complain(format!("left out, {count} times: {what}")));
-}
-
-/// Makes a file that only its owner reads, or none.
-pub fn write_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    let mut out = BufWriter::new(file.with_context(|| format!("{} cannot be written", path.display()))?);
-    let written = write(&mut out).and_then(|written| {
-        out.flush()?;
-        out.get_ref().sync_all()?;
-        Ok(written)
-    });
-    if written.is_err() {
-        // What was begun is of no use; that it could not be removed would hide why.
-        let _ = std::fs::remove_file(path);
-    }
-    written
 }
 
 /// The caller of a command: it may do everything in the tenant, which is prepared for it.
@@ -168,56 +117,6 @@ pub async fn caller(context: &Context<'_>, stores: &Stores, tenant: &str, name: 
     })
 }
 
-/// Where each line begins, and which ids there are.
-fn survey(path: &Path) -> Result<(Vec<u64>, Ids)> {
-    let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let mut reader = BufReader::new(file);
-    let (mut offsets, mut ids, mut at, mut line) = (Vec::new(), Ids::default(), 0, Vec::new());
-    loop {
-        line.clear();
-        let length = reader.read_until(b'\n', &mut line)?;
-        if length == 0 {
-            return Ok((offsets, ids));
-        }
-        offsets.push(at);
-        at += length as u64;
-        if let Ok(OwnId(Some(id))) = serde_json::from_slice(&line) {
-            ids.in_file.insert(id);
-        }
-    }
-}
-
-/// The `id` of a line, without making anything of the rest of it.
-struct OwnId(Option<String>);
-
-impl<'de> Deserialize<'de> for OwnId {
-    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        struct Members;
-
-        impl<'de> Visitor<'de> for Members {
-            type Value = OwnId;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a resource")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<OwnId, A::Error> {
-                let mut id = None;
-                while let Some(name) = members.next_key::<Cow<'de, str>>()? {
-                    if id.is_none() && same(&name, "id") {
-                        id = Some(members.next_value::<Value>()?);
-                    } else {
-                        members.next_value::<IgnoredAny>()?;
-                    }
-                }
-                Ok(OwnId(id.and_then(|id| id.as_str().map(str::to_owned))))
-            }
-        }
-
-        source.deserialize_map(Members)
-    }
-}
-
 fn own_id(resource: &Map<String, Value>) -> Option<String> {
     resource.iter().find(|(key, _)| same(key, "id")).and_then(|(_, id)| id.as_str()).map(str::to_owned)
 }
@@ -232,16 +131,16 @@ impl<'a> Import<'a> {
         }
     }
 
-    /// Line by line, then again those that wait for others, as long as that helps.
-    async fn all(&mut self, path: &Path, offsets: &[u64]) -> Result<()> {
-        let mut reader = BufReader::new(File::open(path)?);
-        let numbered = offsets.iter().enumerate().map(|(n, offset)| (n as u64 + 1, *offset));
-        let mut left = numbered.filter(|(line, _)| !self.progress.made.contains_key(line)).collect::<Vec<_>>();
-        self.bar.set_position((offsets.len() - left.len()) as u64);
+    /// Record by record, then again those that wait for others, as long as that helps.
+    async fn all(&mut self, path: &Path, places: &[Place]) -> Result<()> {
+        let mut records = InOrder::open(path)?;
+        let mut left = places.to_vec();
+        left.retain(|place| !self.progress.made.contains_key(&place.line));
+        self.bar.set_position((places.len() - left.len()) as u64);
         let mut hold = false;
         while !left.is_empty() {
             let before = left.len();
-            left = self.pass(&mut reader, left, hold).await?;
+            left = self.pass(&mut records, left, hold).await?;
             // Nothing moves any more: what is left waits for itself, in a circle.
             hold = left.len() == before;
         }
@@ -249,30 +148,23 @@ impl<'a> Import<'a> {
     }
 
     /// Makes what can be made; gives back what has to wait.
-    async fn pass(
-        &mut self,
-        reader: &mut BufReader<File>,
-        left: Vec<(u64, u64)>,
-        hold: bool,
-    ) -> Result<Vec<(u64, u64)>> {
+    async fn pass(&mut self, records: &mut InOrder, left: Vec<Place>, hold: bool) -> Result<Vec<Place>> {
         let mut waiting = Vec::new();
         let mut batch = Vec::new();
         // While the store writes one batch, the next is read and checked.
         let mut under_way: Option<UnderWay> = None;
         let mut text = Vec::new();
-        reader.seek(SeekFrom::Start(0))?;
-        let mut at = 0;
-        for (line, offset) in left {
-            // Lines come in their order: what was read ahead stays good.
-            reader.seek_relative(offset.saturating_sub(at).cast_signed())?;
-            text.clear();
-            at = offset + reader.read_until(b'\n', &mut text)? as u64;
-            let blank = text.iter().all(u8::is_ascii_whitespace);
-            match self.item(line, &text, hold) {
-                _ if blank => {}
-                Ok(Some(item)) => batch.push(item),
-                Ok(None) => waiting.push((line, offset)),
-                Err(error) => self.refuse(line, None, error),
+        records.rewind()?;
+        for place in left {
+            records.read(place, &mut text)?;
+            match self.form.resource(&text, self.service.limits()) {
+                Ok(None) => {}
+                Ok(Some(resource)) => match self.item(place.line, resource, hold) {
+                    Ok(Some(item)) => batch.push(item),
+                    Ok(None) => waiting.push(place),
+                    Err(error) => self.refuse(place.line, None, error),
+                },
+                Err(error) => self.refuse(place.line, None, error),
             }
             if batch.len() == BATCH {
                 let next = self.begin(std::mem::take(&mut batch)).await?;
@@ -285,14 +177,8 @@ impl<'a> Import<'a> {
         Ok(waiting)
     }
 
-    /// Reads a line. None: it has to wait.
-    fn item(&mut self, line: u64, text: &[u8], hold: bool) -> Result<Option<Item>, ScimError> {
-        if text.len() > self.service.limits().body {
-            return Err(ScimError::too_large(format!("the line is longer than {} bytes", self.service.limits().body)));
-        }
-        let Value::Object(mut resource) = json::parse(text, self.service.limits())? else {
-            return Err(ScimError::invalid_syntax("the line holds no JSON object"));
-        };
+    /// Makes a resource ready. None: it has to wait.
+    fn item(&mut self, line: u64, mut resource: Map<String, Value>, hold: bool) -> Result<Option<Item>, ScimError> {
         let old = own_id(&resource);
         let kind = self.kind(&resource)?;
         let mut held = Vec::new();

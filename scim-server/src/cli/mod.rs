@@ -2,7 +2,7 @@
 //! [`crate::say`].
 //!
 //! `serve` · `check` check-config · `doctor` what is wrong with the store · `explain` what a filter costs · `tenant` · `token` · `upkeep` backup, restore, reindex, healthcheck · `import` and
-//! `export` resources as JSON Lines (`links` maps their ids, `progress` remembers how far it got) · `copy` a whole store
+//! `export` resources (`records` of a file: JSON Lines, or CSV by `table`; `foreign` formats of backends; `links` maps their ids, `progress` remembers how far it got) · `copy` a whole store
 //! into another · `format` durations and moments.
 
 mod check;
@@ -10,11 +10,14 @@ mod copy;
 mod doctor;
 mod explain;
 mod export;
+mod foreign;
 mod format;
 mod import;
 mod links;
 mod progress;
+mod records;
 mod serve;
+mod table;
 mod tenant;
 mod token;
 mod upkeep;
@@ -58,9 +61,9 @@ enum Command {
     /// Bearer tokens.
     #[command(subcommand)]
     Token(token::Command),
-    /// Read resources from a file of SCIM JSON Lines; resumable.
+    /// Read resources from a file of SCIM JSON Lines or CSV; resumable.
     Import(import::Arguments),
-    /// Write all resources of a tenant to a file of SCIM JSON Lines.
+    /// Write all resources of a tenant to a file of SCIM JSON Lines, or those of one type to a CSV file.
     Export(export::Arguments),
     /// Copy every tenant with its resources and tokens into another store, and compare both; goes on where it broke off.
     Copy(copy::Arguments),

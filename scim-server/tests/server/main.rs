@@ -12,4 +12,5 @@ mod shortfalls;
 mod silence;
 mod stopping;
 mod support;
+mod tables;
 mod tls;
