@@ -68,13 +68,16 @@ impl Address {
         let millis = options.statement_time.as_millis();
         // A commit is answered when it is on disk; a stronger setting of the server (a synchronous standby) is kept.
         // Every statement looks rows up by an index, also while the server has not looked at the tables yet.
+        // A statement is planned once for all values: planning takes longer than nearly all of them, and the server left to
+        // itself plans anew for each value where that looks a little better. See `Link::weighed` for the others.
         // What runs too long is stopped, and a session that died in a transaction does not keep its locks.
         let session = format!(
             "SELECT set_config('synchronous_commit', 'on', false) \
              WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write'); \
              SET statement_timeout = {millis}; SET idle_in_transaction_session_timeout = {millis}; \
              SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off; \
-             SET jit = off; SET random_page_cost = 1.1; SET enable_seqscan = off"
+             SET jit = off; SET random_page_cost = 1.1; SET enable_seqscan = off; \
+             SET plan_cache_mode = force_generic_plan"
         );
         Ok(Address { config, tls: tls(options.ca.as_deref())?, session: session.into() })
     }
@@ -192,6 +195,17 @@ impl Link {
         }
         self.now_prepared(text);
         Ok(made)
+    }
+
+    /// The same for a statement of which the best plan depends on the values: it is planned for these alone. Must not run
+    /// inside a transaction.
+    pub(crate) async fn weighed<T>(&self, sql: Sql<'_>, make: impl FnMut(Line) -> Inner<T>) -> Inner<Vec<T>> {
+        self.batch("BEGIN; SET LOCAL plan_cache_mode = force_custom_plan").await?;
+        let made = self.each(sql.once(), make).await;
+        if !matches!(made, Err(Fault::Lost(_))) {
+            self.batch("COMMIT").await?;
+        }
+        made
     }
 
     /// Runs a statement; gives its first row.

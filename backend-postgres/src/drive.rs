@@ -24,6 +24,8 @@ pub(crate) struct Drive {
     pub sound: String,
     /// Do they change with index rows alone? Then how many they are can be remembered.
     pub steady: bool,
+    /// Is one plan the best for all values? Not where only the value tells how many they are.
+    pub general: bool,
 }
 
 impl Compiler<'_> {
@@ -62,8 +64,9 @@ impl Compiler<'_> {
     }
 
     fn of(&self, lead: &Lead, binds: &mut Binds) -> Option<Drive> {
-        let plain =
-            |ids: String, steady: bool| Drive { ids, in_order: None, exact: lead.exact, sound: String::new(), steady };
+        let plain = |ids: String, steady: bool| {
+            Drive { ids, in_order: None, exact: lead.exact, sound: String::new(), steady, general: true }
+        };
         Some(match &lead.by {
             By::Id(id) => {
                 let id = binds.bind(text(id)?);
@@ -75,7 +78,7 @@ impl Compiler<'_> {
                     "SELECT i.id FROM resource i WHERE i.tenant = $1 AND i.kind = $2 AND i.modified {} {millis}",
                     sign(*op)?
                 );
-                plain(ids, false)
+                Drive { general: false, ..plain(ids, false) }
             }
             By::Holders { attr, target } => {
                 let (attr, target) = (binds.bind(attr.clone()), binds.bind(text(target)?));
@@ -100,7 +103,7 @@ impl Compiler<'_> {
                 // OFFSET keeps the planner from going through ids in order here, and IS TRUE from going by values there.
                 let ids = format!("{of} AND {condition} OFFSET 0");
                 let in_order = Some(format!("{of} AND ({condition}) IS TRUE"));
-                Drive { ids, in_order, exact: lead.exact, sound, steady: true }
+                Drive { in_order, sound, ..plain(ids, true) }
             }
             By::Any(leads) => {
                 let each = leads.iter().map(|lead| self.of(lead, binds)).collect::<Option<Vec<_>>>()?;
@@ -108,8 +111,8 @@ impl Compiler<'_> {
                     each.iter().enumerate().map(|(n, one)| format!("SELECT id FROM ({}) u{n}", one.ids)).collect();
                 Drive {
                     sound: each.iter().fold(String::new(), |sound, one| both(&sound, &one.sound)),
-                    steady: each.iter().all(|one| one.steady),
-                    ..plain(of_one.join(" UNION "), true)
+                    general: each.iter().all(|one| one.general),
+                    ..plain(of_one.join(" UNION "), each.iter().all(|one| one.steady))
                 }
             }
         })

@@ -87,15 +87,15 @@ impl Ask {
         let joined = Joined::new(select, &plan.source.kind, binds.next());
         // Of a list with a filter, how often its indexes have moved.
         let mut sum = None;
-        let mut found = link
-            .each(joined.bind(binds.sql(text)), |line| {
-                let mut record = read::record(&line, &plan.source.kind, select)?;
-                let position = sort::position(&record, sorted.key(&line, width)?);
-                sum = line.opt_int(width + 1)?;
-                joined.fill(&line, width + 2, &mut record)?;
-                Ok((record, position))
-            })
-            .await?;
+        let sql = joined.bind(binds.sql(text));
+        let make = |line: Line| {
+            let mut record = read::record(&line, &plan.source.kind, select)?;
+            let position = sort::position(&record, sorted.key(&line, width)?);
+            sum = line.opt_int(width + 1)?;
+            joined.fill(&line, width + 2, &mut record)?;
+            Ok((record, position))
+        };
+        let mut found = if plan.is_general() { link.each(sql, make).await? } else { link.weighed(sql, make).await? };
         if found.is_empty() && !sound.is_empty() {
             // Nothing there, or not to be told by this index.
             let holds = link.first(binds.sql(format!("SELECT {sound}"))).await?;
@@ -142,8 +142,9 @@ impl Ask {
             None => (RESOURCES.to_owned(), &Binds::new(self.tenant.as_str(), plan.source.kind.as_str())),
             Some(drive) => (format!("(SELECT count(*) FROM ({}) d)", drive.ids), &plan.binds),
         };
-        let line = link.first(binds.sql(format!("SELECT {matching}, {RESOURCES}, {MOVED}"))).await?;
-        let counted = match line {
+        let sql = binds.sql(format!("SELECT {matching}, {RESOURCES}, {MOVED}"));
+        let lines = if plan.is_general() { link.rows(sql).await? } else { link.weighed(sql, Ok).await? };
+        let counted = match lines.first() {
             Some(line) => Counted { matching: unsigned(line.int(0)?), of: unsigned(line.int(1)?), moved: line.int(2)? },
             None => Counted { matching: 0, of: 0, moved: 0 },
         };
@@ -197,7 +198,7 @@ impl Ask {
         let rest = plan.compiled.as_ref();
         let width = read::width(&seen);
         let columns = rest.map_or(0, |compiled| compiled.columns.len());
-        link.each(joined.bind(binds.sql(text).once()), |line| {
+        link.weighed(joined.bind(binds.sql(text)), |line| {
             if let Some(rest) = rest.and_then(|compiled| compiled.rest.as_ref()) {
                 let mut record = read::record(&line, kind, &seen)?;
                 joined.fill(&line, width + columns, &mut record)?;
@@ -273,6 +274,11 @@ pub(crate) fn plan<'a>(
 }
 
 impl Plan<'_> {
+    /// Is one plan of the database the best for all values?
+    pub(crate) fn is_general(&self) -> bool {
+        self.drive.as_ref().is_none_or(|drive| drive.general)
+    }
+
     /// The statement for a page that an index gives whole; `many` as in [`Sorted::rows`].
     pub(crate) fn statement(&self, query: &Query, many: bool) -> Option<Ordered> {
         let sorted = Sorted::of(self, query.order)?;

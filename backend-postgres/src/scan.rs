@@ -86,7 +86,7 @@ impl Scanning {
             let indexes = self.shared.catalogue.fresh(link, tenant, kind.as_str()).await?;
             let mut own = binds.clone();
             if let Some(drive) = compiler.drive(filter, &indexes, &mut own) {
-                let ids = link.each(own.sql(drive.ids).once(), |line| line.text(0, ResourceId::new)).await?;
+                let ids = link.weighed(own.sql(drive.ids), |line| line.text(0, ResourceId::new)).await?;
                 return Ok((Vec::new(), Some(Stand::Before(ids.into()))));
             }
         }
@@ -139,7 +139,7 @@ impl Scanning {
         let width = read::width(&seen);
         let rest = compiled.as_ref().and_then(|compiled| compiled.rest.as_ref());
         let records = link
-            .each(joined.bind(binds.sql(text).once()), |line| {
+            .weighed(joined.bind(binds.sql(text)), |line| {
                 let mut record = read::record(&line, kind, &seen)?;
                 joined.fill(&line, width + count, &mut record)?;
                 let truths = truths(&line, width, count)?;

@@ -55,9 +55,9 @@ async fn store() -> (PostgresStore, Database) {
     (store, database)
 }
 
-/// The steps of the statement that answers a list, planned for any values (`general`) or for these; `many` as where the
-/// filter is known to accept many.
-async fn steps(store: &PostgresStore, query: &Query, general: bool, many: bool) -> Vec<String> {
+/// The steps of the statement that answers a list, planned as it is when it is asked: once for all values, or for these;
+/// `many` as where the filter is known to accept many.
+async fn steps(store: &PostgresStore, query: &Query, many: bool) -> Vec<String> {
     let (shared, query) = (store.shared.clone(), query.clone());
     let explaining = async move {
         let lease = shared.lender.lend().await?;
@@ -73,16 +73,16 @@ async fn steps(store: &PostgresStore, query: &Query, general: bool, many: bool) 
             }
         };
         let joined = Joined::new(&select, &kind, binds.next());
-        let explain = if general {
+        let explain = if plan.is_general() {
             let types = joined.bind(binds.sql("")).types();
             let prepare = format!("PREPARE listed ({}) AS {text}", types.join(", "));
-            lease.batch(&format!("SET plan_cache_mode = force_generic_plan; {prepare}")).await?;
+            lease.batch(&prepare).await?;
             Sql::new(format!("EXPLAIN (COSTS OFF) EXECUTE listed({})", vec!["NULL"; types.len()].join(", ")))
         } else {
             joined.bind(binds.sql(format!("EXPLAIN (COSTS OFF) {text}")))
         };
         let steps = lease.each(explain.once(), |line| line.text(0, str::to_owned)).await?;
-        lease.batch("DEALLOCATE ALL; RESET plan_cache_mode").await?;
+        lease.batch("DEALLOCATE ALL").await?;
         // Its statements are gone.
         lease.spoil();
         lease.back(Ok(steps)).await
@@ -92,9 +92,7 @@ async fn steps(store: &PostgresStore, query: &Query, general: bool, many: bool) 
 
 /// No step goes through a table: each looks into an index.
 async fn check(store: &PostgresStore, query: &Query, index: &str) {
-    // How many have changed since some time only the time tells.
-    let general = index != "resource_modified";
-    let shown = steps(store, query, general, false).await.join("\n");
+    let shown = steps(store, query, false).await.join("\n");
     looks_up(query, &shown, index);
 }
 
@@ -159,7 +157,7 @@ async fn long_lists_with_a_filter_are_read_in_order_of_ids_without_sorting() {
             Window::Before { position: Position { key: SortKey::Absent, id: ResourceId::new("u000700") }, count: 100 },
         ] {
             list.window = window;
-            let shown = steps(&store, &list, true, true).await.join("\n");
+            let shown = steps(&store, &list, true).await.join("\n");
             looks_up(&list, &shown, index);
             // Backwards over what may have several values, those before are sorted.
             let sorts = filter.starts_with("emails") && matches!(list.window, Window::Before { .. });
