@@ -26,6 +26,8 @@ pub(crate) struct Drive {
     pub steady: bool,
     /// Is one plan the best for all values? Not where only the value tells how many they are.
     pub general: bool,
+    /// Are the first of them found at once, in order of ids, however many there are?
+    pub quick: bool,
 }
 
 impl Compiler<'_> {
@@ -60,17 +62,25 @@ impl Compiler<'_> {
         let narrowed = |ids: &str| format!("SELECT m.id FROM ({ids}) m WHERE {}", conditions.join(" AND "));
         drive.in_order = drive.in_order.as_deref().map(narrowed);
         drive.ids = narrowed(&drive.ids);
+        drive.quick = false;
         Some(drive)
     }
 
     fn of(&self, lead: &Lead, binds: &mut Binds) -> Option<Drive> {
-        let plain = |ids: String, steady: bool| {
-            Drive { ids, in_order: None, exact: lead.exact, sound: String::new(), steady, general: true }
+        let plain = |ids: String, steady: bool| Drive {
+            ids,
+            in_order: None,
+            exact: lead.exact,
+            sound: String::new(),
+            steady,
+            general: true,
+            quick: false,
         };
         Some(match &lead.by {
             By::Id(id) => {
                 let id = binds.bind(text(id)?);
-                plain(format!("SELECT i.id FROM resource i WHERE i.tenant = $1 AND i.kind = $2 AND i.id = {id}"), true)
+                let ids = format!("SELECT i.id FROM resource i WHERE i.tenant = $1 AND i.kind = $2 AND i.id = {id}");
+                Drive { quick: true, ..plain(ids, true) }
             }
             By::Modified { op, millis } => {
                 let millis = binds.bind(*millis);
@@ -95,7 +105,7 @@ impl Compiler<'_> {
                 let Tokens { condition, sound, .. } = tokens;
                 if matches!(test, Test::Equals(_)) {
                     let ids = format!("SELECT t.holder AS id FROM {table} t WHERE {place} AND {condition}{owner}");
-                    return Some(plain(ids, true));
+                    return Some(Drive { quick: true, ..plain(ids, true) });
                 }
                 // A claim stands once, and the holder of several values comes once.
                 let distinct = if indexed.single { "" } else { "DISTINCT " };

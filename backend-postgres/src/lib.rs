@@ -1,7 +1,7 @@
 //! SCIM resources, tenants and credentials in a PostgreSQL database, for any number of servers side by side.
 //!
-//! `config` how it is opened · `open`, `begun` and `migrate` the database and its layout · `connection`, `pool`, `statement`, `binds`
-//! who runs what where · `commit`, `writing`, `amend`, `links` mutations · `index`, `prepare`, `reindex` the indexed values ·
+//! `config` how it is opened · `open`, `begun` and `migrate` the database and its layout · `connection`, `pool`, `near`, `statement`,
+//! `binds` who runs what where · `commit`, `writing`, `amend`, `links` mutations · `index`, `prepare`, `reindex` the indexed values ·
 //! `compile`, `drive`, `sorted`, `tally`, `query`, `scan` filters and lists · `read` known resources · `changelog` the outbox ·
 //! `control`, `grants` tenants and tokens.
 
@@ -21,6 +21,7 @@ mod grants;
 mod index;
 mod links;
 mod migrate;
+mod near;
 mod open;
 mod pool;
 mod prepare;
@@ -59,15 +60,21 @@ pub use reindex::Progress;
 use error::Fault;
 use grants::Grants;
 use index::Catalogue;
+use near::{Near, short};
 use pool::{Lender, Pool, reading};
 use statement::Sql;
 use tally::Counts;
 
 type Types = HashMap<TenantId, Arc<[Arc<ResourceType>]>>;
 
-/// A database, open.
+/// As many resources are read on a connection that others read on too.
+const FEW: usize = 100;
+
+/// A database, open. Called from a tokio runtime (as its futures are awaited in), that must have I/O and time enabled.
 pub struct PostgresStore {
     capabilities: Capabilities,
+    // Before the pool, whose runtime some of its connections may live in.
+    near: Near,
     pool: Pool,
     shared: Arc<Shared>,
     grants: Arc<Grants>,
@@ -105,12 +112,7 @@ impl Store for PostgresStore {
     }
 
     async fn read(&self, scope: &Scope, kind: &Kind, ids: &[ResourceId], select: &Select) -> Result<Vec<Record>> {
-        let (shared, tenant) = (self.shared.clone(), scope.tenant.clone());
-        let (kind, ids, select) = (kind.clone(), ids.to_vec(), select.clone());
-        let work = async move {
-            reading!(shared.lender, link => read::records(link, tenant.as_str(), &kind, &ids, &select, &[]).await)
-        };
-        self.pool.run("read", scope.deadline, work).await
+        self.read_filled(scope, kind, ids, select, &[]).await
     }
 
     async fn read_filled(
@@ -121,6 +123,12 @@ impl Store for PostgresStore {
         select: &Select,
         reverse: &[Arc<ReverseType>],
     ) -> Result<Vec<Record>> {
+        if ids.len() <= FEW {
+            let tenant = scope.tenant.as_str();
+            return short!(&self.near, "read", scope.deadline, link => {
+                read::records(link, tenant, kind, ids, select, reverse).await
+            });
+        }
         let (shared, tenant) = (self.shared.clone(), scope.tenant.clone());
         let (kind, ids, select, reverse) = (kind.clone(), ids.to_vec(), select.clone(), reverse.to_vec());
         let work = async move {
@@ -181,6 +189,12 @@ impl Store for PostgresStore {
             query: query.clone(),
             types: self.shared.types_of(&scope.tenant),
         };
+        if ask.may_be_short() {
+            let answered = short!(&self.near, "query", scope.deadline, link => ask.short(link).await)?;
+            if answered.is_some() {
+                return Ok(answered);
+            }
+        }
         let work = async move { reading!(ask.shared.lender, link => ask.answer(link).await) };
         self.pool.run("query", scope.deadline, work).await
     }
@@ -203,17 +217,14 @@ impl Store for PostgresStore {
     }
 
     async fn secret(&self, scope: &Scope, key: &Key, at: &AttrPath) -> Result<Option<SecretString>> {
-        let (shared, tenant) = (self.shared.clone(), scope.tenant.clone());
-        let (id, attr) = (key.id.clone(), at.to_string());
-        let work = async move {
-            let sql = || {
-                let sql = Sql::new("SELECT hash FROM secret WHERE tenant = $1 AND holder = $2 AND attr = $3");
-                sql.bind(tenant.as_str()).bind(id.as_str()).bind(&attr)
-            };
-            let line = reading!(shared.lender, link => link.first(sql()).await)?;
-            line.map(|line| line.text(0, |hash| SecretString::from(hash.to_owned()))).transpose()
+        let attr = at.to_string();
+        let sql = || {
+            let sql = Sql::new("SELECT hash FROM secret WHERE tenant = $1 AND holder = $2 AND attr = $3");
+            sql.bind(scope.tenant.as_str()).bind(key.id.as_str()).bind(&attr)
         };
-        self.pool.run("secret", scope.deadline, work).await
+        let line = short!(&self.near, "secret", scope.deadline, link => link.first(sql()).await)?;
+        let hash = line.map(|line| line.text(0, |hash| SecretString::from(hash.to_owned()))).transpose();
+        hash.map_err(|fault: Fault| fault.during("secret"))
     }
 
     async fn health(&self) -> Result<Health> {

@@ -10,6 +10,7 @@ use crate::connection::{Address, Link};
 use crate::error::{BACKEND, Fault, OpenError};
 use crate::grants::{self, Grants};
 use crate::index::Catalogue;
+use crate::near::Near;
 use crate::pool::Pool;
 use crate::statement::Sql;
 use crate::tally::Counts;
@@ -24,7 +25,7 @@ impl PostgresStore {
         let address = Address::new(&options)?;
         let pool = Pool::new(address.clone(), &options)?;
         let allow_unsafe = options.allow_unsafe;
-        let watched = address.clone();
+        let (watched, near) = (address.clone(), Near::new(address.clone(), pool.home()));
         let opening = async move {
             let link = address.connect().await.map_err(OpenError::unreachable)?;
             check_server(&link, allow_unsafe).await?;
@@ -56,6 +57,7 @@ impl PostgresStore {
                 options,
                 written: AtomicU64::new(0),
             }),
+            near,
             pool,
             grants,
         })

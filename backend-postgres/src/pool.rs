@@ -131,6 +131,11 @@ impl Pool {
         self.handle.enter()
     }
 
+    /// Where the connections live.
+    pub(crate) fn home(&self) -> Handle {
+        self.handle.clone()
+    }
+
     /// Borrows connections.
     pub(crate) fn lender(&self) -> Lender {
         Lender { links: self.links.clone(), handle: self.handle.clone() }
@@ -209,7 +214,7 @@ impl Drop for Stops {
 }
 
 /// Work that ends at the deadline, done or not.
-async fn in_time<T>(deadline: Option<Instant>, work: impl Future<Output = Inner<T>>) -> Inner<T> {
+pub(crate) async fn in_time<T>(deadline: Option<Instant>, work: impl Future<Output = Inner<T>>) -> Inner<T> {
     match deadline {
         None => work.await,
         Some(deadline) => tokio::time::timeout_at(deadline.into(), work).await.unwrap_or(Err(Fault::Late)),

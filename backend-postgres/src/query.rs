@@ -20,10 +20,13 @@ use crate::connection::Link;
 use crate::drive::Drive;
 use crate::error::Inner;
 use crate::index::Indexes;
-use crate::read::{self, Joined};
+use crate::read::{self, Joined, Reversed};
 use crate::sorted::Sorted;
 use crate::statement::Line;
 use crate::tally::{Counted, List, MOVED, RESOURCES};
+
+/// Resources on a page, and before it, up to which a list may be read on a connection that others read on too.
+const SHORT: u32 = 200;
 
 /// A list that is asked for.
 pub(crate) struct Ask {
@@ -54,11 +57,28 @@ impl Ask {
             }
         }
         if let [plan] = plans.as_slice()
-            && let Some(page) = self.in_order(link, plan).await?
+            && let Some(page) = self.in_order(link, plan, true).await?
         {
             return Ok(Some(page));
         }
         self.collected(link, plans).await
+    }
+
+    /// Is it worth asking for the [`Ask::short`] answer?
+    pub(crate) fn may_be_short(&self) -> bool {
+        let near = !matches!(self.query.window, Window::Offset { skip, .. } if skip > u64::from(SHORT));
+        self.query.from.len() == 1 && self.query.window.count() <= SHORT && near
+    }
+
+    /// The page, where it is found with a few steps in an index; None where it is not.
+    pub(crate) async fn short(&self, link: &Link) -> Inner<Option<Page>> {
+        let Some(source) = self.query.from.first() else { return Ok(None) };
+        match self.plan(link, source).await? {
+            Some(plan) if plan.drive.as_ref().is_none_or(|drive| drive.quick) => {
+                self.in_order(link, &plan, false).await
+            }
+            _ => Ok(None),
+        }
     }
 
     async fn plan<'a>(&self, link: &Link, source: &'a Source) -> Inner<Option<Plan<'a>>> {
@@ -67,8 +87,8 @@ impl Ask {
         Ok(plan(tenant, source, indexes, self.types.as_deref()))
     }
 
-    /// Lists that an index gives whole; None for others.
-    async fn in_order(&self, link: &Link, plan: &Plan<'_>) -> Inner<Option<Page>> {
+    /// Lists that an index gives whole; None for others, and where they would have to be counted and may not.
+    async fn in_order(&self, link: &Link, plan: &Plan<'_>, may_count: bool) -> Inner<Option<Page>> {
         if Sorted::of(plan, self.query.order).is_none() {
             return Ok(None);
         }
@@ -82,17 +102,22 @@ impl Ask {
         let skip = if let Window::Offset { skip, .. } = self.query.window { skip } else { 0 };
         let many = choice && counted.is_some_and(|counted| counted.are_many(skip, self.query.window.count()));
         let Some(Ordered { sorted, text, binds, sound }) = plan.statement(&self.query, many) else { return Ok(None) };
-        let select = &self.query.select;
+        let (select, kind) = (&self.query.select, &plan.source.kind);
         let width = read::width(select);
-        let joined = Joined::new(select, &plan.source.kind, binds.next());
+        let joined = Joined::new(select, kind, binds.next());
+        let reversed = Reversed::new(&select.reverse, binds.next() + joined.values());
+        let mut upwards = Vec::new();
         // Of a list with a filter, how often its indexes have moved.
         let mut sum = None;
-        let sql = joined.bind(binds.sql(text));
+        let sql = reversed.bind(joined.bind(binds.sql(text)));
         let make = |line: Line| {
-            let mut record = read::record(&line, &plan.source.kind, select)?;
+            let mut record = read::record(&line, kind, select)?;
             let position = sort::position(&record, sorted.key(&line, width)?);
             sum = line.opt_int(width + 1)?;
             joined.fill(&line, width + 2, &mut record)?;
+            for number in reversed.fill(&line, width + 2 + joined.width(), &mut record)? {
+                upwards.push((number, record.key.id.clone()));
+            }
             Ok((record, position))
         };
         let mut found = if plan.is_general() { link.each(sql, make).await? } else { link.weighed(sql, make).await? };
@@ -119,15 +144,26 @@ impl Ask {
             // All of them are on the page.
             Total::Exact(found.len() as u64)
         } else {
+            if let (None, true, Some(_)) = (sum, counted.is_some(), &list) {
+                sum = self.moved(link, plan).await?;
+            }
             Total::Exact(match (sum, counted) {
                 (Some(total), _) if plan.drive.is_none() => unsigned(total),
                 (Some(sum), Some(counted)) if counted.moved == sum => counted.matching,
+                _ if !may_count => return Ok(None),
                 _ => self.counted(link, plan, list).await?.matching,
             })
         };
         let ends = found.first().zip(found.last()).map(|((_, first), (_, last))| (first.clone(), last.clone()));
-        let records = found.into_iter().map(|(record, _)| record).collect();
-        Ok(Some(Page { records, total, more, ends }))
+        let mut records: Vec<_> = found.into_iter().map(|(record, _)| record).collect();
+        read::rise(link, self.tenant.as_str(), kind, &select.reverse, &upwards, &mut records).await?;
+        Ok(Some(Page { records, total, more, ends, filled: true }))
+    }
+
+    /// How often the indexes of the type have moved.
+    async fn moved(&self, link: &Link, plan: &Plan<'_>) -> Inner<Option<i64>> {
+        let binds = Binds::new(self.tenant.as_str(), plan.source.kind.as_str());
+        link.first(binds.sql(format!("SELECT {MOVED}"))).await?.map(|line| line.int(0)).transpose()
     }
 
     /// What tells a list from others in [`Counts`](crate::tally::Counts).
@@ -173,13 +209,16 @@ impl Ask {
             let own = positions.iter().filter(|(of, _)| *of == number);
             let ids: Vec<_> = own.map(|(_, position)| position.id.clone()).collect();
             let (tenant, kind) = (self.tenant.as_str(), &plan.source.kind);
-            for record in read::records(link, tenant, kind, &ids, &self.query.select, &[]).await? {
+            let select = &self.query.select;
+            // Of several types, each has reverse attributes of its own.
+            let reverse: &[_] = if plans.len() == 1 { &select.reverse } else { &[] };
+            for record in read::records(link, tenant, kind, &ids, select, reverse).await? {
                 found.insert(record.key.id.clone(), record);
             }
         }
         let records = positions.iter().filter_map(|(_, position)| found.remove(&position.id)).collect();
         let ends = positions.first().zip(positions.last()).map(|((_, a), (_, b))| (a.clone(), b.clone()));
-        Ok(Some(Page { records, total, more, ends }))
+        Ok(Some(Page { records, total, more, ends, filled: plans.len() == 1 }))
     }
 
     /// Offers all of the list to the collector; gives how many they are.
@@ -287,16 +326,18 @@ impl Plan<'_> {
         let joined = Joined::new(&query.select, &self.source.kind, binds.next());
         let total = match &self.drive {
             None if query.total => RESOURCES,
-            Some(drive) if query.total && drive.steady => MOVED,
+            // Of what one value gives, mostly all is on the first page, and need not be counted.
+            Some(drive) if query.total && drive.steady && !drive.quick => MOVED,
             _ => "NULL::bigint",
         };
         let sound = if rows.sound.is_empty() { String::new() } else { format!(" WHERE {}", rows.sound) };
-        // LIMIT keeps the join a look-up a row, whatever the planner believes of the window.
+        let reversed = Reversed::new(&query.select.reverse, binds.next() + joined.values());
         let text = format!(
-            "SELECT {}, w.token, {total}{} FROM {} CROSS JOIN LATERAL (SELECT * FROM resource r WHERE r.tenant = $1 \
-             AND r.kind = $2 AND r.id = w.holder LIMIT 1) r{sound}",
+            "SELECT {}, {}, {total}{}{} FROM {}{sound}",
             read::columns(&query.select),
+            rows.token,
             joined.columns,
+            reversed.columns,
             rows.from,
         );
         Some(Ordered { sorted, text, binds, sound: rows.sound })

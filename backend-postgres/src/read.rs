@@ -82,12 +82,12 @@ impl<'a> Joined<'a> {
     }
 
     /// How many values it binds.
-    fn values(&self) -> usize {
+    pub(crate) fn values(&self) -> usize {
         self.selects.len() * 2
     }
 
     /// How many columns it adds.
-    fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.selects.len()
     }
 
@@ -164,7 +164,7 @@ pub(crate) async fn records(
         _ => sql.bind(ids),
     };
     let width = width(select);
-    let mut upwards: Vec<(usize, ResourceId)> = Vec::new();
+    let mut upwards = Vec::new();
     let mut records = link
         .each(reversed.bind(joined.bind(sql)), |line| {
             let mut record = record(&line, kind, select)?;
@@ -175,19 +175,32 @@ pub(crate) async fn records(
             Ok(record)
         })
         .await?;
-    for (number, one) in reverse.iter().enumerate() {
-        let own: Vec<_> = upwards.iter().filter(|(of, _)| *of == number).map(|(_, id)| id.clone()).collect();
-        climb(link, tenant, kind, &own, one, &mut records).await?;
-    }
+    rise(link, tenant, kind, reverse, &upwards, &mut records).await?;
     Ok(records)
 }
 
-/// Reverse attributes of the resources `r`, each as two columns: direct holders with their labels, one after another, and
-/// whether any of these has a holder in turn.
+/// Goes on upwards for the resources that [`Reversed::fill`] told, with the numbers of the attributes.
+pub(crate) async fn rise(
+    link: &Link,
+    tenant: &str,
+    kind: &Kind,
+    reverse: &[Arc<ReverseType>],
+    upwards: &[(usize, ResourceId)],
+    records: &mut [Record],
+) -> Inner<()> {
+    for (number, one) in reverse.iter().enumerate() {
+        let own: Vec<_> = upwards.iter().filter(|(of, _)| *of == number).map(|(_, id)| id.clone()).collect();
+        climb(link, tenant, kind, &own, one, records).await?;
+    }
+    Ok(())
+}
+
+/// Reverse attributes of the resources `r`, each as one array column: a direct holder, its label, and whether it has a
+/// holder in turn, one after another.
 pub(crate) struct Reversed<'a> {
     reverse: &'a [Arc<ReverseType>],
     /// The columns, each with a comma before.
-    columns: String,
+    pub columns: String,
 }
 
 /// The links of one resource, and reverse attributes of it, as one statement.
@@ -247,36 +260,32 @@ fn nests(reverse: &ReverseType) -> bool {
 
 impl<'a> Reversed<'a> {
     /// Those of `r.id`, of the kind `$2` in the tenant `$1`; the marks of values begin at `first`.
-    fn new(reverse: &'a [Arc<ReverseType>], first: usize) -> Reversed<'a> {
+    pub(crate) fn new(reverse: &'a [Arc<ReverseType>], first: usize) -> Reversed<'a> {
         let mut columns = String::new();
         for (number, one) in reverse.iter().enumerate() {
             let (attr, holder) = (first + number * 2, first + number * 2 + 1);
-            let direct = format!(
-                "link d WHERE d.tenant = $1 AND d.target = r.id AND d.attr = ${attr} AND d.holder_kind = ${holder} \
-                 AND d.target_kind = $2"
-            );
             let nested = if nests(one) {
                 format!(
-                    "EXISTS (SELECT 1 FROM (SELECT d.holder FROM {direct}) d CROSS JOIN LATERAL (SELECT 1 FROM link n \
-                     WHERE n.tenant = $1 AND n.target = d.holder AND n.attr = ${attr} AND n.holder_kind = ${holder} \
-                     AND n.target_kind = ${holder} LIMIT 1) n)"
+                    "(SELECT '' FROM link n WHERE n.tenant = $1 AND n.target = d.holder AND n.attr = ${attr} \
+                     AND n.holder_kind = ${holder} AND n.target_kind = ${holder} LIMIT 1)"
                 )
             } else {
-                "false".to_owned()
+                "NULL".to_owned()
             };
             // Writing to a string does not fail.
             let _ok = write!(
                 columns,
                 ", ARRAY(SELECT unnest(ARRAY[d.holder, (SELECT h.label FROM resource h WHERE h.tenant = $1 \
-                 AND h.kind = ${holder} AND h.id = d.holder)]) FROM (SELECT d.holder FROM {direct} ORDER BY d.holder) d), \
-                 {nested}"
+                 AND h.kind = ${holder} AND h.id = d.holder), {nested}]) FROM (SELECT holder FROM link \
+                 WHERE tenant = $1 AND target = r.id AND attr = ${attr} AND holder_kind = ${holder} AND target_kind = $2 \
+                 ORDER BY holder) d)"
             );
         }
         Reversed { reverse, columns }
     }
 
     /// Binds its values.
-    fn bind<'v>(&self, mut sql: Sql<'v>) -> Sql<'v> {
+    pub(crate) fn bind<'v>(&self, mut sql: Sql<'v>) -> Sql<'v> {
         for one in self.reverse {
             sql = sql.bind(one.via.at.to_string()).bind(one.via.holder.as_str().to_owned());
         }
@@ -284,19 +293,20 @@ impl<'a> Reversed<'a> {
     }
 
     /// Reads the columns, from this one on, into a record; gives the number of the attributes that go on upwards.
-    fn fill(&self, line: &Line, from: usize, record: &mut Record) -> Inner<Vec<usize>> {
+    pub(crate) fn fill(&self, line: &Line, from: usize, record: &mut Record) -> Inner<Vec<usize>> {
         let mut upwards = Vec::new();
         for (number, one) in self.reverse.iter().enumerate() {
-            let mut links = Vec::new();
-            let mut parts = line.texts(from + number * 2)?.into_iter();
-            while let (Some(Some(id)), Some(label)) = (parts.next(), parts.next()) {
+            let (mut links, mut nested) = (Vec::new(), false);
+            let mut parts = line.texts(from + number)?.into_iter();
+            while let (Some(Some(id)), Some(label), Some(above)) = (parts.next(), parts.next(), parts.next()) {
+                nested |= above.is_some();
                 let target = Key { kind: one.via.holder.clone(), id: ResourceId::new(&id) };
                 links.push(Value { target, display: label.map(Label::from), indirect: false });
             }
             if links.is_empty() {
                 continue;
             }
-            if line.truth(from + number * 2 + 1)? {
+            if nested {
                 upwards.push(number);
             }
             record.links.push(Links { at: one.at.clone(), links, whole: true });

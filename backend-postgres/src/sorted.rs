@@ -23,8 +23,10 @@ pub(crate) enum Sorted {
 
 /// The rows of a window, of which a page is made.
 pub(crate) struct Rows {
-    /// `(SELECT …) w` with the columns `token` and `holder`, one row more than the window holds.
+    /// What gives the resources `r`, one more than the window holds.
     pub from: String,
+    /// The sort key of each.
+    pub token: &'static str,
     /// The condition under which this list is in order at all; empty where it always is.
     pub sound: String,
 }
@@ -111,12 +113,17 @@ impl Sorted {
             0 => String::new(),
             skip => format!(" OFFSET {}", binds.bind(i64::try_from(skip).unwrap_or(i64::MAX))),
         };
-        // It touches nothing but an index, also where many rows are skipped.
+        let window = format!("WHERE {condition}{bounds} ORDER BY {by_key}{id} {} LIMIT {limit}", direction(from_end));
+        if matches!(self, Sorted::Id) && plan.drive.is_none() && skip == 0 {
+            return Some(Rows { from: format!("(SELECT * FROM resource {window}) r"), token: "NULL::text", sound });
+        }
+        // It touches nothing but an index, also where many rows are skipped. The second LIMIT keeps the join a look-up a row,
+        // whatever the planner believes of the window.
         let from = format!(
-            "({source} WHERE {condition}{bounds} ORDER BY {by_key}{id} {} LIMIT {limit}{offset}) w",
-            direction(from_end)
+            "({source} {window}{offset}) w CROSS JOIN LATERAL (SELECT * FROM resource r WHERE r.tenant = $1 AND r.kind = $2 \
+             AND r.id = w.holder LIMIT 1) r"
         );
-        Some(Rows { from, sound })
+        Some(Rows { from, token: "w.token", sound })
     }
 
     fn id_column(&self, driven: bool) -> &'static str {

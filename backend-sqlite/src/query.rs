@@ -201,7 +201,8 @@ impl<'q> Ask<'q> {
         let ends = rows.first().zip(rows.last()).map(|((_, first), (_, last))| (first.clone(), last.clone()));
         let rows = rows.into_iter().map(|(stored, _)| stored).collect();
         let records = read::with_links(db, self.tenant.as_str(), rows, &self.query.select, links)?;
-        Ok(records.map_or(Answer::Long, |records| Answer::Page(Some(Page { records, total, more, ends }))))
+        Ok(records
+            .map_or(Answer::Long, |records| Answer::Page(Some(Page { records, total, more, ends, filled: false }))))
     }
 
     /// Lists that must be gone through.
@@ -233,7 +234,8 @@ impl<'q> Ask<'q> {
         let rows = positions.iter().filter_map(|(_, position)| found.remove(&position.id)).collect();
         let records = read::with_links(db, self.tenant.as_str(), rows, &self.query.select, links)?;
         let ends = positions.first().zip(positions.last()).map(|((_, a), (_, b))| (a.clone(), b.clone()));
-        Ok(records.map_or(Answer::Long, |records| Answer::Page(Some(Page { records, total, more, ends }))))
+        Ok(records
+            .map_or(Answer::Long, |records| Answer::Page(Some(Page { records, total, more, ends, filled: false }))))
     }
 }
 

@@ -121,7 +121,7 @@ impl LdapStore {
         let at = |id: &ResourceId| Position { key: SortKey::Absent, id: id.clone() };
         let ends = wanted.first().zip(wanted.last()).map(|(first, last)| (at(first), at(last)));
         let total = if query.total { Total::Exact(ids.len() as u64) } else { Total::Unknown };
-        Ok(Some(Page { records, total, more, ends }))
+        Ok(Some(Page { records, total, more, ends, filled: false }))
     }
 }
 
@@ -143,7 +143,7 @@ fn whole(mut records: Vec<Record>, query: &Query) -> Page {
     let at = |record: &Record| Position { key: SortKey::Absent, id: record.key.id.clone() };
     let ends = records.first().zip(records.last()).map(|(first, last)| (at(first), at(last)));
     let total = if query.total { Total::Exact(all as u64) } else { Total::Unknown };
-    Page { records, total, more: all > count, ends }
+    Page { records, total, more: all > count, ends, filled: false }
 }
 
 /// The part of the ids that a window shows.

@@ -27,9 +27,9 @@ pub struct Select {
     pub document: bool,
     /// These link attributes.
     pub links: Vec<LinkSelect>,
-    /// In the reply to a mutation, these reverse attributes; [`Outcome::filled`](crate::change::Outcome::filled) tells
-    /// whether they are there. Elsewhere [`Store::fill`](crate::store::Store::fill) is asked for them, perhaps of what
-    /// is read now.
+    /// In the reply to a mutation and on a page, these reverse attributes; [`Outcome::filled`](crate::change::Outcome::filled)
+    /// and [`Page::filled`] tell whether they are there. Elsewhere [`Store::fill`](crate::store::Store::fill) is asked for
+    /// them, perhaps of what is read now.
     pub reverse: Vec<Arc<ReverseType>>,
 }
 
@@ -214,4 +214,6 @@ pub struct Page {
     pub more: bool,
     /// Where the first and the last record stand; None on an empty page.
     pub ends: Option<(Position, Position)>,
+    /// Are the reverse attributes of [`Select::reverse`] in the records? A store that reads them in the same go says so.
+    pub filled: bool,
 }

@@ -34,7 +34,7 @@ pub async fn page(
     let (positions, total, more) = walk.cut();
     let records = read(store, scope, query, &positions).await?;
     let ends = positions.first().zip(positions.last()).map(|((_, first), (_, last))| (first.clone(), last.clone()));
-    Ok(Page { records, total, more, ends })
+    Ok(Page { records, total, more, ends, filled: false })
 }
 
 /// Candidates and results of one source, every candidate looked at.

@@ -153,14 +153,16 @@ impl Service {
             }
         };
         let mut page = if list.query.from.is_empty() {
-            Page { records: Vec::new(), total: Total::Exact(0), more: false, ends: None }
+            Page { records: Vec::new(), total: Total::Exact(0), more: false, ends: None, filled: true }
         } else {
             walk::page(&*self.store, &scope, &caller.tenant.registry, limits, &list.query).await?
         };
         if matches!(over, Over::Root) && matches!(page.total, Total::Exact(n) if n > limits.scan_max) {
             return Err(StoreError::new(StoreErrorKind::TooMany).into());
         }
-        self.fill_in(&scope, &list, &mut page.records).await?;
+        if !page.filled {
+            self.fill_in(&scope, &list, &mut page.records).await?;
+        }
         let mut body = self.head(&list, &page, skip, &scope);
         self.write(caller, &list, &page.records, &mut body);
         body.extend_from_slice(b"]}");
