@@ -14,7 +14,7 @@ pub struct Options {
     pub url: SecretString,
     /// Certificates of authorities (PEM) that may vouch for the server, beside those that the system trusts.
     pub ca: Option<PathBuf>,
-    /// Connections at most.
+    /// Connections at most for writes and long reads. Beside these, one listens, and each runtime that reads has one for short reads.
     pub connections: usize,
     /// Attributes (`userType`, `name.familyName`, `urn:…:User:employeeNumber`) on which equality is answered from an
     /// index, beside `userName`, `externalId`, `emails.value`, `displayName` and all unique ones. Each applies to every

@@ -19,7 +19,7 @@ pub struct PostgresSettings {
     pub password: Option<String>,
     /// PEM: authorities that may vouch for the database server, beside those that the system trusts.
     pub ca: Option<PathBuf>,
-    /// Connections at most, of each server process.
+    /// Connections at most, of each server process, for writes and long reads.
     pub connections: usize,
     /// How long to wait for a connection, in seconds.
     pub wait: u64,

@@ -129,7 +129,7 @@ fn a_server_killed_under_load_takes_nothing_with_it() {
     let database = Postgres::start(Care::Safe).unwrap();
     let (mut one, mut other) = (server(&database), server(&database));
     let session = one.session();
-    for round in 0..5 {
+    for round in 0..2 {
         let (stop, seen) = (AtomicBool::new(false), Mutex::new(Seen::default()));
         let here = one.session();
         let there = here.with_base(&format!("http://{}/scim/v2", other.authority()));
