@@ -24,11 +24,13 @@ fn what_was_removed_from_the_schemas_stays_stored_and_unseen() {
         Running::prepared(settings, |directory| {
             std::fs::write(directory.join("badge.json"), schema()).unwrap();
             if let Some(from) = from {
-                std::fs::copy(from.directory.path().join("scim.db"), directory.join("scim.db")).unwrap();
+                std::fs::copy(from.directory.path().join("copy.db"), directory.join("scim.db")).unwrap();
             }
         })
     };
+    // The file alone is not the database as long as somebody has it open.
     let stopped = |mut server: Running| {
+        server.command(&["backup", &server.directory.path().join("copy.db").display().to_string()]);
         server.stopper().stop();
         server.join();
         server
