@@ -26,6 +26,22 @@ macro_rules! found {
     };
 }
 
+/// Removes the links of `$3` whose targets are among `$targets`, each looked up by its key: from `target = ANY` the planner, which
+/// plans for all values at once, may go through all links of the holder.
+macro_rules! gone {
+    ($targets:literal, $where:literal) => {
+        concat!(
+            "DELETE FROM link l USING unnest(",
+            $targets,
+            ") wanted (target) CROSS JOIN LATERAL (SELECT k.ctid AS place FROM link k
+               WHERE k.tenant = $1 AND k.holder = $3 AND k.attr = $4 AND k.target = wanted.target OFFSET 0) k
+             WHERE l.ctid = k.place AND ",
+            $where,
+            " RETURNING 1"
+        )
+    };
+}
+
 /// Adds links inside a transaction whose holder is locked; gives how many are new.
 fn add<'a>(owner: Owner<'a>, attr: String, kinds: &'a [Kind], targets: &[&'a str]) -> Sql<'a> {
     let sql = Sql::new(concat!(
@@ -41,11 +57,7 @@ fn add<'a>(owner: Owner<'a>, attr: String, kinds: &'a [Kind], targets: &[&'a str
 
 /// Removes links inside a transaction; gives how many there were.
 fn remove<'a>(owner: Owner<'a>, attr: String, targets: &[&'a str]) -> Sql<'a> {
-    let sql = Sql::new(
-        "WITH gone AS (DELETE FROM link WHERE tenant = $1 AND holder = $3 AND attr = $4 AND target = ANY($5)
-           AND $2 <> '' RETURNING 1)
-         SELECT count(*) FROM gone",
-    );
+    let sql = Sql::new(concat!("WITH gone AS (", gone!("$5::text[]", "$2 <> ''"), ") SELECT count(*) FROM gone"));
     bind(sql, owner, attr).bind(targets.to_vec())
 }
 
@@ -148,7 +160,8 @@ pub(crate) struct Done {
 }
 
 impl Alone<'_> {
-    pub(crate) async fn run(&self, link: &Link) -> Inner<Done> {
+    /// Gives what was, whether its version fits, what is now where something changed, and whether all targets are there.
+    pub(crate) fn statement(&self) -> Inner<Sql<'_>> {
         let (attr, kinds, targets, edit) = match self.edit {
             LinkEdit::Add { at, targets, kinds } => (
                 at,
@@ -166,9 +179,11 @@ impl Alone<'_> {
                 at,
                 Vec::new(),
                 targets,
-                "found AS (SELECT unnest($6) AS id, $5 AS kind),
-                 edited AS (DELETE FROM link WHERE tenant = $1 AND holder = $3 AND attr = $4 AND target = ANY($6)
-                   AND (SELECT fits FROM held) RETURNING 1)",
+                concat!(
+                    "found AS (SELECT unnest($6) AS id, $5 AS kind), edited AS (",
+                    gone!("$6::text[]", "(SELECT fits FROM held)"),
+                    ")"
+                ),
             ),
             LinkEdit::Replace { .. } => return Err(StoreErrorKind::Unsupported("replacing links by themselves").into()),
         };
@@ -185,8 +200,11 @@ impl Alone<'_> {
         ));
         let targets: Vec<&str> = targets.iter().map(ResourceId::as_str).collect();
         let sql = bind(sql, self.owner, attr.at.to_string());
-        let sql = sql.bind(kinds).bind(targets).bind(self.versions.clone()).bind(self.now).bind(self.record);
-        let Some(line) = link.first(sql).await? else { return Err(StoreErrorKind::NotFound.into()) };
+        Ok(sql.bind(kinds).bind(targets).bind(self.versions.clone()).bind(self.now).bind(self.record))
+    }
+
+    pub(crate) async fn run(&self, link: &Link) -> Inner<Done> {
+        let Some(line) = link.first(self.statement()?).await? else { return Err(StoreErrorKind::NotFound.into()) };
         if !line.truth(1)? {
             return Err(StoreErrorKind::Stale.into());
         }

@@ -2,10 +2,13 @@
 
 use conformance_tests::alike::making::{bound, query, registry, rt, tenant};
 use conformance_tests::servers::postgres::{Database, Postgres};
+use scim_core::change::LinkEdit;
 use scim_core::path;
 use scim_core::query::{Order, Position, Query, SortKey, Window};
 use scim_core::store::{ResourceId, Store};
 
+use crate::amend::Owner;
+use crate::links::{Alone, statements};
 use crate::query::{Ordered, plan};
 use crate::read::Joined;
 use crate::statement::Sql;
@@ -209,4 +212,39 @@ async fn a_filter_with_a_reverse_link_needs_no_more_than_its_group() {
     list.from[0].filter = Some(bound("User", "groups.value eq \"g000001\""));
     let page = store.query(&conformance_tests::alike::making::scope(), &list).await.unwrap().unwrap();
     assert_eq!(page.records.len(), 10);
+}
+
+/// Members are looked up one by one, also in a group that holds everybody.
+#[tokio::test]
+async fn a_member_is_removed_without_a_look_at_the_others() {
+    let (store, database) = store().await;
+    for sql in ["UPDATE link SET holder = 'g000001'", "ANALYZE link"] {
+        database.run(sql).unwrap();
+    }
+    let shared = store.shared.clone();
+    let explaining = async move {
+        let lease = shared.lender.lend().await?;
+        let owner = || Owner { tenant: "acme", kind: "Group", id: "g000001" };
+        let edit = LinkEdit::Remove { at: rt("Group").links[0].clone(), targets: vec![ResourceId::new("u000001")] };
+        let alone = Alone { owner: owner(), edit: &edit, versions: None, now: 1, record: "{" };
+        let mut shown = Vec::new();
+        for sql in statements(owner(), &edit).into_iter().chain([alone.statement()?]) {
+            let types = sql.types();
+            lease.batch(&format!("PREPARE removed ({}) AS {}", types.join(", "), sql.text())).await?;
+            let explain = format!("EXPLAIN (COSTS OFF) EXECUTE removed({})", vec!["NULL"; types.len()].join(", "));
+            let steps = lease.each(Sql::new(explain).once(), |line| line.text(0, str::to_owned)).await?;
+            shown.push(steps.join("\n"));
+            lease.batch("DEALLOCATE ALL").await?;
+        }
+        // Its statements are gone.
+        lease.spoil();
+        lease.back(Ok(shown)).await
+    };
+    let shown = store.pool.run("explain", None, explaining).await.unwrap();
+    assert_eq!(shown.len(), 2);
+    for steps in shown {
+        assert!(steps.contains("(target = wanted.target)"), "{steps}");
+        let looks = steps.lines().filter(|line| line.contains("Index Cond:") && line.contains("holder = $3"));
+        assert!(looks.clone().count() > 0 && looks.clone().all(|line| line.contains("target = ")), "{steps}");
+    }
 }
