@@ -102,14 +102,16 @@ impl Inner {
         lacking.keys().any(|(_, own)| own == kind)
     }
 
+    /// Fills in the records of this kind, be there others among them.
     async fn fill(&self, scope: &Scope, kind: &Kind, document: bool, records: &mut [Record]) -> Result<()> {
-        if records.is_empty() || self.id_of(&scope.tenant, kind).is_none() {
+        let own = |record: &Record| record.key.kind == *kind;
+        let ids: Vec<ResourceId> = records.iter().filter(|one| own(one)).map(|one| one.key.id.clone()).collect();
+        if ids.is_empty() || self.id_of(&scope.tenant, kind).is_none() {
             return Ok(());
         }
-        let ids: Vec<ResourceId> = records.iter().map(|record| record.key.id.clone()).collect();
         let found = self.kept.of(&scope.tenant, &scope.actor, &ids).await?;
         let found: HashMap<ResourceId, String> = found.into_iter().collect();
-        for record in records {
+        for record in records.iter_mut().filter(|one| own(one)) {
             let external = found.get(&record.key.id).map(String::as_str);
             fill(record, document, external);
         }
@@ -405,13 +407,7 @@ impl Store for Beside {
         }
         let Some(mut page) = self.inner.store.query(scope, &query).await? else { return Ok(None) };
         for source in &query.from {
-            let (mut own, others): (Vec<_>, Vec<_>) =
-                page.records.into_iter().enumerate().partition(|(_, record)| record.key.kind == source.kind);
-            let mut records: Vec<Record> = own.iter_mut().map(|(_, record)| record.clone()).collect();
-            self.inner.fill(scope, &source.kind, query.select.document, &mut records).await?;
-            let mut all: Vec<(usize, Record)> = own.into_iter().map(|(at, _)| at).zip(records).chain(others).collect();
-            all.sort_by_key(|(at, _)| *at);
-            page.records = all.into_iter().map(|(_, record)| record).collect();
+            self.inner.fill(scope, &source.kind, query.select.document, &mut page.records).await?;
         }
         Ok(Some(page))
     }
