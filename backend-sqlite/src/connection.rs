@@ -39,7 +39,7 @@ pub(crate) struct Reader {
     extents: Vec<(String, String, Option<Extent>)>,
     /// Holders of links.
     pub holders: holders::Remembered,
-    /// Finds of fragments.
+    /// Finds of fragments, which all connections share.
     pub finds: finds::Remembered,
 }
 
@@ -83,7 +83,7 @@ impl Watch {
 
 impl Reader {
     /// Opens a connection that only reads. The writer must be open: it makes the files that readers share.
-    pub(crate) fn open(options: &Options) -> rusqlite::Result<Reader> {
+    pub(crate) fn open(options: &Options, finds: finds::Remembered) -> rusqlite::Result<Reader> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut db = Connection::open_with_flags(&options.path, flags)?;
         tune(&db, options, options.cache_kib)?;
@@ -101,7 +101,7 @@ impl Reader {
             version: 0,
             extents: Vec::new(),
             holders: holders::Remembered::default(),
-            finds: finds::Remembered::default(),
+            finds,
         })
     }
 
@@ -121,7 +121,6 @@ impl Reader {
         if self.version != version {
             self.extents.clear();
             self.holders.clear();
-            self.finds.clear();
             self.version = version;
         }
         (self.state, self.commits) = (Some(State { since: now }), commits);

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::HashMap;
 use rusqlite::types::Value;
@@ -18,35 +18,64 @@ use crate::read::{self, Stored};
 /// Finds of one phrase that are remembered; longer lists are gone through each time.
 const LONGEST: usize = 1 << 15;
 
-/// Finds that are remembered in all: a megabyte.
-const MOST: usize = 1 << 17;
+/// Finds that are remembered in all: two megabytes.
+const MOST: usize = 1 << 18;
 
-/// What a connection remembers of finds, as long as the database does not change: the pages of one list are cut from
-/// one pass over the index, and so is a list that is asked for again.
+/// What is remembered of finds by all connections of a store, as long as no resource changes: the pages of one list are
+/// cut from one pass over the index, and so is a list that is asked for again, whichever connection reads it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Remembered(Arc<Mutex<Lists>>);
+
 #[derive(Debug, Default)]
-pub(crate) struct Remembered {
+struct Lists {
+    state: State,
     numbers: HashMap<Phrase, Arc<[i64]>>,
     /// How many numbers those are.
     kept: usize,
 }
 
+/// What finds depend on. Both numbers only ever rise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct State {
+    /// The last change of a resource: none comes about without its line in the log.
+    change: i64,
+    /// The last change of what is indexed.
+    generation: i64,
+}
+
+impl State {
+    /// As the connection sees the database.
+    fn of(db: &Connection) -> Inner<State> {
+        let sql = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0),
+                     coalesce((SELECT generation FROM extent WHERE tenant = '' AND kind = ''), 0)";
+        let row = |row: &rusqlite::Row<'_>| Ok(State { change: row.get(0)?, generation: row.get(1)? });
+        Ok(db.prepare_cached(sql)?.query_row([], row)?)
+    }
+}
+
 impl Remembered {
-    pub(crate) fn clear(&mut self) {
-        self.numbers.clear();
-        self.kept = 0;
+    fn lists(&self) -> MutexGuard<'_, Lists> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep(&mut self, phrase: Phrase, numbers: Vec<i64>) {
+    fn get(&self, state: State, phrase: &Phrase) -> Option<Arc<[i64]>> {
+        let lists = self.lists();
+        lists.numbers.get(phrase).filter(|_| lists.state == state).cloned()
+    }
+
+    fn keep(&self, state: State, phrase: Phrase, numbers: Vec<i64>) {
         // What is found nowhere takes a place too.
         let takes = numbers.len() + 1;
-        if takes > LONGEST {
+        let mut lists = self.lists();
+        // Who still reads an older state of the database leaves what is known of the newer one.
+        if takes > LONGEST || state < lists.state {
             return;
         }
-        if self.kept + takes > MOST {
-            self.clear();
+        if state != lists.state || lists.kept + takes > MOST {
+            *lists = Lists { state, ..Lists::default() };
         }
-        self.kept += takes;
-        self.numbers.insert(phrase, numbers.into());
+        lists.kept += takes;
+        lists.numbers.insert(phrase, numbers.into());
     }
 }
 
@@ -91,7 +120,7 @@ impl Finds {
     pub(crate) fn records(
         self,
         db: &Connection,
-        remembered: &mut Remembered,
+        remembered: &Remembered,
         plan: &Plan<'_>,
         query: &Query,
     ) -> Inner<Found> {
@@ -117,7 +146,8 @@ impl Finds {
                 }
             }
         };
-        if let Some(numbers) = remembered.numbers.get(&self.phrase) {
+        let state = State::of(db)?;
+        if let Some(numbers) = remembered.get(state, &self.phrase) {
             numbers.iter().copied().for_each(offer);
         } else {
             let mut all = Vec::new();
@@ -130,7 +160,7 @@ impl Finds {
                     all.push(number);
                 }
             }
-            remembered.keep(self.phrase, all);
+            remembered.keep(state, self.phrase, all);
         }
         let numbers: Rc<Vec<Value>> = Rc::new(kept.into_iter().map(Value::Integer).collect());
         let sql = format!(

@@ -16,6 +16,7 @@ use scim_core::store::control::{Grant, TokenDigest};
 use crate::config::Options;
 use crate::connection::Reader;
 use crate::error::{Inner, closed};
+use crate::finds::Remembered;
 use crate::grants::Grants;
 
 /// Connections for short reads: more callers than these at one moment wait for microseconds.
@@ -54,11 +55,11 @@ struct Place {
 }
 
 impl Place {
-    fn open(options: &Options) -> rusqlite::Result<Place> {
+    fn open(options: &Options, finds: &Remembered) -> rusqlite::Result<Place> {
         let paged = Options { mmap: 0, cache_kib: options.cache_kib / 4, ..options.clone() };
         Ok(Place {
-            mapped: Reader::open(options)?,
-            paged: Reader::open(&paged)?,
+            mapped: Reader::open(options, finds.clone())?,
+            paged: Reader::open(&paged, finds.clone())?,
             paged_reads: (0, 0),
             grants: Grants::default(),
         })
@@ -86,8 +87,9 @@ struct Rest {
 }
 
 impl Inline {
-    pub(crate) fn open(options: &Options) -> rusqlite::Result<Arc<Inline>> {
-        let places = (0..PLACES).map(|_| Place::open(options).map(Mutex::new)).collect::<rusqlite::Result<_>>()?;
+    pub(crate) fn open(options: &Options, finds: &Remembered) -> rusqlite::Result<Arc<Inline>> {
+        let places =
+            (0..PLACES).map(|_| Place::open(options, finds).map(Mutex::new)).collect::<rusqlite::Result<_>>()?;
         let rest = Rest { open: Arc::default(), thread: Mutex::default(), wake: Mutex::default() };
         let inline = Arc::new(Inline {
             places,

@@ -8,6 +8,7 @@ use scim_core::store::{Capabilities, IdsFrom, Keeps, Lock, Newcomers, Secrets, U
 
 use crate::config::Options;
 use crate::error::{BACKEND, OpenError};
+use crate::finds::Remembered;
 use crate::index::Catalogue;
 use crate::inline::Inline;
 use crate::readers::Readers;
@@ -30,8 +31,9 @@ impl SqliteStore {
         migrate::check(&db, &path)?;
         connection::durable(&db).map_err(sql)?;
         migrate::migrate(&mut db, &path)?;
-        let inline = Inline::open(&options).map_err(sql)?;
-        let readers = Readers::open(&options, inline.clone()).map_err(sql)?;
+        let finds = Remembered::default();
+        let inline = Inline::open(&options, &finds).map_err(sql)?;
+        let readers = Readers::open(&options, inline.clone(), &finds).map_err(sql)?;
         let catalogue = Arc::new(Catalogue::new(options.search_from));
         let writer = Writer::start(db, catalogue.clone(), inline, options.queue)?;
         Ok(SqliteStore {

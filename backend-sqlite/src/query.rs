@@ -119,7 +119,7 @@ impl<'q> Ask<'q> {
         } else if let [plan] = plans.as_mut_slice()
             && let Some(finds) = finds::of(&reader.db, plan, self.query)?
         {
-            let found = finds.records(&reader.db, &mut reader.finds, plan, self.query)?;
+            let found = finds.records(&reader.db, &reader.finds, plan, self.query)?;
             self.finished(&reader.db, found, long_links)?
         } else if brief && !plans.iter().all(Plan::is_short) {
             Answer::Long

@@ -13,6 +13,7 @@ use scim_core::store::{Result, Retry, Scope, StoreError, StoreErrorKind};
 use crate::config::Options;
 use crate::connection::{Bounds, Reader};
 use crate::error::{BACKEND, Inner, closed};
+use crate::finds::Remembered;
 use crate::inline::Inline;
 use crate::queue::Queue;
 
@@ -37,11 +38,11 @@ impl Drop for Waiting {
 }
 
 impl Readers {
-    pub(crate) fn open(options: &Options, inline: Arc<Inline>) -> rusqlite::Result<Readers> {
+    pub(crate) fn open(options: &Options, inline: Arc<Inline>, finds: &Remembered) -> rusqlite::Result<Readers> {
         let queue = Arc::new(Queue::<Job>::new(options.queue));
         let mut threads = Vec::new();
         for number in 0..options.readers.max(1) {
-            let (mut reader, queue) = (Reader::open(options)?, queue.clone());
+            let (mut reader, queue) = (Reader::open(options, finds.clone())?, queue.clone());
             let run = move || {
                 while let Some(job) = queue.pop() {
                     job(&mut reader);
