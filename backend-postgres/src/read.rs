@@ -119,7 +119,7 @@ impl<'a> Joined<'a> {
             let most = select.at_most.map_or(usize::MAX, |most| most as usize);
             let whole = links.len() <= most;
             links.truncate(most);
-            record.links.push(Links { at: select.link.at.clone(), links, whole });
+            record.links.push(Links { at: select.link.at.clone(), links: links.into(), whole });
         }
         Ok(())
     }
@@ -309,7 +309,7 @@ impl<'a> Reversed<'a> {
             if nested {
                 upwards.push(number);
             }
-            record.links.push(Links { at: one.at.clone(), links, whole: true });
+            record.links.push(Links { at: one.at.clone(), links: links.into(), whole: true });
         }
         Ok(upwards)
     }
@@ -385,7 +385,7 @@ async fn climb(
         if let Some(links) = all.remove(&record.key.id)
             && let Some(own) = record.links.iter_mut().find(|own| own.at == reverse.at)
         {
-            own.links = links;
+            own.links = links.into();
         }
     }
     Ok(())

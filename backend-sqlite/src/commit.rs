@@ -205,10 +205,7 @@ impl Place<'_> {
         }
         if let Some(label) = label.filter(|label| standing.label.as_ref() != Some(label)) {
             writing.run("UPDATE resource SET label = ?2 WHERE seq = ?1", params![standing.seq, label])?;
-            writing.run(
-                "UPDATE link SET display = ?3 WHERE tenant = ?1 AND target = ?2",
-                params![self.tenant, key.id.as_str(), label],
-            )?;
+            links::relabel(writing, self.tenant, &key.id, &label)?;
         }
         self.keep_secrets(writing, &key.id, &secrets)?;
         if !changed {
@@ -262,8 +259,8 @@ impl Place<'_> {
         writing.run("DELETE FROM claim WHERE owner = ?1 AND holder = ?2", params![self.tenant, id.as_str()])?;
         writing.run("DELETE FROM secret WHERE tenant = ?1 AND holder = ?2", params![self.tenant, id.as_str()])?;
         writing.add(self.tenant, kind.as_str(), -1)?;
-        let lost = links::release(writing, self.tenant, &id)?;
         let key = Key { kind, id };
+        let lost = links::release(writing, self.tenant, &key)?;
         changelog::append(writing, self.tenant, &record.line(&key, &last))?;
         for (holder, attribute) in lost {
             let moved: Option<i64> = writing

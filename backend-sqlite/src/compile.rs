@@ -1,6 +1,6 @@
 //! A filter as a condition on one row of `resource r`.
 //!
-//! What rows of `link` decide becomes SQL; all else is handed, in parts as large as possible, to the core's evaluator
+//! What rows of `link` and `bundle` decide becomes SQL; all else is handed, in parts as large as possible, to the core's evaluator
 //! ([`crate::functions`]). Values are bound, never written into the text, so that filters of one form share a statement.
 
 use scim_core::filter::{BoundFilter, Compare, Leaf};
@@ -88,8 +88,9 @@ impl Compiler<'_> {
         if let Some(target) = link_target(leaf) {
             let (attr, target) = (binds.bind(at.attribute().to_string()), binds.bind(target.to_owned()));
             return Some(format!(
-                "EXISTS (SELECT 1 FROM link l WHERE l.tenant = ?1 AND l.holder = r.id AND l.attr = {attr} \
-                 AND l.target = {target})"
+                "EXISTS (SELECT 1 FROM link l WHERE l.tenant = ?1 AND l.target = {target} AND l.attr = {attr} \
+                 AND l.holder_kind = {} AND l.holder = r.id)",
+                self.kind_mark
             ));
         }
         let present = BoundFilter::Leaf(Leaf::Present(at.clone()));
@@ -107,8 +108,8 @@ impl Compiler<'_> {
         let attr = binds.bind(at.attribute().to_string());
         let part = binds.part(Part::of_link(filter, at, self.kind));
         format!(
-            "EXISTS (SELECT 1 FROM link l WHERE l.tenant = ?1 AND l.holder = r.id AND l.attr = {attr} \
-             AND scim_link({part}, l.target, l.target_kind, l.display))"
+            "EXISTS (SELECT 1 FROM bundle b WHERE b.tenant = ?1 AND b.holder = r.id AND b.attr = {attr} \
+             AND scim_link({part}, b.links))"
         )
     }
 
@@ -142,16 +143,16 @@ impl Compiler<'_> {
         let group = binds.bind(group.to_owned());
         let nested = if via.kinds.contains(&via.holder) {
             format!(
-                " UNION SELECT n.target FROM groups g CROSS JOIN link n ON n.tenant = ?1 AND n.holder = g.id \
-                 AND n.attr = {attr} AND n.holder_kind = {holder} AND n.target_kind = {holder}"
+                " UNION SELECT n.value FROM groups g CROSS JOIN bundle c ON c.tenant = ?1 AND c.holder = g.id \
+                 AND c.attr = {attr} AND c.holder_kind = {holder} CROSS JOIN json_each(scim_targets(c.links, {holder})) n"
             )
         } else {
             String::new()
         };
         format!(
             "WITH RECURSIVE groups (id) AS (SELECT {group}{nested}) \
-             SELECT DISTINCT m.target AS id FROM groups g CROSS JOIN link m ON m.tenant = ?1 AND m.holder = g.id \
-             AND m.attr = {attr} AND m.holder_kind = {holder} AND m.target_kind = {}",
+             SELECT DISTINCT m.value AS id FROM groups g CROSS JOIN bundle b ON b.tenant = ?1 AND b.holder = g.id \
+             AND b.attr = {attr} AND b.holder_kind = {holder} CROSS JOIN json_each(scim_targets(b.links, {})) m",
             self.kind_mark
         )
     }

@@ -26,7 +26,8 @@ pub(crate) const GRANT: &str = "SELECT c.tenant, c.name, c.digest, c.rights, c.p
 /// The tables that hold a tenant's data, with the columns of their keys and the column that names the tenant.
 const TABLES: &[(&str, &str, &str)] = &[
     ("resource", "seq", "tenant"),
-    ("link", "tenant, holder, attr, target", "tenant"),
+    ("bundle", "tenant, holder, attr, first", "tenant"),
+    ("link", "tenant, target, attr, holder_kind, holder", "tenant"),
     ("term", "tenant, kind, attr, token, holder", "tenant"),
     ("claim", "tenant, kind, attr, token", "owner"),
     ("secret", "tenant, holder, attr", "tenant"),

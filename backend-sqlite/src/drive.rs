@@ -72,7 +72,7 @@ impl Compiler<'_> {
             By::Holders { attr, target } => {
                 let (attr, target) = (binds.bind(attr.clone()), binds.bind(target.clone()));
                 format!(
-                    "SELECT l.holder AS id FROM link l INDEXED BY link_target \
+                    "SELECT l.holder AS id FROM link l \
                      WHERE l.tenant = ?1 AND l.target = {target} AND l.attr = {attr} AND l.holder_kind = {kind}"
                 )
             }

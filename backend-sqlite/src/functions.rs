@@ -15,8 +15,11 @@ use scim_core::filter::{BoundFilter, eval};
 use scim_core::path::AttrPath;
 use scim_core::schema::{Kind, Place};
 use scim_core::store::index::pick;
-use scim_core::store::{Key, Label, Link, Links, Record, ResourceId, Version};
+use scim_core::store::link_list::{PackedLink, unescaped};
+use scim_core::store::{Key, Links, Record, ResourceId, Version};
 use serde_json::Map;
+
+use crate::bundle::inside;
 
 /// A part of a filter, ready to be decided row by row.
 #[derive(Debug)]
@@ -87,9 +90,10 @@ impl Slot {
             Ok(slot.part(context.get(0)?).is_some_and(|part| holds(&part, context).unwrap_or(false)))
         })?;
         let slot = self.clone();
-        db.create_scalar_function("scim_link", 4, flags, move |context| {
-            Ok(slot.part(context.get(0)?).is_some_and(|part| link_holds(&part, context).unwrap_or(false)))
-        })
+        db.create_scalar_function("scim_link", 2, flags, move |context| {
+            Ok(slot.part(context.get(0)?).is_some_and(|part| link_holds(&part, &text(context, 1))))
+        })?;
+        db.create_scalar_function("scim_targets", 2, flags, |context| Ok(targets(&text(context, 0), &text(context, 1))))
     }
 }
 
@@ -115,12 +119,22 @@ fn holds(part: &Part, context: &Context<'_>) -> rusqlite::Result<bool> {
     Ok(eval::matches_parsed(&part.filter, &record, &members))
 }
 
-/// `scim_link(part, target, target_kind, display)`
-fn link_holds(part: &Part, context: &Context<'_>) -> rusqlite::Result<bool> {
-    let Some(at) = &part.link else { return Ok(false) };
+/// `scim_link(part, links)`: does it hold of one of the links of a bundle?
+fn link_holds(part: &Part, links: &str) -> bool {
+    let Some(at) = &part.link else { return false };
     let mut record = part.record("");
-    let target = Key { kind: Kind::new(&text(context, 2)), id: ResourceId::new(&text(context, 1)) };
-    let display = context.get::<Option<String>>(3)?.map(Label::from);
-    record.links = vec![Links { at: at.clone(), links: vec![Link { target, display, indirect: false }], whole: true }];
-    Ok(eval::matches_parsed(&part.filter, &record, &Map::new()))
+    PackedLink::all(inside(links)).any(|link| {
+        record.links = vec![Links { at: at.clone(), links: vec![link.unpacked()].into(), whole: true }];
+        eval::matches_parsed(&part.filter, &record, &Map::new())
+    })
+}
+
+/// `scim_targets(links, kind)`: the targets of one type in a bundle, as a JSON array.
+fn targets(links: &str, kind: &str) -> String {
+    let mut all = String::from("[");
+    for link in PackedLink::all(inside(links)).filter(|link| unescaped(link.kind) == kind) {
+        all.extend([if all.len() > 1 { ",\"" } else { "\"" }, link.id, "\""]);
+    }
+    all.push(']');
+    all
 }

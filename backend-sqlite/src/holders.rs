@@ -200,7 +200,7 @@ impl Found<'_> {
     fn in_one_pass(&mut self, of: &Kind, targets: &[ResourceId], attr: &str) -> Inner<bool> {
         let (Some(first), Some(last)) = (targets.first(), targets.last()) else { return Ok(true) };
         let mut statement = self.db.prepare_cached(
-            "SELECT holder, target FROM link INDEXED BY link_target
+            "SELECT holder, target FROM link
              WHERE tenant = ?1 AND target BETWEEN ?2 AND ?3 AND +attr = ?4 AND +holder_kind = ?5 AND +target_kind = ?6
              ORDER BY target",
         )?;
@@ -232,9 +232,8 @@ impl Found<'_> {
     }
 
     fn one_by_one(&mut self, of: &Kind, targets: &[ResourceId], attr: &str) -> Inner<()> {
-        // The index holds all that is asked of it.
         let mut statement = self.db.prepare_cached(
-            "SELECT holder FROM link INDEXED BY link_target
+            "SELECT holder FROM link
              WHERE tenant = ?1 AND target = ?2 AND attr = ?3 AND holder_kind = ?4 AND target_kind = ?5",
         )?;
         statement.raw_bind_parameter(1, self.tenant)?;

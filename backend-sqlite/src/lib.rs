@@ -1,7 +1,7 @@
 //! SCIM resources, tenants and credentials in one SQLite file.
 //!
 //! `config` how it is opened · `open` and `migrate` the file and its layout · `connection`, `inline`, `readers`, `writer` who runs
-//! what where · `writing`, `commit`, `links` one mutation · `index`, `prepare`, `reindex` the indexed values · `compile`,
+//! what where · `writing`, `commit`, `links`, `bundle` one mutation · `index`, `prepare`, `reindex` the indexed values · `compile`,
 //! `drive`, `query`, `equal`, `sorted`, `finds`, `order`, `scan`, `functions` filters and lists · `read` known resources ·
 //! `holders` links from their far end · `changelog`, `control`, `grants`, `backup` the rest.
 //!
@@ -10,6 +10,7 @@
 
 mod backup;
 mod binds;
+mod bundle;
 mod changelog;
 mod commit;
 mod compile;

@@ -1,16 +1,17 @@
-//! Edits of link attributes: one row a value, so that adding one member costs the same in a group of ten and of a
-//! hundred thousand.
+//! Edits of link attributes. Each link lies in a bundle of its holder's, and in a row of its own by which its target finds it:
+//! adding one member costs the same in a group of ten and of a hundred thousand.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{CachedStatement, OptionalExtension, params};
 use scim_core::change::LinkEdit;
 use scim_core::path::AttrPath;
 use scim_core::schema::Kind;
 use scim_core::store::{Key, ResourceId, StoreErrorKind};
 
+use crate::bundle::{Bundle, Piece};
 use crate::error::Inner;
 use crate::writing::Writing;
 
@@ -26,7 +27,7 @@ pub(crate) fn edit(
     match edit {
         LinkEdit::Add { at, targets, kinds } => {
             let found = rows(&at.at).find(&at.at, targets.iter().map(|target| (target, &*kinds)))?;
-            rows(&at.at).insert(&found)
+            rows(&at.at).insert(found)
         }
         LinkEdit::Remove { at, targets } => rows(&at.at).delete(targets.iter().map(ResourceId::as_str)),
         LinkEdit::Replace { at, targets } => {
@@ -40,7 +41,7 @@ pub(crate) fn edit(
                 }
             }
             let removed = rows.delete(gone.keys().map(String::as_str))?;
-            Ok(rows.insert(&new)? | removed)
+            Ok(rows.insert(new)? | removed)
         }
     }
 }
@@ -52,7 +53,7 @@ struct Found<'a> {
     label: Option<String>,
 }
 
-/// The rows of one attribute of one holder.
+/// The links of one attribute of one holder.
 struct Rows<'a> {
     writing: &'a Writing<'a>,
     tenant: &'a str,
@@ -90,57 +91,192 @@ impl Rows<'_> {
         }
     }
 
-    fn insert(&self, targets: &[Found<'_>]) -> Inner<bool> {
-        let mut statement = self.writing.db.prepare_cached(
-            "INSERT INTO link (tenant, holder, attr, target, holder_kind, target_kind, display)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+    fn insert(&self, mut targets: Vec<Found<'_>>) -> Inner<bool> {
+        targets.sort_unstable_by_key(|found| found.id);
+        let mut far = self.writing.db.prepare_cached(
+            "INSERT INTO link (tenant, target, attr, holder_kind, holder, target_kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
-        let mut changed = false;
-        for Found { id, kind, label } in targets {
-            let values =
-                params![self.tenant, self.holder, self.attr, id, self.holder_kind.as_str(), kind.as_str(), label];
-            changed |= statement.execute(values)? > 0;
-        }
-        Ok(changed)
+        self.each(
+            &targets,
+            |found| found.id,
+            |bundle, Found { id, kind, label }| {
+                let new = bundle.insert(id, kind, label.as_deref());
+                if new {
+                    far.execute(params![
+                        self.tenant,
+                        id,
+                        self.attr,
+                        self.holder_kind.as_str(),
+                        self.holder,
+                        kind.as_str()
+                    ])?;
+                }
+                Ok(new)
+            },
+        )
     }
 
     fn delete<'t>(&self, targets: impl Iterator<Item = &'t str>) -> Inner<bool> {
-        let mut statement = self
-            .writing
-            .db
-            .prepare_cached("DELETE FROM link WHERE tenant = ?1 AND holder = ?2 AND attr = ?3 AND target = ?4")?;
-        let mut changed = false;
-        for target in targets {
-            changed |= statement.execute(params![self.tenant, self.holder, self.attr, target])? > 0;
+        let mut targets: Vec<&str> = targets.collect();
+        targets.sort_unstable();
+        let mut far = self.far()?;
+        self.each(
+            &targets,
+            |target| target,
+            |bundle, target| {
+                let lost = bundle.remove(target);
+                if lost {
+                    far.execute(params![self.tenant, target, self.attr, self.holder_kind.as_str(), self.holder])?;
+                }
+                Ok(lost)
+            },
+        )
+    }
+
+    /// Removes a link as its target sees it.
+    fn far(&self) -> Inner<CachedStatement<'_>> {
+        Ok(self.writing.db.prepare_cached(
+            "DELETE FROM link WHERE tenant = ?1 AND target = ?2 AND attr = ?3 AND holder_kind = ?4 AND holder = ?5",
+        )?)
+    }
+
+    /// Edits the bundles in which these targets are or would be, which come in ascending order; tells whether one changed.
+    fn each<T>(
+        &self,
+        targets: &[T],
+        id: impl for<'t> Fn(&'t T) -> &'t str,
+        mut edit: impl FnMut(&mut Bundle, &T) -> Inner<bool>,
+    ) -> Inner<bool> {
+        let (mut rest, mut changed) = (targets, false);
+        while let Some(next) = rest.first() {
+            let (first, mut bundle) = self.bundle(id(next))?;
+            let own = match rest {
+                [_] => 1,
+                _ => {
+                    let end = self.end(first.as_deref().unwrap_or_default())?;
+                    rest.partition_point(|target| end.as_deref().is_none_or(|end| id(target) < end)).max(1)
+                }
+            };
+            let (own, behind) = rest.split_at(own);
+            let mut moved = false;
+            for target in own {
+                moved |= edit(&mut bundle, target)?;
+            }
+            if moved {
+                self.keep(first.as_deref(), &bundle)?;
+            }
+            changed |= moved;
+            rest = behind;
         }
         Ok(changed)
     }
 
-    fn targets(&self) -> Inner<Vec<String>> {
-        let mut statement = self
+    /// The bundle in which a target is or would be, with what it is known by where it is there.
+    fn bundle(&self, target: &str) -> Inner<(Option<String>, Bundle)> {
+        let found = self
             .writing
             .db
-            .prepare_cached("SELECT target FROM link WHERE tenant = ?1 AND holder = ?2 AND attr = ?3")?;
-        let rows = statement.query_map(params![self.tenant, self.holder, self.attr], |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+            .prepare_cached(
+                "SELECT first, links FROM bundle WHERE tenant = ?1 AND holder = ?2 AND attr = ?3 AND first <= ?4
+                 ORDER BY first DESC LIMIT 1",
+            )?
+            .query_row(params![self.tenant, self.holder, self.attr, target], |row| {
+                Ok((row.get(0)?, Bundle::read(row.get_ref(1)?.as_str()?)))
+            })
+            .optional()?;
+        Ok(found.map_or_else(|| (None, Bundle::new()), |(first, bundle)| (Some(first), bundle)))
+    }
+
+    /// Where the bundle begins that follows one.
+    fn end(&self, first: &str) -> Inner<Option<String>> {
+        let mut statement = self.writing.db.prepare_cached(
+            "SELECT first FROM bundle WHERE tenant = ?1 AND holder = ?2 AND attr = ?3 AND first > ?4 ORDER BY first LIMIT 1",
+        )?;
+        Ok(statement.query_row(params![self.tenant, self.holder, self.attr, first], |row| row.get(0)).optional()?)
+    }
+
+    /// Writes a bundle down: in the place of the one that was read, or as one that begins before all others.
+    fn keep(&self, first: Option<&str>, bundle: &Bundle) -> Inner<()> {
+        let pieces = bundle.pieces();
+        let Some((own, more)) = pieces.split_first() else {
+            self.writing.run(
+                "DELETE FROM bundle WHERE tenant = ?1 AND holder = ?2 AND attr = ?3 AND first = ?4",
+                params![self.tenant, self.holder, self.attr, first],
+            )?;
+            return Ok(());
+        };
+        let insert = |first: &str, Piece { n, links, .. }: &Piece| {
+            self.writing.run(
+                "INSERT INTO bundle (tenant, holder, attr, first, holder_kind, n, links) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![self.tenant, self.holder, self.attr, first, self.holder_kind.as_str(), n, links],
+            )
+        };
+        match first {
+            Some(first) => self.writing.run(
+                "UPDATE bundle SET n = ?5, links = ?6 WHERE tenant = ?1 AND holder = ?2 AND attr = ?3 AND first = ?4",
+                params![self.tenant, self.holder, self.attr, first, own.n, own.links],
+            )?,
+            None => insert("", own)?,
+        };
+        more.iter().try_for_each(|piece| insert(&piece.first, piece).map(drop))
+    }
+
+    fn targets(&self) -> Inner<Vec<String>> {
+        let mut statement = self.writing.db.prepare_cached(
+            "SELECT links FROM bundle WHERE tenant = ?1 AND holder = ?2 AND attr = ?3 ORDER BY first",
+        )?;
+        let mut rows = statement.query(params![self.tenant, self.holder, self.attr])?;
+        let mut targets = Vec::new();
+        while let Some(row) = rows.next()? {
+            let bundle = Bundle::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
+            targets.extend(bundle.targets().map(str::to_owned));
+        }
+        Ok(targets)
     }
 }
 
+/// Gives all links to a resource its new label.
+pub(crate) fn relabel(writing: &Writing<'_>, tenant: &str, id: &ResourceId, label: &str) -> Inner<()> {
+    for (holder, attr) in holders(writing, tenant, id)? {
+        let rows = Rows { writing, tenant, holder_kind: &holder.kind, holder: holder.id.as_str(), attr };
+        rows.each(&[id.as_str()], |target| target, |bundle, target| Ok(bundle.relabel(target, label)))?;
+    }
+    Ok(())
+}
+
+/// Who holds a resource, each with the attribute, in order.
+fn holders(writing: &Writing<'_>, tenant: &str, id: &ResourceId) -> Inner<Vec<(Key, String)>> {
+    let mut statement = writing.db.prepare_cached(
+        "SELECT holder_kind, holder, attr FROM link WHERE tenant = ?1 AND target = ?2 ORDER BY holder, attr",
+    )?;
+    let rows = statement.query_map(params![tenant, id.as_str()], |row| {
+        let (kind, holder) = (Kind::new(row.get_ref(0)?.as_str()?), ResourceId::new(row.get_ref(1)?.as_str()?));
+        Ok((Key { kind, id: holder }, row.get(2)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Removes all links of a resource that goes, and all links to it; gives the holders that lost one, with the attribute.
-pub(crate) fn release(writing: &Writing<'_>, tenant: &str, id: &ResourceId) -> Inner<Vec<(Key, String)>> {
-    writing.run("DELETE FROM link WHERE tenant = ?1 AND holder = ?2", params![tenant, id.as_str()])?;
-    let lost = {
-        let mut statement = writing.db.prepare_cached(
-            "SELECT holder_kind, holder, attr FROM link WHERE tenant = ?1 AND target = ?2 ORDER BY holder, attr",
-        )?;
-        let rows = statement.query_map(params![tenant, id.as_str()], |row| {
-            let (kind, holder): (String, String) = (row.get(0)?, row.get(1)?);
-            Ok((Key { kind: Kind::new(&kind), id: ResourceId::new(&holder) }, row.get::<_, String>(2)?))
-        })?;
-        rows.collect::<Result<Vec<_>, _>>()?
+pub(crate) fn release(writing: &Writing<'_>, tenant: &str, own: &Key) -> Inner<Vec<(Key, String)>> {
+    let attrs: Vec<String> = {
+        let mut statement =
+            writing.db.prepare_cached("SELECT DISTINCT attr FROM bundle WHERE tenant = ?1 AND holder = ?2")?;
+        let rows = statement.query_map(params![tenant, own.id.as_str()], |row| row.get(0))?;
+        rows.collect::<Result<_, _>>()?
     };
-    if !lost.is_empty() {
-        writing.run("DELETE FROM link WHERE tenant = ?1 AND target = ?2", params![tenant, id.as_str()])?;
+    for attr in attrs {
+        let rows = Rows { writing, tenant, holder_kind: &own.kind, holder: own.id.as_str(), attr };
+        let mut far = rows.far()?;
+        for target in rows.targets()? {
+            far.execute(params![tenant, target, rows.attr, own.kind.as_str(), rows.holder])?;
+        }
+    }
+    writing.run("DELETE FROM bundle WHERE tenant = ?1 AND holder = ?2", params![tenant, own.id.as_str()])?;
+    let lost = holders(writing, tenant, &own.id)?;
+    for (holder, attr) in &lost {
+        let attr = attr.clone();
+        let rows = Rows { writing, tenant, holder_kind: &holder.kind, holder: holder.id.as_str(), attr };
+        rows.delete([own.id.as_str()].into_iter())?;
     }
     Ok(lost)
 }

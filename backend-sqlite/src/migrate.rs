@@ -10,7 +10,8 @@ use crate::error::OpenError;
 pub(crate) const APPLICATION_ID: i64 = 0x5343_494d;
 
 /// The steps from an empty file to today's layout. Only ever appended to; `PRAGMA user_version` counts those taken.
-const STEPS: &[&str] = &[include_str!("layout/001.sql"), include_str!("layout/002.sql")];
+const STEPS: &[&str] =
+    &[include_str!("layout/001.sql"), include_str!("layout/002.sql"), include_str!("layout/003.sql")];
 
 /// How many steps this program knows.
 #[expect(clippy::cast_possible_wrap, reason = "a handful")]

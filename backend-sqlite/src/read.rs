@@ -8,8 +8,10 @@ use scim_core::clock::Timestamp;
 use scim_core::document::Document;
 use scim_core::query::{LinkSelect, Select};
 use scim_core::schema::Kind;
-use scim_core::store::{Key, Label, Link, Links, Record, ResourceId, Version};
+use scim_core::store::link_list::PackedLinks;
+use scim_core::store::{Key, Label, LinkList, Links, Record, ResourceId, Version};
 
+use crate::bundle::inside;
 use crate::error::Inner;
 use crate::links::array;
 
@@ -148,8 +150,6 @@ pub(crate) fn with_links(
 struct Reading<'a> {
     statement: CachedStatement<'a>,
     select: &'a LinkSelect,
-    /// The kinds met so far, shared by all links.
-    kinds: Vec<Kind>,
     /// Values that are wanted, and those that are read, at most.
     wanted: i64,
     limit: i64,
@@ -161,25 +161,23 @@ impl<'a> Reading<'a> {
         let wanted = select.at_most.map_or(i64::MAX, |most| i64::from(most) + 1);
         let limit = most.map_or(wanted, |most| wanted.min(i64::from(most) + 1));
         let mut statement = db.prepare_cached(
-            "SELECT target, target_kind, display FROM link
-             WHERE tenant = ?1 AND holder = ?2 AND attr = ?3 ORDER BY target LIMIT ?4",
+            "SELECT n, links FROM bundle WHERE tenant = ?1 AND holder = ?2 AND attr = ?3 ORDER BY first",
         )?;
         statement.raw_bind_parameter(1, tenant)?;
         statement.raw_bind_parameter(3, select.link.at.to_string())?;
-        statement.raw_bind_parameter(4, limit)?;
-        Ok(Reading { statement, select, kinds: Vec::new(), wanted, limit })
+        Ok(Reading { statement, select, wanted, limit })
     }
 
     /// The links of one resource, None inside where it has none; None where there are more than may be read.
     fn of(&mut self, holder: &ResourceId) -> Inner<Option<Option<Links>>> {
         self.statement.raw_bind_parameter(2, holder.as_str())?;
         let mut rows = self.statement.raw_query();
-        let mut links = Vec::new();
-        while let Some(row) = rows.next()? {
-            let kind = known(&mut self.kinds, row.get_ref(1)?)?;
-            let id = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-            let target = Key { kind, id: ResourceId::new(id) };
-            links.push(Link { target, display: label(row.get_ref(2)?)?, indirect: false });
+        let mut links = PackedLinks::default();
+        while (links.len() as i64) < self.limit
+            && let Some(row) = rows.next()?
+        {
+            let n = row.get::<_, i64>(0)?.try_into().unwrap_or_default();
+            links.push(inside(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?), n);
         }
         if self.limit < self.wanted && links.len() as i64 >= self.limit {
             return Ok(None);
@@ -187,6 +185,7 @@ impl<'a> Reading<'a> {
         if links.is_empty() {
             return Ok(Some(None));
         }
+        let mut links = LinkList::from(links);
         let whole = self.select.at_most.is_none_or(|most| links.len() <= most as usize);
         links.truncate(self.select.at_most.map_or(usize::MAX, |most| most as usize));
         Ok(Some(Some(Links { at: self.select.link.at.clone(), links, whole })))
@@ -196,15 +195,4 @@ impl<'a> Reading<'a> {
 /// The label of a resource, where it has one.
 pub(crate) fn label(value: ValueRef<'_>) -> rusqlite::Result<Option<Label>> {
     Ok(value.as_str_or_null()?.map(Label::from))
-}
-
-/// The kind of this name, shared with those already met.
-fn known(kinds: &mut Vec<Kind>, name: ValueRef<'_>) -> rusqlite::Result<Kind> {
-    let bytes = name.as_bytes()?;
-    if let Some(kind) = kinds.iter().find(|kind| kind.as_str().as_bytes() == bytes) {
-        return Ok(kind.clone());
-    }
-    let kind = Kind::new(name.as_str()?);
-    kinds.push(kind.clone());
-    Ok(kind)
 }

@@ -58,7 +58,7 @@ impl Inner {
                 let whole = targets.len() <= most;
                 targets.truncate(most);
                 if !targets.is_empty() {
-                    links.push(Links { at: column.link.at.clone(), links: targets, whole });
+                    links.push(Links { at: column.link.at.clone(), links: targets.into(), whole });
                 }
             }
         }

@@ -7,6 +7,7 @@
 )]
 
 mod backup;
+mod bundles;
 mod common;
 mod control;
 mod durable;

@@ -1,6 +1,6 @@
 //! A record as the JSON that is sent: the stored text with `id`, `meta`, links and computed values spliced around it.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::hash::Hasher;
 
 use serde_json::Value;
@@ -8,8 +8,9 @@ use siphasher::sip::SipHasher13;
 
 use crate::path::AttrPath;
 use crate::query::Select;
-use crate::schema::{Kind, Registry, ResourceType};
-use crate::store::{Link, Links, Record, Version};
+use crate::schema::{Registry, ResourceType};
+use crate::store::link_list::{PackedLink, escaped, unescaped};
+use crate::store::{Links, Record, Version};
 
 use super::project::{Projection, Shown};
 
@@ -35,7 +36,7 @@ struct ShownLinks<'a> {
     reverse: bool,
     shown: Shown,
     /// Made when the first resource has some.
-    parts: OnceCell<LinkParts<'a>>,
+    parts: OnceCell<LinkParts>,
 }
 
 /// Bytes that one link takes, more or less.
@@ -168,14 +169,14 @@ impl<'a> Renderer<'a> {
             out.push(b'[');
         }
         let before_elements = out.len();
-        for link in &links.links {
-            let start = out.len();
-            if start > before_elements {
-                out.push(b',');
-            }
-            if !parts.write(link, out) {
-                out.truncate(start);
-            }
+        match links.links.packed() {
+            Some(packed) => packed.iter().for_each(|link| parts.write(link, false, before_elements, out)),
+            None => links.links.iter().for_each(|link| {
+                let (id, kind) = (escaped(link.target.id.as_str()), escaped(link.target.kind.as_str()));
+                let display = link.display.as_deref().map(escaped);
+                let own = PackedLink { id: &id, kind: &kind, display: display.as_deref() };
+                parts.write(own, link.indirect, before_elements, out);
+            }),
         }
         if out.len() == before_elements {
             out.truncate(start);
@@ -231,37 +232,47 @@ impl<'a> Renderer<'a> {
 
     /// A short digest over what is shown but not part of the version.
     fn digest(&self, record: &Record) -> Option<u32> {
-        let mut hasher = SipHasher13::new();
+        // Gathered before it is hashed: many small pieces would each take longer than their bytes.
+        let mut bytes = Vec::new();
         let mut any = false;
         for links in &record.links {
             let Some(shown) = self.links_at(&links.at) else { continue };
             let whole = shown.reverse || self.loose_versions;
-            for link in &links.links {
+            let mut add = |id: &str, indirect: bool, display: Option<&str>| {
+                any |= whole || display.is_some();
                 if whole {
-                    any = true;
-                    hasher.write(link.target.id.as_str().as_bytes());
-                    hasher.write_u8(u8::from(link.indirect));
+                    bytes.extend_from_slice(id.as_bytes());
+                    bytes.push(u8::from(indirect));
                 }
-                if let Some(display) = &link.display {
-                    any = true;
-                    hasher.write(display.as_bytes());
-                }
-                hasher.write_u8(0xff);
+                bytes.extend_from_slice(display.unwrap_or_default().as_bytes());
+                bytes.push(0xff);
+            };
+            match links.links.packed() {
+                Some(packed) => packed.iter().for_each(|link| {
+                    add(&unescaped(link.id), false, link.display.map(unescaped).as_deref());
+                }),
+                None => links.links.iter().for_each(|link| {
+                    add(link.target.id.as_str(), link.indirect, link.display.as_deref());
+                }),
             }
         }
+        let mut hasher = SipHasher13::new();
+        hasher.write(&bytes);
         #[expect(clippy::cast_possible_truncation, reason = "a digest may be short")]
         any.then(|| hasher.finish() as u32)
     }
 }
 
 /// Which sub-attributes of a link are written, and from what.
-struct LinkParts<'a> {
+struct LinkParts {
     value: bool,
     /// `$ref` up to the id, by the type of the target.
-    reference: Vec<(&'a Kind, Vec<u8>)>,
+    reference: Vec<(String, Vec<u8>)>,
     kind: Option<KindText>,
     /// `"display":"`, or what the schema calls it.
     display: Option<Vec<u8>>,
+    /// What all elements of one kind have in common, made when the first is written.
+    forms: RefCell<Vec<Form>>,
 }
 
 enum KindText {
@@ -271,8 +282,18 @@ enum KindText {
     Path,
 }
 
-impl<'a> LinkParts<'a> {
-    fn new(renderer: &Renderer<'a>, links: &ShownLinks<'_>) -> Self {
+/// An element without what is its own.
+struct Form {
+    kind: String,
+    indirect: bool,
+    /// What stands before the id, wherever that stands, and behind the last one.
+    around: Vec<Vec<u8>>,
+    /// What stands before the label.
+    display: Option<Vec<u8>>,
+}
+
+impl LinkParts {
+    fn new(renderer: &Renderer<'_>, links: &ShownLinks<'_>) -> Self {
         let def = links.at.attr();
         let wanted = |name: &str| match &links.shown {
             Shown::No => false,
@@ -283,7 +304,7 @@ impl<'a> LinkParts<'a> {
         let types = renderer.registry.types().iter().filter(|_| wanted("$ref"));
         LinkParts {
             value: wanted("value"),
-            reference: types.map(|rt| (&rt.kind, endpoint(renderer.base, rt))).collect(),
+            reference: types.map(|rt| (escaped(rt.kind.as_str()).into_owned(), endpoint(renderer.base, rt))).collect(),
             kind: wanted("type").then_some(if links.reverse { KindText::Path } else { KindText::Target }),
             display: display.and_then(|name| def.sub(name)).map(|def| {
                 let mut key = Vec::new();
@@ -291,54 +312,79 @@ impl<'a> LinkParts<'a> {
                 key.extend_from_slice(b":\"");
                 key
             }),
+            forms: RefCell::default(),
         }
     }
 
-    /// Writes one element; false where it would be empty.
-    fn write(&self, link: &Link, out: &mut Vec<u8>) -> bool {
-        let start = out.len();
-        let mut id = b"".as_slice();
-        let escaped;
-        if self.value || !self.reference.is_empty() {
-            id = link.target.id.as_str().as_bytes();
-            if is_special(id) {
-                escaped = quoted(link.target.id.as_str());
-                id = inside(&escaped);
-            }
+    /// Writes one element, with a comma before it where it is not the first; nothing where it would be empty.
+    fn write(&self, link: PackedLink<'_>, indirect: bool, first: usize, out: &mut Vec<u8>) {
+        let mut forms = self.forms.borrow_mut();
+        let place = forms.iter().position(|form| form.indirect == indirect && form.kind == link.kind);
+        let place = place.unwrap_or_else(|| {
+            forms.push(self.form(link.kind, indirect));
+            forms.len() - 1
+        });
+        let Some(form) = forms.get(place) else { return };
+        let Some((last, before)) = form.around.split_last() else { return };
+        let display = form.display.as_ref().zip(link.display);
+        if before.is_empty() && last == b"{" && display.is_none() {
+            return;
         }
-        if self.value {
-            out.extend_from_slice(b",\"value\":\"");
-            out.extend_from_slice(id);
-            out.push(b'"');
-        }
-        if let Some((_, endpoint)) = self.reference.iter().find(|(kind, _)| **kind == link.target.kind) {
-            out.extend_from_slice(b",\"$ref\":\"");
-            out.extend_from_slice(endpoint);
-            out.extend_from_slice(id);
-            out.push(b'"');
-        }
-        let kind = match &self.kind {
-            Some(KindText::Target) => Some(link.target.kind.as_str()),
-            Some(KindText::Path) => Some(if link.indirect { "indirect" } else { "direct" }),
-            None => None,
-        };
-        if let Some(kind) = kind {
-            out.extend_from_slice(b",\"type\":\"");
-            escape(out, kind);
-            out.push(b'"');
-        }
-        if let (Some(key), Some(display)) = (&self.display, &link.display) {
+        if out.len() > first {
             out.push(b',');
-            out.extend_from_slice(key);
-            escape(out, display);
-            out.push(b'"');
         }
-        match out.get_mut(start) {
-            Some(lead) => *lead = b'{',
-            None => return false,
+        for before in before {
+            out.extend_from_slice(before);
+            out.extend_from_slice(link.id.as_bytes());
+        }
+        out.extend_from_slice(last);
+        if let Some((key, display)) = display {
+            out.extend_from_slice(key);
+            out.extend_from_slice(display.as_bytes());
+            out.push(b'"');
         }
         out.push(b'}');
-        true
+    }
+
+    fn form(&self, kind: &str, indirect: bool) -> Form {
+        let mut around = Vec::new();
+        let mut part = b"{".to_vec();
+        let comma = |part: &mut Vec<u8>| {
+            if part.as_slice() != b"{" {
+                part.push(b',');
+            }
+        };
+        if self.value {
+            part.extend_from_slice(b"\"value\":\"");
+            around.push(std::mem::replace(&mut part, b"\"".to_vec()));
+        }
+        if let Some((_, endpoint)) = self.reference.iter().find(|(own, _)| own == kind) {
+            comma(&mut part);
+            part.extend_from_slice(b"\"$ref\":\"");
+            part.extend_from_slice(endpoint);
+            around.push(std::mem::replace(&mut part, b"\"".to_vec()));
+        }
+        let kind_text = self.kind.as_ref().map(|text| match text {
+            KindText::Target => kind,
+            KindText::Path if indirect => "indirect",
+            KindText::Path => "direct",
+        });
+        if let Some(text) = kind_text {
+            comma(&mut part);
+            part.extend_from_slice(b"\"type\":\"");
+            part.extend_from_slice(text.as_bytes());
+            part.push(b'"');
+        }
+        let display = self.display.as_ref().map(|key| {
+            let mut display = Vec::new();
+            if part.as_slice() != b"{" {
+                display.push(b',');
+            }
+            display.extend_from_slice(key);
+            display
+        });
+        around.push(part);
+        Form { kind: kind.to_owned(), indirect, around, display }
     }
 }
 
@@ -370,23 +416,5 @@ fn text(out: &mut Vec<u8>, value: &str) {
 
 /// The inside of a JSON string.
 fn escape(out: &mut Vec<u8>, value: &str) {
-    if is_special(value.as_bytes()) {
-        out.extend_from_slice(inside(&quoted(value)));
-    } else {
-        out.extend_from_slice(value.as_bytes());
-    }
-}
-
-/// Is there a character that must be escaped?
-fn is_special(value: &[u8]) -> bool {
-    // Without an early end this is done for many bytes at once.
-    value.iter().fold(false, |found, &byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\'))
-}
-
-fn quoted(value: &str) -> String {
-    Value::String(value.to_owned()).to_string()
-}
-
-fn inside(quoted: &str) -> &[u8] {
-    quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().as_bytes()
+    out.extend_from_slice(escaped(value).as_bytes());
 }

@@ -237,7 +237,7 @@ fn reverse_links_are_filtered_by_what_is_computed() {
     let record = Record {
         links: vec![Links {
             at: groups,
-            links: vec![link("g1", "Smith", false), link("g2", "Admins", true)],
+            links: vec![link("g1", "Smith", false), link("g2", "Admins", true)].into(),
             whole: true,
         }],
         ..records()[0].clone()

@@ -90,7 +90,7 @@ impl Resolve for Replace {
         let (mut edits, mut linked) = (Vec::new(), Vec::new());
         for (link, wanted) in &self.links {
             let there = now.links.iter().find(|links| links.at.same_attribute(&link.at));
-            let (stored, whole) = there.map_or((&[][..], true), |links| (links.links.as_slice(), links.whole));
+            let (stored, whole) = there.map_or((&[][..], true), |links| (&*links.links, links.whole));
             let fits = |(one, value): (&Link, &LinkValue)| {
                 one.target.id == value.target && value.kinds.contains(&one.target.kind)
             };

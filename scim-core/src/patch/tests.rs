@@ -97,7 +97,10 @@ fn record(resource: &Value) -> Record {
         created: Timestamp::from_millis(0),
         modified: Timestamp::from_millis(0),
         document,
-        links: links.into_iter().map(|(link, links)| Links { at: link.at.clone(), links, whole: true }).collect(),
+        links: links
+            .into_iter()
+            .map(|(link, links)| Links { at: link.at.clone(), links: links.into(), whole: true })
+            .collect(),
     }
 }
 
@@ -164,7 +167,7 @@ fn seen(record: &Record, select: &crate::query::Select) -> Record {
         let most = wanted.at_most.map_or(usize::MAX, |most| most as usize);
         let shown = links.links.iter().take(most).cloned().collect::<Vec<_>>();
         let whole = shown.len() == links.links.len();
-        seen.links.push(Links { at: links.at.clone(), links: shown, whole });
+        seen.links.push(Links { at: links.at.clone(), links: shown.into(), whole });
     }
     seen
 }

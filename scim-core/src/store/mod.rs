@@ -1,7 +1,7 @@
 //! The store: a place where resources live. Four methods are required; the rest make it faster or let it say more.
 //!
 //! `capability` what a store can do, as data · `error` how it fails · `pushdown` which part of a filter it can take ·
-//! `evaluate` what the core does in its place · `index` what stores that keep indexes have in common · `memory` the reference
+//! `evaluate` what the core does in its place · `link_list` values of a link attribute · `index` what stores that keep indexes have in common · `memory` the reference
 //! store · `control` tenants and credentials.
 
 pub mod capability;
@@ -10,6 +10,7 @@ pub mod error;
 pub mod evaluate;
 pub mod ext;
 pub mod index;
+pub mod link_list;
 pub mod memory;
 pub mod pushdown;
 pub mod reverse;
@@ -38,6 +39,7 @@ pub use capability::{
 };
 pub use error::{Result, Retry, StoreError, StoreErrorKind};
 pub use ext::StoreExt;
+pub use link_list::LinkList;
 pub use pushdown::Fit;
 
 /// A stream that borrows.
@@ -103,7 +105,7 @@ pub struct Links {
     /// The attribute, without sub-attribute.
     pub at: AttrPath,
     /// Its values.
-    pub links: Vec<Link>,
+    pub links: LinkList,
     /// Are these all of them?
     pub whole: bool,
 }
@@ -147,7 +149,7 @@ pub struct Link {
 impl Record {
     /// The selected values of the link attribute at this path.
     pub fn links(&self, at: &AttrPath) -> &[Link] {
-        self.links.iter().find(|links| links.at.same_attribute(at)).map_or(&[], |links| links.links.as_slice())
+        self.links.iter().find(|links| links.at.same_attribute(at)).map_or(&[], |links| &links.links)
     }
 }
 

@@ -102,7 +102,7 @@ impl<'a> Filling<'a> {
         for (record, own) in records.iter_mut().zip(self.direct.into_iter().flatten()) {
             if !own.is_empty() {
                 let links = close(own, &self.parents);
-                record.links.push(Links { at: self.reverse.at.clone(), links, whole: true });
+                record.links.push(Links { at: self.reverse.at.clone(), links: links.into(), whole: true });
             }
         }
     }

@@ -14,6 +14,8 @@ const TENANT: &str = "default";
 const CHECKPOINT: i64 = 4_000;
 /// From the number of one resource to that of the next, as in the server.
 const GAP: i64 = 1 << 12;
+/// Members in one row, as in the server, more or less.
+const MEMBERS: usize = 12;
 /// Operations between two looks at the length of the log.
 const LOOK: u64 = 64;
 
@@ -92,7 +94,7 @@ impl Raw {
     /// Takes all resources out, and leaves the indexes.
     pub fn empty(&self) -> Result<()> {
         self.db.execute_batch(
-            "DELETE FROM resource; DELETE FROM link; DELETE FROM claim; DELETE FROM term; DELETE FROM change;
+            "DELETE FROM resource; DELETE FROM bundle; DELETE FROM link; DELETE FROM claim; DELETE FROM term; DELETE FROM change;
              UPDATE extent SET n = 0; UPDATE indexed SET n = 0;",
         )?;
         if let Some((table, _)) = &self.search {
@@ -238,11 +240,15 @@ impl Raw {
             .db
             .prepare_cached("SELECT label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3")?
             .query_row([TENANT, "User", user], |row| row.get(0))?;
+        let mut bundle = self.bundle(group, user)?;
+        bundle.links.push(json!([user, "User", label]));
+        bundle.links.sort_by(|a, b| target(a).cmp(target(b)));
         self.run(
-            "INSERT INTO link (tenant, holder, attr, target, holder_kind, target_kind, display)
-             VALUES (?1, ?2, 'members', ?3, 'Group', 'User', ?4) ON CONFLICT DO NOTHING",
-            params![TENANT, group, user, label],
+            "INSERT INTO link (tenant, target, attr, holder_kind, holder, target_kind)
+             VALUES (?1, ?2, 'members', 'Group', ?3, 'User')",
+            params![TENANT, user, group],
         )?;
+        self.keep(group, &bundle)?;
         self.run(
             "UPDATE resource SET version = ?2, modified = ?3 WHERE seq = ?1",
             params![seq, version + 1, 1_700_000_000_000i64],
@@ -257,9 +263,41 @@ impl Raw {
         if self.db.is_autocommit() {
             self.run("BEGIN IMMEDIATE", [])?;
         }
+        let mut bundle = self.bundle(group, user)?;
+        bundle.links.retain(|link| target(link) != user);
+        self.keep(group, &bundle)?;
         self.run(
-            "DELETE FROM link WHERE tenant = ?1 AND holder = ?2 AND attr = 'members' AND target = ?3",
-            params![TENANT, group, user],
+            "DELETE FROM link WHERE tenant = ?1 AND target = ?2 AND attr = 'members' AND holder_kind = 'Group' AND holder = ?3",
+            params![TENANT, user, group],
+        )
+    }
+
+    /// The members that lie beside one.
+    fn bundle(&self, group: &str, user: &str) -> Result<Bundle> {
+        let found = self
+            .db
+            .prepare_cached(
+                "SELECT first, links FROM bundle WHERE tenant = ?1 AND holder = ?2 AND attr = 'members' AND first <= ?3
+                 ORDER BY first DESC LIMIT 1",
+            )?
+            .query_row(params![TENANT, group, user], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
+            .optional()?;
+        let (first, links) = found.with_context(|| format!("the group {group} has no members"))?;
+        Ok(Bundle { first, links: serde_json::from_str(&links)? })
+    }
+
+    /// Writes them down again, in two where they have become too many for one row.
+    fn keep(&self, group: &str, Bundle { first, links }: &Bundle) -> Result<()> {
+        let (own, more) = links.split_at(if links.len() > MEMBERS { links.len() / 2 } else { links.len() });
+        self.run(
+            "UPDATE bundle SET n = ?4, links = ?5 WHERE tenant = ?1 AND holder = ?2 AND attr = 'members' AND first = ?3",
+            params![TENANT, group, first, i64::try_from(own.len())?, serde_json::to_string(own)?],
+        )?;
+        let Some(next) = more.first() else { return Ok(()) };
+        self.run(
+            "INSERT INTO bundle (tenant, holder, attr, first, holder_kind, n, links)
+             VALUES (?1, ?2, 'members', ?3, 'Group', ?4, ?5)",
+            params![TENANT, group, target(next), i64::try_from(more.len())?, serde_json::to_string(more)?],
         )
     }
 
@@ -332,6 +370,17 @@ impl Raw {
         }
         Ok(())
     }
+}
+
+/// Some members of a group, as they lie in one row.
+struct Bundle {
+    first: String,
+    links: Vec<Value>,
+}
+
+/// Whom a link in a bundle leads to.
+fn target(link: &Value) -> &str {
+    link.get(0).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The line of a change of one attribute, from that of a creation.
