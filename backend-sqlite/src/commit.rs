@@ -148,6 +148,9 @@ impl Place<'_> {
         for edit in links {
             links::edit(writing, self.tenant, kind, &id, edit)?;
         }
+        if linked {
+            writing.holders.clear();
+        }
         let row = Row { tenant: self.tenant, kind: kind.as_str(), id: id.as_str(), seq: standing.seq };
         writing.reindex_row(&row, None, Some(document.as_str()))?;
         self.keep_secrets(writing, &id, &secrets)?;
@@ -193,6 +196,9 @@ impl Place<'_> {
             relinked |= links::edit(writing, self.tenant, kind, &key.id, edit)?;
         }
         standing.linked |= relinked;
+        if relinked {
+            writing.holders.clear();
+        }
         let mut changed = !secrets.is_empty() | relinked;
         if document.is_some() && before.is_none() {
             before = Some(self.document(writing, standing.seq)?);
@@ -206,6 +212,7 @@ impl Place<'_> {
         if let Some(label) = label.filter(|label| standing.label.as_ref() != Some(label)) {
             writing.run("UPDATE resource SET label = ?2 WHERE seq = ?1", params![standing.seq, label])?;
             links::relabel(writing, self.tenant, &key.id, &label)?;
+            writing.holders.clear();
         }
         self.keep_secrets(writing, &key.id, &secrets)?;
         if !changed {
@@ -261,6 +268,7 @@ impl Place<'_> {
         writing.add(self.tenant, kind.as_str(), -1)?;
         let key = Key { kind, id };
         let lost = links::release(writing, self.tenant, &key)?;
+        writing.holders.clear();
         changelog::append(writing, self.tenant, &record.line(&key, &last))?;
         for (holder, attribute) in lost {
             let moved: Option<i64> = writing
@@ -329,7 +337,7 @@ impl Place<'_> {
 
     fn outcome(
         &self,
-        writing: &Writing<'_>,
+        writing: &mut Writing<'_>,
         key: Key,
         standing: &Standing,
         effect: Effect,
@@ -345,7 +353,7 @@ impl Place<'_> {
             let mut own = self.record(writing, &key, standing, document, &select)?;
             // Nobody holds what was made just now.
             if effect != Effect::Created {
-                filled = holders::fill_few(writing.db, self.tenant, &mut own, &select.reverse)?;
+                filled = holders::fill_few(writing, self.tenant, &mut own, &select.reverse)?;
             }
             record = Some(Box::new(own));
         }

@@ -11,6 +11,7 @@ use crate::FEW_LINKS;
 use crate::connection::Reader;
 use crate::error::{Fault, Inner};
 use crate::read::label;
+use crate::writing::Writing;
 
 /// Targets from which on one pass over the index is tried: it beats looking each up where they lie side by side in it,
 /// as those of a page do.
@@ -119,17 +120,16 @@ enum Stop {
 /// Fills reverse attributes into one record, as a transaction under way sees them. False, and the record is as it was,
 /// where it has more values than the writer should wait for.
 pub(crate) fn fill_few(
-    db: &Connection,
+    writing: &mut Writing<'_>,
     tenant: &str,
     record: &mut Record,
     reverse: &[Arc<ReverseType>],
 ) -> Inner<bool> {
     let (before, mut left) = (record.links.len(), FEW_LINKS as usize);
     let filled = reverse.iter().try_for_each(|one| {
-        // What the transaction changes is remembered by nobody.
-        let mut remembered = Remembered::default();
         reverse::fill_now(std::slice::from_mut(record), one, |of, targets| {
-            let found = find(db, &mut remembered, tenant, (of, targets), &one.via, left).map_err(Stop::Fault)?;
+            let found = find(writing.db, &mut writing.holders, tenant, (of, targets), &one.via, left);
+            let found = found.map_err(Stop::Fault)?;
             left = left.checked_sub(found.len()).ok_or(Stop::Many)?;
             Ok(found)
         })

@@ -51,6 +51,11 @@ impl Indexes {
             .find_map(|search| Some((search, search.column(attr)?)))
     }
 
+    /// Would the indexes hold the same of both documents, as far as can be told without making tokens?
+    pub(crate) fn are_alike(&self, one: &str, other: &str) -> bool {
+        Entries::are_alike(&self.attributes, one, other)
+    }
+
     /// What the indexes hold of a document.
     pub(crate) fn entries(&self, document: &str) -> Entries {
         Entries::new(&self.attributes, document)

@@ -21,6 +21,7 @@ use crate::drive::Drive;
 use crate::equal;
 use crate::error::Inner;
 use crate::finds;
+use crate::holders;
 use crate::index::{Catalogue, Extent};
 use crate::read::{self, Stored};
 use crate::sorted::Sorted;
@@ -96,7 +97,17 @@ pub(crate) struct Plan<'a> {
 }
 
 impl<'q> Ask<'q> {
+    /// The page, with computed attributes where it is of one type.
     fn answer(&self, reader: &mut Reader, brief: bool) -> Inner<Answer> {
+        let mut answer = self.unfilled(reader, brief)?;
+        if let (Answer::Page(Some(page)), [_]) = (&mut answer, self.query.from.as_slice()) {
+            holders::fill(reader, self.tenant.as_str(), &mut page.records, &self.query.select.reverse)?;
+            page.filled = true;
+        }
+        Ok(answer)
+    }
+
+    fn unfilled(&self, reader: &mut Reader, brief: bool) -> Inner<Answer> {
         let long_links = brief.then_some(FEW_LINKS);
         if let [source] = self.query.from.as_slice() {
             let extent = self.extent(reader, source)?;

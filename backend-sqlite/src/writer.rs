@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use scim_core::store::{Result, StoreError, StoreErrorKind, TenantId};
 
 use crate::error::{BACKEND, Fault, Inner, OpenError, closed};
+use crate::holders;
 use crate::index::Catalogue;
 use crate::inline::Inline;
 use crate::queue::Queue;
@@ -89,7 +90,16 @@ impl Writer {
             Ok(())
         }))
         .map_err(|error| OpenError::sql(path.as_ref(), error))?;
-        let work = Work { inline, db, catalogue, pages, checkpointed: 0, outgrown: Vec::new() };
+        let work = Work {
+            inline,
+            db,
+            catalogue,
+            pages,
+            checkpointed: 0,
+            outgrown: Vec::new(),
+            holders: holders::Remembered::default(),
+            version: 0,
+        };
         let shared =
             Arc::new(Shared { queue: Queue::new(queue), work: Mutex::new(work), calm: AtomicBool::new(false) });
         let own = shared.clone();
@@ -169,6 +179,8 @@ struct Ask<T, F> {
 impl<T: Send, F: FnOnce(&mut Writing<'_>) -> Inner<T> + Send> Task for Ask<T, F> {
     fn run(&mut self, writing: &mut Writing<'_>) {
         self.done = self.work.take().map(|work| writing.whole(work));
+        // It may have been anything.
+        writing.holders.clear();
     }
 
     fn finish(self: Box<Self>, settled: std::result::Result<(), &str>) {
@@ -202,6 +214,10 @@ struct Work {
     checkpointed: i32,
     /// Types that have outgrown a scan: tenant and kind.
     outgrown: Vec<(String, String)>,
+    /// Holders of links, from one transaction to the next, as long as nobody else writes: SQLite moves a number where
+    /// somebody does.
+    holders: holders::Remembered,
+    version: i64,
 }
 
 impl Work {
@@ -250,7 +266,14 @@ impl Work {
             group.extend(next);
             return Err(error.into());
         }
+        // What is lost on the way to the commit is remembered no more.
+        let mut holders = std::mem::take(&mut self.holders);
+        if let Err(error) = self.look_for_others(&mut holders) {
+            group.extend(next);
+            return self.rollback(&error.to_string());
+        }
         let mut writing = Writing::new(&self.db, &self.catalogue);
+        writing.holders = holders;
         let mut weight = 0;
         while let Some(mut task) = next {
             weight += task.weight();
@@ -265,15 +288,29 @@ impl Work {
             }
             next = if group.len() < GROUP { queue.try_pop(|task| weight + task.weight() <= WEIGHT) } else { None };
         }
+        let holders = std::mem::take(&mut writing.holders);
         let settled = writing.settle().and_then(|grown| {
             self.db.prepare_cached("COMMIT")?.execute([])?;
             Ok(grown)
         });
+        if settled.is_ok() {
+            self.holders = holders;
+        }
         if settled.is_err() && !self.db.is_autocommit() {
             // The first error tells more than one of the rollback would.
             let _second = self.rollback("");
         }
         settled
+    }
+
+    /// Forgets the holders where others have written since the last transaction.
+    fn look_for_others(&mut self, holders: &mut holders::Remembered) -> rusqlite::Result<()> {
+        let version = self.db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        if self.version != version {
+            holders.clear();
+            self.version = version;
+        }
+        Ok(())
     }
 
     fn rollback(&self, why: &str) -> Inner<Vec<(String, String)>> {

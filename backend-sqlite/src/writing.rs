@@ -6,6 +6,7 @@ use rusqlite::{Connection, params};
 use scim_core::store::index::{Entries, State, Via};
 
 use crate::error::Inner;
+use crate::holders;
 use crate::index::{Catalogue, Extent, Indexes, Search};
 
 /// The most resources for which the writer makes an index on its own, in one go; more are left to `reindex`.
@@ -24,6 +25,8 @@ pub(crate) struct Writing<'a> {
     fragments: Vec<Fragments>,
     /// Did indexes move in this transaction?
     moved: bool,
+    /// Holders of links, as they stand now.
+    pub holders: holders::Remembered,
 }
 
 /// Resources that came or went, or rows of an index.
@@ -56,7 +59,8 @@ struct Touched {
 impl<'a> Writing<'a> {
     pub(crate) fn new(db: &'a Connection, catalogue: &'a Catalogue) -> Self {
         let (counted, counting) = (Vec::new(), Vec::new());
-        Writing { db, catalogue, extents: Vec::new(), counted, counting, fragments: Vec::new(), moved: false }
+        let holders = holders::Remembered::default();
+        Writing { db, catalogue, extents: Vec::new(), counted, counting, fragments: Vec::new(), moved: false, holders }
     }
 
     /// Is a type of so many resources large enough for an index of fragments?
@@ -80,6 +84,7 @@ impl<'a> Writing<'a> {
         } else {
             self.counting.clear();
             self.fragments.truncate(fragments);
+            self.holders.clear();
             if self.moved {
                 self.forget();
             }
@@ -116,6 +121,7 @@ impl<'a> Writing<'a> {
     /// The indexes of a whole tenant are gone: everything is read anew.
     pub(crate) fn reset(&mut self) {
         self.moved = true;
+        self.holders.clear();
         self.forget();
     }
 
@@ -213,6 +219,11 @@ impl<'a> Writing<'a> {
     /// Brings the index rows of one resource from what one document says to what another says (None: nothing).
     pub(crate) fn reindex_row(&mut self, row: &Row<'_>, before: Option<&str>, after: Option<&str>) -> Inner<()> {
         let indexes = self.indexes(row.tenant, row.kind)?;
+        if let (Some(before), Some(after)) = (before, after)
+            && indexes.are_alike(before, after)
+        {
+            return Ok(());
+        }
         let (old, new) = (
             before.map(|document| indexes.entries(document)).unwrap_or_default(),
             after.map(|document| indexes.entries(document)).unwrap_or_default(),

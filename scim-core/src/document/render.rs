@@ -36,7 +36,7 @@ struct ShownLinks<'a> {
     reverse: bool,
     shown: Shown,
     /// Made when the first resource has some.
-    parts: OnceCell<LinkParts>,
+    parts: OnceCell<LinkParts<'a>>,
 }
 
 /// Bytes that one link takes, more or less.
@@ -80,10 +80,15 @@ impl<'a> Renderer<'a> {
 
     /// The ETag: the version, and behind it a digest of the computed values that are shown, where some are.
     pub fn etag(&self, record: &Record) -> String {
-        match self.digest(record) {
-            Some(digest) => format!("W/\"{}-{digest:08x}\"", record.version),
-            None => etag(&record.version),
+        let mut tag = String::with_capacity(40);
+        tag.push_str("W/\"");
+        tag.push_str(record.version.as_str());
+        if let Some(digest) = self.digest(record) {
+            tag.push('-');
+            tag.extend((0..8).rev().filter_map(|place| char::from_digit((digest >> (4 * place)) & 0xf, 16)));
         }
+        tag.push('"');
+        tag
     }
 
     /// Appends the representation.
@@ -264,10 +269,11 @@ impl<'a> Renderer<'a> {
 }
 
 /// Which sub-attributes of a link are written, and from what.
-struct LinkParts {
+struct LinkParts<'a> {
     value: bool,
-    /// `$ref` up to the id, by the type of the target.
-    reference: Vec<(String, Vec<u8>)>,
+    base: &'a str,
+    /// The types that `$ref` can point to.
+    reference: Vec<&'a ResourceType>,
     kind: Option<KindText>,
     /// `"display":"`, or what the schema calls it.
     display: Option<Vec<u8>>,
@@ -292,8 +298,8 @@ struct Form {
     display: Option<Vec<u8>>,
 }
 
-impl LinkParts {
-    fn new(renderer: &Renderer<'_>, links: &ShownLinks<'_>) -> Self {
+impl<'a> LinkParts<'a> {
+    fn new(renderer: &Renderer<'a>, links: &ShownLinks<'_>) -> Self {
         let def = links.at.attr();
         let wanted = |name: &str| match &links.shown {
             Shown::No => false,
@@ -304,7 +310,8 @@ impl LinkParts {
         let types = renderer.registry.types().iter().filter(|_| wanted("$ref"));
         LinkParts {
             value: wanted("value"),
-            reference: types.map(|rt| (escaped(rt.kind.as_str()).into_owned(), endpoint(renderer.base, rt))).collect(),
+            base: renderer.base,
+            reference: types.map(AsRef::as_ref).collect(),
             kind: wanted("type").then_some(if links.reverse { KindText::Path } else { KindText::Target }),
             display: display.and_then(|name| def.sub(name)).map(|def| {
                 let mut key = Vec::new();
@@ -358,10 +365,10 @@ impl LinkParts {
             part.extend_from_slice(b"\"value\":\"");
             around.push(std::mem::replace(&mut part, b"\"".to_vec()));
         }
-        if let Some((_, endpoint)) = self.reference.iter().find(|(own, _)| own == kind) {
+        if let Some(rt) = self.reference.iter().find(|rt| escaped(rt.kind.as_str()) == kind) {
             comma(&mut part);
             part.extend_from_slice(b"\"$ref\":\"");
-            part.extend_from_slice(endpoint);
+            part.extend_from_slice(&endpoint(self.base, rt));
             around.push(std::mem::replace(&mut part, b"\"".to_vec()));
         }
         let kind_text = self.kind.as_ref().map(|text| match text {
@@ -399,19 +406,18 @@ fn endpoint(base: &str, rt: &ResourceType) -> Vec<u8> {
 
 /// The URI of a resource.
 pub fn location(base: &str, endpoint: &str, id: &str) -> String {
-    format!("{base}{endpoint}/{id}")
+    [base, endpoint, "/", id].concat()
 }
 
 /// The ETag of a representation without computed values.
 pub fn etag(version: &Version) -> String {
-    format!("W/\"{version}\"")
+    ["W/\"", version.as_str(), "\""].concat()
 }
 
 /// A JSON string.
 fn text(out: &mut Vec<u8>, value: &str) {
-    out.push(b'"');
-    escape(out, value);
-    out.push(b'"');
+    // Writing to memory cannot fail.
+    let _written = serde_json::to_writer(out, value);
 }
 
 /// The inside of a JSON string.

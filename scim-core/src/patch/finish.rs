@@ -104,7 +104,14 @@ pub(super) fn record(
     after: &Map<String, Value>,
 ) {
     let (mut names, mut old, mut new) = (Vec::new(), Map::new(), Map::new());
-    for at in values::attributes(resource_type) {
+    let other = before.iter().filter(|(name, was)| after.get(*name) != Some(was)).map(|(name, _)| name);
+    let added = after.keys().filter(|name| !before.contains_key(*name));
+    let touched: Vec<&String> = other.chain(added).collect();
+    let is_touched = |at: &AttrPath| {
+        let name = at.extension().map_or(at.attr().name.as_str(), AsRef::as_ref);
+        touched.iter().any(|one| *one == name)
+    };
+    for at in values::attributes(resource_type).filter(is_touched) {
         let (was, is) = (values::whole(before, &at), values::whole(after, &at));
         if was == is {
             continue;

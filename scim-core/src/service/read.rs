@@ -26,9 +26,9 @@ impl Service {
         let ids = [ResourceId::new(id)];
         let record = self.store.read_filled(&scope, &rt.kind, &ids, &select, projection.reverse()).await?.pop();
         let record = record.ok_or_else(ScimError::no_resource)?;
-        let (modified, plain) = (record.modified, render::etag(&record.version));
         let mut reply = self.shown(caller, rt, &projection, &record, Done::Ok);
-        let unmodified = |etag: &str| etag == plain && conditions.is_unmodified(modified);
+        let unmodified =
+            |etag: &str| conditions.is_unmodified(record.modified) && etag == render::etag(&record.version);
         if reply.etag.as_deref().is_some_and(|etag| conditions.is_current(etag) || unmodified(etag)) {
             reply.done = Done::NotModified;
             reply.body = bytes::Bytes::new();

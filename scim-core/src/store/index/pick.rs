@@ -2,8 +2,11 @@
 //! skipped as text.
 
 use std::fmt;
+use std::marker::PhantomData;
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::filter::{self, Number};
@@ -13,52 +16,67 @@ use crate::schema::Type;
 
 /// The members of a document with these names (attributes, or URNs of extensions).
 pub fn pick(document: &str, names: &[&str]) -> Map<String, Value> {
-    struct Picker<'a>(&'a [&'a str]);
+    let found: Vec<(&str, Value)> = members(document, names).unwrap_or_default();
+    found.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
 
-    impl<'de> Visitor<'de> for Picker<'_> {
-        type Value = Map<String, Value>;
+/// Are the members of these names written alike in both documents? Then they have the same tokens.
+pub fn same(one: &str, other: &str, names: &[&str]) -> bool {
+    let texts = |document| {
+        let found: Vec<(&str, &RawValue)> = members(document, names)?;
+        Some(found.into_iter().map(|(name, text)| (name, text.get())).collect::<Vec<_>>())
+    };
+    texts(one).is_some_and(|own| Some(own) == texts(other))
+}
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a JSON object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-            let mut picked = Map::new();
-            while let Some(name) = members.next_key_seed(OneOf(self.0))? {
-                match name {
-                    Some(name) => drop(picked.insert(name.to_owned(), members.next_value()?)),
-                    None => drop(members.next_value::<IgnoredAny>()?),
-                }
-            }
-            Ok(picked)
-        }
-    }
-
-    /// A name, where it is one of these.
-    struct OneOf<'a>(&'a [&'a str]);
-
-    impl<'de, 'a> DeserializeSeed<'de> for OneOf<'a> {
-        type Value = Option<&'a str>;
-
-        fn deserialize<D: Deserializer<'de>>(self, key: D) -> Result<Self::Value, D::Error> {
-            key.deserialize_str(self)
-        }
-    }
-
-    impl<'a> Visitor<'_> for OneOf<'a> {
-        type Value = Option<&'a str>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a name")
-        }
-
-        fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-            Ok(self.0.iter().find(|own| **own == name).copied())
-        }
-    }
-
+/// The members with these names, in the order of the document; None where it is no object.
+fn members<'de, 'n, V: Deserialize<'de>>(document: &'de str, names: &[&'n str]) -> Option<Vec<(&'n str, V)>> {
     let mut source = serde_json::Deserializer::from_str(document);
-    source.deserialize_map(Picker(names)).unwrap_or_default()
+    source.deserialize_map(Members(names, PhantomData)).ok()
+}
+
+struct Members<'a, 'n, V>(&'a [&'n str], PhantomData<V>);
+
+impl<'de, 'n, V: Deserialize<'de>> Visitor<'de> for Members<'_, 'n, V> {
+    type Value = Vec<(&'n str, V)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut picked = Vec::new();
+        while let Some(name) = members.next_key_seed(OneOf(self.0))? {
+            match name {
+                Some(name) => picked.push((name, members.next_value()?)),
+                None => drop(members.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(picked)
+    }
+}
+
+/// A name, where it is one of these.
+struct OneOf<'a, 'n>(&'a [&'n str]);
+
+impl<'de, 'n> DeserializeSeed<'de> for OneOf<'_, 'n> {
+    type Value = Option<&'n str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, key: D) -> Result<Self::Value, D::Error> {
+        key.deserialize_str(self)
+    }
+}
+
+impl<'n> Visitor<'_> for OneOf<'_, 'n> {
+    type Value = Option<&'n str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(self.0.iter().find(|own| **own == name).copied())
+    }
 }
 
 /// The way to the values of an attribute in a document, and how their tokens are made.
@@ -227,5 +245,19 @@ mod tests {
         check(r#"{"n":"3"}"#, &["n"], Rule::Integer, &[]);
         check("not json", &["n"], Rule::Integer, &[]);
         check("{}", &["n"], Rule::Integer, &[]);
+    }
+    #[test]
+    fn documents_are_alike_where_the_members_that_count_are() {
+        let check = |one: &str, other: &str, expected: bool| {
+            assert_eq!(same(one, other, &["userName", "emails"]), expected, "{one} {other}");
+        };
+        check(r#"{"userName":"a","title":"x"}"#, r#"{"userName":"a","title":"y","emails2":[]}"#, true);
+        check(r#"{"userName":"a","emails":[{"value":"x"}]}"#, r#"{"userName":"a","emails":[{"value":"x"}]}"#, true);
+        check(r#"{"userName":"a"}"#, r#"{"userName":"b"}"#, false);
+        check(r#"{"userName":"a"}"#, r#"{"userName":"a","emails":[{"value":"x"}]}"#, false);
+        check(r#"{"emails":[{"value":"x"}]}"#, r#"{"title":"x"}"#, false);
+        check(r#"{"userName":"a"}"#, r#"{"USERNAME":"a"}"#, false);
+        check("{}", "{}", true);
+        check("no json", "no json", false);
     }
 }
