@@ -1,10 +1,9 @@
 //! Lists of what has one value of an indexed attribute: mostly the one user whose name, address or number a client asks
-//! for before it makes somebody. The index names the resource, which is then read as any known one is.
+//! for before it makes somebody. One statement finds and reads it.
 
 use rusqlite::params;
-use scim_core::query::{Query, SortKey, Source, Total, Window, sort};
+use scim_core::query::{Query, Select, SortKey, Source, Total, Window, sort};
 use scim_core::schema::ResourceType;
-use scim_core::store::ResourceId;
 use scim_core::store::index::lead::Known;
 use scim_core::store::index::{By, Lead, Test, Via};
 
@@ -12,7 +11,7 @@ use crate::connection::Reader;
 use crate::error::Inner;
 use crate::index::Extent;
 use crate::query::Found;
-use crate::read;
+use crate::read::{self, Stored};
 
 /// The list, where at most one resource can stand in it; None where there are several, or where it is another list.
 pub(crate) fn of(
@@ -31,28 +30,35 @@ pub(crate) fn of(
     else {
         return Ok(None);
     };
-    let sql = match indexed.via {
-        Via::Term => "SELECT holder FROM term WHERE tenant = ?1 AND kind = ?2 AND attr = ?3 AND token = ?4 LIMIT 2",
-        Via::Claim => "SELECT holder FROM claim WHERE tenant = ?1 AND kind = ?2 AND attr = ?3 AND token = ?4",
+    let index = match indexed.via {
+        Via::Term => "term",
+        Via::Claim => "claim",
         Via::Global => return Ok(None),
     };
-    let mut statement = reader.db.prepare_cached(sql)?;
-    let ids = statement
-        .query_map(params![tenant, source.kind.as_str(), indexed.attr, token], |row| {
-            Ok(ResourceId::new(row.get_ref(0)?.as_str()?))
-        })?
-        .collect::<Result<Vec<_>, _>>()?;
-    if ids.len() > 1 {
+    let mut statement = reader.db.prepare_cached(&statement(index, &query.select))?;
+    let rows = statement.query_map(params![tenant, source.kind.as_str(), indexed.attr, token], |row| {
+        let stored = Stored::read(row, &source.kind, &query.select)?;
+        let position = sort::position(&stored.record, SortKey::Absent);
+        Ok((stored, position))
+    })?;
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    if rows.len() > 1 {
         return Ok(None);
     }
-    let rows = read::rows(&reader.db, tenant, &source.kind, &ids, &query.select)?;
-    let rows: Vec<_> = rows
-        .into_iter()
-        .map(|stored| {
-            let position = sort::position(&stored.record, SortKey::Absent);
-            (stored, position)
-        })
-        .collect();
     let total = if query.total { Total::Exact(rows.len() as u64) } else { Total::Unknown };
     Ok(Some(Found { rows, total, more: false }))
+}
+
+/// The first two resources that an index names.
+fn statement(index: &str, select: &Select) -> String {
+    let columns = read::columns(select);
+    [
+        "SELECT ",
+        columns,
+        " FROM ",
+        index,
+        " i CROSS JOIN resource r ON r.tenant = ?1 AND r.kind = ?2 AND r.id = i.holder
+          WHERE i.tenant = ?1 AND i.kind = ?2 AND i.attr = ?3 AND i.token = ?4 LIMIT 2",
+    ]
+    .concat()
 }

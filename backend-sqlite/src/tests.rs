@@ -286,6 +286,61 @@ async fn what_is_remembered_of_groups_goes_with_every_change() {
     assert_eq!(groups(&store).await, [one("a", "C", false)]);
 }
 
+/// The same of what the writer remembers, which answers changes: of this store's own, and of others beside it.
+#[tokio::test]
+async fn what_the_writer_remembers_of_groups_goes_with_every_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir, 1).await;
+    let other = SqliteStore::open(Options::new(dir.path().join("scim.db"))).unwrap();
+    other.prepare(&scope().tenant, Registry::standard().types()).await.unwrap();
+    let commit = async |store: &SqliteStore, kind: &str, action| {
+        let reply = Some(Select { reverse: rt(kind).reverse.clone(), ..Select::document() });
+        store.commit(&scope(), vec![Mutation { kind: Kind::new(kind), action, reply }]).await.remove(0)
+    };
+    let modify = |id: &str, change: ChangeSet, expect| Action::Modify {
+        id: ResourceId::new(id),
+        change: Change::Known(Box::new(change)),
+        expect,
+    };
+    let told = async || {
+        let change = ChangeSet { links: Vec::new(), ..group("u", "U", "a") };
+        let mut all = Vec::new();
+        for _ in 0..3 {
+            let outcome = commit(&store, "User", modify("u00000", change.clone(), Expect::Exists)).await.unwrap();
+            assert!(outcome.filled);
+            all.push(shown(&outcome.record.unwrap()));
+        }
+        all.dedup();
+        assert_eq!(all.len(), 1, "outcomes without a change between them differ: {all:?}");
+        all.remove(0)
+    };
+    let one = |id: &str, name: &str, through| (id.to_owned(), name.to_owned(), through);
+    let make = |id: &str, change| Action::Create { id: Some(ResourceId::new(id)), change };
+    assert_eq!(told().await, []);
+    commit(&store, "Group", make("a", group("a", "A", "u00000"))).await.unwrap();
+    assert_eq!(told().await, [one("a", "A", false)]);
+    commit(&store, "Group", make("b", group("b", "B", "a"))).await.unwrap();
+    assert_eq!(told().await, [one("a", "A", false), one("b", "B", true)]);
+    commit(&store, "Group", modify("b", group("b", "C", "a"), Expect::Exists)).await.unwrap();
+    assert_eq!(told().await, [one("a", "A", false), one("b", "C", true)]);
+    commit(&other, "Group", modify("b", group("b", "D", "a"), Expect::Exists)).await.unwrap();
+    assert_eq!(told().await, [one("a", "A", false), one("b", "D", true)]);
+    let members = rt("Group").links[0].clone();
+    let gone = vec![LinkEdit::Remove { at: members, targets: vec![ResourceId::new("a")] }];
+    commit(&store, "Group", modify("b", ChangeSet { links: gone, ..group("b", "D", "a") }, Expect::Exists))
+        .await
+        .unwrap();
+    assert_eq!(told().await, [one("a", "A", false)]);
+    // What was lost with its transaction is not remembered either.
+    let stale = Expect::Version(vec![Version::new("77")]);
+    commit(&store, "Group", modify("a", group("a", "E", "u00000"), stale)).await.unwrap_err();
+    assert_eq!(told().await, [one("a", "A", false)]);
+    let record = Making::new(&scope(), "gone".into(), Verb::Delete).record(Vec::new());
+    let delete = Action::Delete { id: ResourceId::new("a"), expect: Expect::Exists, record };
+    commit(&store, "Group", delete).await.unwrap();
+    assert_eq!(told().await, []);
+}
+
 #[tokio::test]
 async fn what_is_remembered_of_finds_goes_with_every_change() {
     let dir = tempfile::tempdir().unwrap();
