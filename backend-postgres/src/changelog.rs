@@ -27,7 +27,7 @@ const TRIM_EVERY: u64 = 5_000;
 impl ChangeLog for PostgresStore {
     async fn read(&self, after: u64, count: u32) -> Result<Vec<LoggedChange>> {
         let (shared, after) = (self.shared.clone(), i64::try_from(after).unwrap_or(i64::MAX));
-        let work = async move { reading!(shared.lender, link => lines(link, after, count).await) };
+        let work = async move { reading!(shared.lender, None, link => lines(link, after, count).await) };
         self.pool.run("read the change log", None, work).await
     }
 
@@ -35,7 +35,7 @@ impl ChangeLog for PostgresStore {
         let (shared, consumer) = (self.shared.clone(), consumer.to_owned());
         let upto = i64::try_from(upto).unwrap_or(i64::MAX);
         let acknowledge = async move {
-            let lease = shared.lender.lend().await?;
+            let lease = shared.lender.lend(None).await?;
             let done = acknowledge(&lease, &consumer, upto).await;
             lease.back(done).await
         };
@@ -93,7 +93,7 @@ pub(crate) fn written(shared: &Arc<Shared>, mutations: usize) {
                 "DELETE FROM change WHERE NOT EXISTS (SELECT 1 FROM consumer) AND position <=
                    (SELECT position FROM change ORDER BY position DESC OFFSET $1 LIMIT 1)",
             );
-            let lease = shared.lender.lend().await?;
+            let lease = shared.lender.lend(None).await?;
             let done = lease.run(sql.bind(KEPT)).await;
             lease.back(done).await
         };

@@ -99,7 +99,7 @@ async fn single(shared: &Shared, scope: &Scope, mutation: &Mutation) -> Inner<Ou
     let mut tries = 0;
     loop {
         late(scope)?;
-        let lease = shared.lender.lend().await?;
+        let lease = shared.lender.lend(Some(&scope.tenant)).await?;
         let mut reason = None;
         let done = attempt(shared, scope, mutation, lease, &mut reason).await;
         match (done, reason) {
@@ -158,7 +158,7 @@ async fn attempt(
 /// What may have been done, done again, as soon as there is a database again.
 async fn repeated(shared: &Shared, scope: &Scope, alone: &Alone<'_>) -> Inner<Done> {
     loop {
-        let done = match shared.lender.lend().await {
+        let done = match shared.lender.lend(Some(&scope.tenant)).await {
             Ok(lease) => {
                 let done = alone.run(&lease).await;
                 lease.back(done).await
@@ -209,7 +209,7 @@ async fn transaction(
 /// The line of the change log up to the version.
 fn head(record: &ChangeRecord, kind: &Kind, id: &ResourceId) -> String {
     let key = Key { kind: kind.clone(), id: id.clone() };
-    let mut line = record.logged(&key, &Version::new("")).to_string();
+    let mut line = record.line(&key, &Version::new(""));
     line.truncate(line.len().saturating_sub(2));
     line
 }
@@ -232,7 +232,7 @@ fn number_of(own: &Version) -> Option<i64> {
 async fn many(shared: &Shared, scope: &Scope, batch: &[Mutation]) -> Inner<Vec<Inner<Outcome>>> {
     if are_creations(batch) {
         late(scope)?;
-        let lease = shared.lender.lend().await?;
+        let lease = shared.lender.lend(Some(&scope.tenant)).await?;
         let session = lease.session.clone();
         let made = creations(&lease, &shared.catalogue, scope.tenant.as_str(), scope.now.millis(), batch).await;
         match lease.back(made).await {
@@ -246,7 +246,7 @@ async fn many(shared: &Shared, scope: &Scope, batch: &[Mutation]) -> Inner<Vec<I
     let mut tries = 0;
     loop {
         late(scope)?;
-        let lease = shared.lender.lend().await?;
+        let lease = shared.lender.lend(Some(&scope.tenant)).await?;
         let mut told = Told::default();
         let done = parts(shared, &lease, scope, batch, &mut told).await;
         let session = lease.session.clone();
@@ -442,7 +442,7 @@ async fn exists(shared: &Shared, scope: &Scope, session: &str, kind: &Kind, id: 
 async fn found(shared: &Shared, scope: &Scope, session: &str, sql: Sql<'_>) -> Option<Option<Line>> {
     let begun = Instant::now();
     loop {
-        if let Ok(line) = look(shared, session, sql.clone()).await {
+        if let Ok(line) = look(shared, scope, session, sql.clone()).await {
             return Some(line);
         }
         if late(scope).is_err() || begun.elapsed() > shared.options.statement_time {
@@ -452,8 +452,8 @@ async fn found(shared: &Shared, scope: &Scope, session: &str, sql: Sql<'_>) -> O
     }
 }
 
-async fn look(shared: &Shared, session: &str, sql: Sql<'_>) -> Inner<Option<Line>> {
-    let lease = shared.lender.lend().await?;
+async fn look(shared: &Shared, scope: &Scope, session: &str, sql: Sql<'_>) -> Inner<Option<Line>> {
+    let lease = shared.lender.lend(Some(&scope.tenant)).await?;
     let done = match is_over(&lease, session).await {
         Ok(()) => lease.first(sql).await,
         Err(fault) => Err(fault),
@@ -503,7 +503,7 @@ async fn read_again(
     select: &Select,
 ) -> Inner<Option<Record>> {
     let (ids, tenant) = (std::slice::from_ref(id), scope.tenant.as_str());
-    let read = reading!(shared.lender, link => records(link, tenant, kind, ids, select, &select.reverse).await);
+    let read = reading!(shared.lender, Some(&scope.tenant), link => records(link, tenant, kind, ids, select, &select.reverse).await);
     Ok(read?.pop())
 }
 

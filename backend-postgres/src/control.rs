@@ -117,7 +117,7 @@ impl PostgresStore {
 }
 
 async fn rows(lender: &Lender, sql: Sql<'static>) -> Inner<Vec<Line>> {
-    let lease = lender.lend().await?;
+    let lease = lender.lend(None).await?;
     let done = lease.rows(sql).await;
     lease.back(done).await
 }

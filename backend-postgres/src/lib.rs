@@ -1,7 +1,7 @@
 //! SCIM resources, tenants and credentials in a PostgreSQL database, for any number of servers side by side.
 //!
-//! `config` how it is opened · `open`, `begun` and `migrate` the database and its layout · `connection`, `pool`, `near`, `statement`,
-//! `binds` who runs what where · `commit`, `writing`, `amend`, `links` mutations · `index`, `prepare`, `reindex` the indexed values ·
+//! `config` how it is opened · `open`, `begun` and `migrate` the database and its layout · `connection`, `pool`, `turns`, `near`,
+//! `statement`, `binds` who runs what where · `commit`, `writing`, `amend`, `links` mutations · `index`, `prepare`, `reindex` the indexed values ·
 //! `compile`, `drive`, `sorted`, `tally`, `query`, `scan` filters and lists · `read` known resources · `changelog` the outbox ·
 //! `control`, `grants` tenants and tokens.
 
@@ -32,6 +32,7 @@ mod scan;
 mod sorted;
 mod statement;
 mod tally;
+mod turns;
 mod writing;
 
 #[cfg(test)]
@@ -125,14 +126,14 @@ impl Store for PostgresStore {
     ) -> Result<Vec<Record>> {
         if ids.len() <= FEW {
             let tenant = scope.tenant.as_str();
-            return short!(&self.near, "read", scope.deadline, link => {
+            return short!(&self.near, "read", scope, link => {
                 read::records(link, tenant, kind, ids, select, reverse).await
             });
         }
         let (shared, tenant) = (self.shared.clone(), scope.tenant.clone());
         let (kind, ids, select, reverse) = (kind.clone(), ids.to_vec(), select.clone(), reverse.to_vec());
         let work = async move {
-            reading!(shared.lender, link => {
+            reading!(shared.lender, Some(&tenant), link => {
                 read::records(link, tenant.as_str(), &kind, &ids, &select, &reverse).await
             })
         };
@@ -144,7 +145,7 @@ impl Store for PostgresStore {
         let (shared, tenant, reverse) = (self.shared.clone(), scope.tenant.clone(), reverse.clone());
         let ids: Vec<String> = records.iter().map(|record| record.key.id.as_str().to_owned()).collect();
         let work = async move {
-            reading!(shared.lender, link => read::reversed(link, tenant.as_str(), &kind, &ids, &reverse).await)
+            reading!(shared.lender, Some(&tenant), link => read::reversed(link, tenant.as_str(), &kind, &ids, &reverse).await)
         };
         let found = self.pool.run("holders", scope.deadline, work).await?;
         let mut found: HashMap<ResourceId, Vec<scim_core::store::Links>> =
@@ -190,12 +191,12 @@ impl Store for PostgresStore {
             types: self.shared.types_of(&scope.tenant),
         };
         if ask.may_be_short() {
-            let answered = short!(&self.near, "query", scope.deadline, link => ask.short(link).await)?;
+            let answered = short!(&self.near, "query", scope, link => ask.short(link).await)?;
             if answered.is_some() {
                 return Ok(answered);
             }
         }
-        let work = async move { reading!(ask.shared.lender, link => ask.answer(link).await) };
+        let work = async move { reading!(ask.shared.lender, Some(&ask.tenant), link => ask.answer(link).await) };
         self.pool.run("query", scope.deadline, work).await
     }
 
@@ -209,7 +210,7 @@ impl Store for PostgresStore {
         let (shared, tenant, of) = (self.shared.clone(), scope.tenant.clone(), of.clone());
         let (targets, holder, attr) = (targets.to_vec(), via.holder.clone(), via.at.to_string());
         let work = async move {
-            reading!(shared.lender, link => {
+            reading!(shared.lender, Some(&tenant), link => {
                 read::holders(link, tenant.as_str(), &of, &targets, &holder, &attr).await
             })
         };
@@ -222,7 +223,7 @@ impl Store for PostgresStore {
             let sql = Sql::new("SELECT hash FROM secret WHERE tenant = $1 AND holder = $2 AND attr = $3");
             sql.bind(scope.tenant.as_str()).bind(key.id.as_str()).bind(&attr)
         };
-        let line = short!(&self.near, "secret", scope.deadline, link => link.first(sql()).await)?;
+        let line = short!(&self.near, "secret", scope, link => link.first(sql()).await)?;
         let hash = line.map(|line| line.text(0, |hash| SecretString::from(hash.to_owned()))).transpose();
         hash.map_err(|fault: Fault| fault.during("secret"))
     }
@@ -232,7 +233,7 @@ impl Store for PostgresStore {
         let work = async move {
             // An estimate, as the server keeps one: counting would take longer than an answer may.
             let sql = || Sql::new("SELECT reltuples::bigint FROM pg_class WHERE oid = 'change'::regclass");
-            reading!(shared.lender, link => link.first(sql()).await)?.map_or(Ok(0), |line| line.int(0))
+            reading!(shared.lender, None, link => link.first(sql()).await)?.map_or(Ok(0), |line| line.int(0))
         };
         let waiting = self.pool.run("health", None, work).await?;
         let note = (waiting > 1_000_000).then(|| {

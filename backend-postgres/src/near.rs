@@ -5,15 +5,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use scim_core::store::Result;
+use scim_core::store::{Result, TenantId};
 use tokio::runtime::{Handle, Id};
 use tokio::sync::OnceCell;
 
 use crate::connection::{Address, Link};
 use crate::error::{Fault, Inner};
+use crate::turns::{Place as Turn, Turns};
 
 /// Runtimes that are known; where there are more, all are forgotten.
 const MOST: usize = 256;
+/// Reads that are under way on one connection; for those behind them tenants take turns.
+const UNDER_WAY: usize = 16;
 
 /// The connections of all runtimes.
 pub(crate) struct Near {
@@ -27,27 +30,30 @@ pub(crate) struct Near {
 pub(crate) struct Place {
     runtime: Handle,
     link: OnceCell<Link>,
+    turns: Arc<Turns>,
 }
 
 /// A short read on the connection of the runtime that asks; on a new one, once, where that turns out dead. `$work` runs beside that of
 /// others on the same connection: single statements that end soon, and no transaction.
 macro_rules! short {
-    ($near:expr, $operation:literal, $deadline:expr, $link:ident => $work:expr) => {{
-        let near: &$crate::near::Near = $near;
+    ($near:expr, $operation:literal, $scope:expr, $link:ident => $work:expr) => {{
+        let (near, scope): (&$crate::near::Near, &scim_core::store::Scope) = ($near, $scope);
         let place = near.place();
         let work = async {
+            let _turn = place.turn(&scope.tenant).await;
             let $link = place.link(near).await?;
             match $crate::near::told($link, $work).await {
                 Err($crate::error::Fault::Lost(_)) => {
                     near.leave(&place);
                     let place = near.place();
+                    let _turn = place.turn(&scope.tenant).await;
                     let $link = place.link(near).await?;
                     $crate::near::told($link, $work).await
                 }
                 done => done,
             }
         };
-        let done = $crate::pool::in_time($deadline, work).await;
+        let done = $crate::pool::in_time(scope.deadline, work).await;
         near.ended(&place, $operation, done)
     }};
 }
@@ -67,7 +73,8 @@ impl Near {
             if places.len() >= MOST {
                 places.clear();
             }
-            let place = || Arc::new(Place { runtime: runtime.clone(), link: OnceCell::new() });
+            let place =
+                || Arc::new(Place { runtime: runtime.clone(), link: OnceCell::new(), turns: Turns::new(UNDER_WAY) });
             places.entry(runtime.id()).or_insert_with(place).clone()
         })
     }
@@ -88,6 +95,11 @@ impl Near {
 }
 
 impl Place {
+    /// A turn on it, held while a read is under way.
+    pub(crate) async fn turn(&self, tenant: &TenantId) -> Turn {
+        self.turns.place(Some(tenant)).await
+    }
+
     /// Its connection. Of many who ask for it while there is none, one makes it.
     pub(crate) async fn link(&self, near: &Near) -> Inner<&Link> {
         let connect = || async {

@@ -1,16 +1,18 @@
 //! The connections, and the runtime in which they live: a connection that lived in a caller's own would wait whenever that
 //! caller is busy.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, Metrics, PoolError, RecycleError, RecycleResult};
-use scim_core::store::Result;
+use scim_core::store::{Result, TenantId};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::AbortHandle;
 
 use crate::config::Options;
 use crate::connection::{Address, Link};
 use crate::error::{Fault, Inner, OpenError};
+use crate::turns::{Place, Turns};
 
 /// How long a statement that was told to stop may still take to say so.
 const STOPPING: Duration = Duration::from_secs(5);
@@ -18,6 +20,8 @@ const STOPPING: Duration = Duration::from_secs(5);
 /// Connections that are shared, and the threads that serve them.
 pub(crate) struct Pool {
     links: managed::Pool<Manager>,
+    turns: Arc<Turns>,
+    wait: Duration,
     runtime: Option<Runtime>,
     handle: Handle,
 }
@@ -47,6 +51,8 @@ pub(crate) struct Lease {
     link: managed::Object<Manager>,
     handle: Handle,
     back: bool,
+    // Behind the connection: who is next finds it given back.
+    _place: Place,
 }
 
 impl std::ops::Deref for Lease {
@@ -57,16 +63,16 @@ impl std::ops::Deref for Lease {
     }
 }
 
-/// Work on a borrowed connection without a transaction, done once more on another where the first turns out dead: for
+/// Work of a tenant on a borrowed connection without a transaction, done once more on another where the first turns out dead: for
 /// work that leaves no trace.
 macro_rules! reading {
-    ($lender:expr, $link:ident => $work:expr) => {{
-        let lease = $lender.lend().await?;
+    ($lender:expr, $tenant:expr, $link:ident => $work:expr) => {{
+        let lease = $lender.lend($tenant).await?;
         let $link: &$crate::connection::Link = &lease;
         let done = $work;
         match lease.back(done).await {
             Err($crate::error::Fault::Lost(_)) => {
-                let lease = $lender.lend().await?;
+                let lease = $lender.lend($tenant).await?;
                 let $link: &$crate::connection::Link = &lease;
                 let done = $work;
                 lease.back(done).await
@@ -95,7 +101,8 @@ impl Pool {
             .build()
             .map_err(|error| thread(error.to_string()))?;
         let handle = runtime.handle().clone();
-        Ok(Pool { links, runtime: Some(runtime), handle })
+        let turns = Turns::new(options.connections);
+        Ok(Pool { links, turns, wait: options.wait, runtime: Some(runtime), handle })
     }
 
     /// Runs work where the connections live, no longer than somebody waits for it.
@@ -138,7 +145,7 @@ impl Pool {
 
     /// Borrows connections.
     pub(crate) fn lender(&self) -> Lender {
-        Lender { links: self.links.clone(), handle: self.handle.clone() }
+        Lender { links: self.links.clone(), turns: self.turns.clone(), wait: self.wait, handle: self.handle.clone() }
     }
 }
 
@@ -146,18 +153,22 @@ impl Pool {
 #[derive(Clone)]
 pub(crate) struct Lender {
     links: managed::Pool<Manager>,
+    turns: Arc<Turns>,
+    wait: Duration,
     handle: Handle,
 }
 
 impl Lender {
-    /// Borrows a connection, waiting for one.
-    pub(crate) async fn lend(&self) -> Inner<Lease> {
+    /// Borrows a connection, waiting for one until it is the turn of this tenant.
+    pub(crate) async fn lend(&self, tenant: Option<&TenantId>) -> Inner<Lease> {
+        let place = tokio::time::timeout(self.wait, self.turns.place(tenant)).await;
+        let place = place.map_err(|_| Fault::Lost("no connection came free in time".into()))?;
         let link = self.links.get().await.map_err(|error| match error {
             PoolError::Backend(fault) => fault,
-            PoolError::Timeout(_) => Fault::Lost("no connection came free, or could be made, in time".into()),
+            PoolError::Timeout(_) => Fault::Lost("no connection could be made in time".into()),
             other => Fault::Lost(format!("{other:?}").into()),
         })?;
-        Ok(Lease { link, handle: self.handle.clone(), back: false })
+        Ok(Lease { link, handle: self.handle.clone(), back: false, _place: place })
     }
 }
 

@@ -33,7 +33,7 @@ impl PostgresStore {
         for rt in types {
             let (shared, own, rt) = (self.shared.clone(), tenant.clone(), rt.clone());
             let ready = async move {
-                let lease = shared.lender.lend().await?;
+                let lease = shared.lender.lend(Some(&own)).await?;
                 let done = ready(&shared, &lease, &own, &rt).await;
                 lease.back(done).await
             };

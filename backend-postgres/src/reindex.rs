@@ -58,7 +58,7 @@ impl PostgresStore {
                 let work = async move {
                     // Whoever asked may have gone.
                     let mut tells = |progress: &Progress| told.send(progress.clone()).unwrap_or_default();
-                    let lease = shared.lender.lend().await?;
+                    let lease = shared.lender.lend(Some(&own)).await?;
                     let done = rebuild(&shared, &lease, &own, &rt, &mut tells).await;
                     lease.back(done).await
                 };

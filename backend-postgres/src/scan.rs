@@ -64,7 +64,9 @@ impl PostgresStore {
                         return Some((Ok(record), (ready, stand)));
                     }
                     let (own, from) = (scanning.clone(), stand.take()?);
-                    let piece = async move { reading!(own.shared.lender, link => own.piece(link, &from).await) };
+                    let piece = async move {
+                        reading!(own.shared.lender, Some(&own.tenant), link => own.piece(link, &from).await)
+                    };
                     match self.pool.run("scan", scope.deadline, piece).await {
                         Ok((records, next)) => (ready, stand) = (records.into(), next),
                         Err(error) => return Some((Err(error), (ready, None))),

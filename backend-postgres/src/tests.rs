@@ -63,7 +63,7 @@ async fn store() -> (PostgresStore, Database) {
 async fn steps(store: &PostgresStore, query: &Query, many: bool) -> Vec<String> {
     let (shared, query) = (store.shared.clone(), query.clone());
     let explaining = async move {
-        let lease = shared.lender.lend().await?;
+        let lease = shared.lender.lend(None).await?;
         let kind = query.from[0].kind.clone();
         let indexes = shared.catalogue.fresh(&lease, tenant().as_str(), kind.as_str()).await?;
         let types = shared.types_of(&tenant());
@@ -223,7 +223,7 @@ async fn a_member_is_removed_without_a_look_at_the_others() {
     }
     let shared = store.shared.clone();
     let explaining = async move {
-        let lease = shared.lender.lend().await?;
+        let lease = shared.lender.lend(None).await?;
         let owner = || Owner { tenant: "acme", kind: "Group", id: "g000001" };
         let edit = LinkEdit::Remove { at: rt("Group").links[0].clone(), targets: vec![ResourceId::new("u000001")] };
         let alone = Alone { owner: owner(), edit: &edit, versions: None, now: 1, record: "{" };

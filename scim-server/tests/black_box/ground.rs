@@ -1,6 +1,7 @@
 //! What the servers of these tests store in: an SQLite file in their folder.
 
 use std::path::Path;
+use std::time::Duration;
 
 /// One store.
 #[derive(Debug)]
@@ -25,3 +26,9 @@ impl Ground {
 
 /// Users that stay while lists are walked.
 pub const STAYING: usize = 20_000;
+
+/// Users of a tenant that heaps up work, ten times as many as it makes in one request.
+pub const HEAP: usize = 2_000;
+
+/// How long a server may go without knowing what a command beside it has changed.
+pub const LEARNS: Duration = Duration::ZERO;

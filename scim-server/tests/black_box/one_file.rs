@@ -1,10 +1,10 @@
-//! One file has one server, and commands beside it.
+//! One file has one server, and commands beside it, and holds no secrets.
 
 use std::thread;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::Server;
+use crate::support::{Server, TOKEN};
 
 /// Two that start on one file at one moment: one serves, the other says why it does not.
 #[test]
@@ -33,4 +33,46 @@ fn commands_beside_a_busy_server_do_no_harm() {
     assert_eq!(made, 150);
     session.get("/Users?count=0").unwrap().has("/totalResults", 150).unwrap();
     server.is_well();
+}
+
+/// Threats E02, B09: whoever reads the files learns no token and no password.
+#[test]
+fn neither_tokens_nor_passwords_stand_in_the_files() {
+    let mut server = Server::start();
+    let session = server.session();
+    let secret = "Correct-Horse-77-Battery";
+    let made = session.user(json!({"password": secret})).unwrap();
+    session
+        .patch(
+            &format!("/Users/{}", made.id().unwrap()),
+            json!([{"op": "replace", "path": "password", "value": format!("{secret}-2")}]),
+        )
+        .unwrap();
+    let token = server.program().done(&["token", "create", "--tenant", "default", "--name", "kept"]);
+    server.program().done(&["backup", "copy.db"]);
+    let search = |server: &Server| {
+        for file in std::fs::read_dir(server.program().folder()).unwrap() {
+            let path = file.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            for secret in [TOKEN, &token, secret] {
+                assert!(
+                    !bytes.windows(secret.len()).any(|part| part == secret.as_bytes()),
+                    "{secret} stands in {}",
+                    path.display()
+                );
+            }
+        }
+    };
+    search(&server);
+    server.stop();
+    search(&server);
+    let listed = server.program().done(&["token", "list", "--format", "json"]);
+    let rows: Value = serde_json::from_str(&listed).unwrap();
+    assert!(rows.as_array().unwrap().len() == 2 && !listed.contains(&token) && !listed.contains(TOKEN), "{listed}");
+    #[cfg(unix)]
+    for name in ["scim.db", "copy.db"] {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(server.program().folder().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name} is readable by others: {mode:o}");
+    }
 }

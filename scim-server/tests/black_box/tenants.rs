@@ -8,6 +8,7 @@ use conformance_tests::session::{ENTERPRISE, GROUP, Session, patch_op, unique, u
 use scim_core::access::Profile;
 use serde_json::{Value, json};
 
+use crate::ground::HEAP;
 use crate::support::{PATIENCE, Server, client_error, populate, wait_until};
 
 struct Two {
@@ -356,6 +357,7 @@ impl Crowd {
             assert!(seen.len() < 50, "{what}: of {} clients, so many were answered first: {seen:?}", self.clients);
             seen.push(ahead());
         }
+        println!("{what}: answered first, of {} clients: {seen:?}", self.clients);
     }
 }
 
@@ -375,7 +377,7 @@ fn a_tenant_that_heaps_up_work_makes_its_own_wait() {
     let mut server = Server::start();
     let (loud, quiet) = (server.tenant(Profile::Compatible), server.tenant(Profile::Compatible));
     for tenant in [&loud, &quiet] {
-        populate(tenant, 2_000, |n| format!("user-{n}"));
+        populate(tenant, HEAP, |n| format!("user-{n}"));
     }
     let path = format!("/Users/{}", quiet.user(json!({})).unwrap().id().unwrap());
     let rename = || quiet.patch(&path, json!([{"op": "replace", "path": "title", "value": unique("t")}])).unwrap();
@@ -393,7 +395,7 @@ fn a_tenant_that_heaps_up_work_makes_its_own_wait() {
     );
     let bulk = || {
         let operation = |_| json!({"method": "POST", "path": "/Users", "bulkId": unique("b"), "data": user(json!({}))});
-        loud.bulk((0..200).map(operation).collect()).unwrap()
+        loud.bulk((0..HEAP / 10).map(operation).collect()).unwrap()
     };
     Crowd::of(40, bulk, |crowd| {
         crowd.passes("read", read);

@@ -1,6 +1,7 @@
 //! What the servers of these tests store in: a database of the PostgreSQL that they share.
 
 use std::path::Path;
+use std::time::Duration;
 
 use conformance_tests::servers::postgres::{Database, Postgres};
 
@@ -40,5 +41,13 @@ pub fn settings(url: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Users that stay while lists are walked.
-pub const STAYING: usize = 4_000;
+/// Users that stay while lists are walked: half as many as on a file, as each page is a round trip to another program.
+pub const STAYING: usize = 10_000;
+
+/// Users of a tenant that heaps up work, ten times as many as it makes in one request. Sixteen connections make them at once,
+/// where one file has one writer: fewer show as well who waits for whom.
+pub const HEAP: usize = 500;
+
+/// How long a server may go without knowing what a command beside it has changed: the database tells it, as soon as the machine
+/// lets it. That it is a second at most where nothing else runs is the promise; a test only waits.
+pub const LEARNS: Duration = crate::support::PATIENCE;

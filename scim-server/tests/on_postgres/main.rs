@@ -2,7 +2,8 @@
 //! has no need of.
 //!
 //! `start` what it says when it cannot start · `nodes` several servers on one database · `outage` a database that goes and
-//! comes back, servers that are killed · `copy` from SQLite and back · `ground` where it stores.
+//! comes back, servers that are killed · `copy` from SQLite and back · `tenants`, `credentials`, `load`, `protected` and the rest
+//! as they are on one file · `ground` where it stores.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on must fail")]
 #![expect(clippy::print_stdout, reason = "what stands beside a failure: the seed of chance, the end of the log")]
 
@@ -10,13 +11,19 @@
 mod bad_input;
 #[path = "../black_box/copy.rs"]
 mod copy;
+#[path = "../black_box/credentials.rs"]
+mod credentials;
 #[path = "../black_box/durability/mod.rs"]
 mod durability;
 mod ground;
 #[path = "../black_box/injection.rs"]
 mod injection;
+#[path = "../black_box/load.rs"]
+mod load;
 mod nodes;
 mod outage;
+#[path = "../black_box/protected.rs"]
+mod protected;
 #[path = "../black_box/races.rs"]
 mod races;
 #[path = "../black_box/secrets.rs"]
@@ -25,5 +32,7 @@ mod start;
 #[expect(dead_code, reason = "some of it is for one file only")]
 #[path = "../black_box/support/mod.rs"]
 mod support;
+#[path = "../black_box/tenants.rs"]
+mod tenants;
 #[path = "../black_box/walks.rs"]
 mod walks;
