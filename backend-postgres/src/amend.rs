@@ -5,7 +5,6 @@ use scim_core::change::{Claim, SecretEdit};
 use scim_core::schema::Kind;
 use scim_core::store::index::{Entries, Via};
 use secrecy::ExposeSecret;
-use serde_json::Value as Json;
 
 use crate::index::{Indexes, key};
 use crate::statement::{Sql, Value};
@@ -60,12 +59,6 @@ impl<'a> Amend<'a> {
     /// The statement may not stand where this holds.
     pub(crate) fn refuse(&mut self, condition: &str, reason: &str) {
         self.checks.push(format!("CASE WHEN {condition} THEN scim_refuse('{reason}') END"));
-    }
-
-    /// The statement, without what is to be counted: that is written once for many.
-    pub(crate) fn uncounted(mut self) -> (Sql<'a>, Counts) {
-        let counts = std::mem::take(&mut self.counts);
-        (self.sql(), counts)
     }
 
     /// The statement.
@@ -244,8 +237,8 @@ impl<'a> Amend<'a> {
     }
 
     /// Appends a line to the change log, as the one of this number in its transaction.
-    pub(crate) fn log(&mut self, line: &Json, number: i64) {
-        let (line, number) = (self.value(line.to_string()), self.value(number));
+    pub(crate) fn log(&mut self, line: String, number: i64) {
+        let (line, number) = (self.value(line), self.value(number));
         self.part(
             "logged",
             &format!("INSERT INTO change (tenant, position, record) SELECT $1, {} + {number}, {line}", position()),

@@ -1,7 +1,7 @@
 //! SCIM resources, tenants and credentials in a PostgreSQL database, for any number of servers side by side.
 //!
 //! `config` how it is opened · `open`, `begun` and `migrate` the database and its layout · `connection`, `pool`, `turns`, `near`,
-//! `statement`, `binds` who runs what where · `commit`, `writing`, `amend`, `links` mutations · `index`, `prepare`, `reindex` the indexed values ·
+//! `statement`, `binds` who runs what where · `commit`, `writing`, `many`, `amend`, `links` mutations · `index`, `prepare`, `reindex` the indexed values ·
 //! `compile`, `drive`, `sorted`, `tally`, `query`, `scan` filters and lists · `read` known resources · `changelog` the outbox ·
 //! `control`, `grants` tenants and tokens.
 
@@ -20,6 +20,7 @@ mod external;
 mod grants;
 mod index;
 mod links;
+mod many;
 mod migrate;
 mod near;
 mod open;

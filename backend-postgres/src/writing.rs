@@ -4,6 +4,8 @@
 //! A mutation takes two round trips: one that begins, locks the record and reads it, and one that writes and commits. What
 //! begins and what ends stands before the first statement and behind the last, sent without waiting in between.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use scim_core::change::{
@@ -20,6 +22,7 @@ use crate::connection::Link;
 use crate::error::{Fault, Inner};
 use crate::index::{Catalogue, Indexes};
 use crate::links::{self, MISSING};
+use crate::many::Many;
 use crate::read::{Linked, is_text, version};
 use crate::statement::{Line, Sql};
 
@@ -60,12 +63,12 @@ pub(crate) struct Writing<'a> {
 }
 
 /// A resource as it stands, locked.
-struct Standing {
-    version: i64,
-    created: i64,
-    modified: i64,
+pub(crate) struct Standing {
+    pub version: i64,
+    pub created: i64,
+    pub modified: i64,
     label: Option<Label>,
-    document: Document,
+    pub document: Document,
     /// Selected links, those of `resolve` and those of the reply.
     links: Vec<Links>,
     /// Reverse attributes, where the reply wants some; None where they are not known.
@@ -339,7 +342,7 @@ impl<'a> Writing<'a> {
         let key = Key { kind: kind.clone(), id: id.clone() };
         if changed {
             let line = self.line();
-            amend.log(&record.logged(&key, &version(standing.version)), line);
+            amend.log(record.line(&key, &version(standing.version)), line);
         }
         let effect = if changed { Effect::Changed } else { Effect::Unchanged };
         let shown = reply.filter(|_| links_changed).cloned().unwrap_or_default();
@@ -424,7 +427,7 @@ impl<'a> Writing<'a> {
         amend.as_known(&indexes);
         let key = Key { kind: kind.clone(), id: id.clone() };
         let number = self.line();
-        amend.log(&record.logged(&key, &last), number);
+        amend.log(record.line(&key, &last), number);
         if answers.first().is_none_or(Vec::is_empty) {
             amend.refuse("EXISTS (SELECT 1 FROM link WHERE tenant = $1 AND target = $3 AND holder <> $3)", HOLDERS);
             self.send(vec![amend.sql()], true).await?;
@@ -436,8 +439,7 @@ impl<'a> Writing<'a> {
         for line in answers.get(1).into_iter().flatten() {
             let holder = Key { kind: line.text(0, Kind::new)?, id: line.text(1, ResourceId::new)? };
             let attribute = line.text(2, str::to_owned)?;
-            let moved = record.released(&holder, &attribute).logged(&holder, &version(line.int(3)?));
-            lines.push(moved.to_string());
+            lines.push(record.released(&holder, &attribute).line(&holder, &version(line.int(3)?)));
         }
         if lines.is_empty() {
             self.end().await?;
@@ -514,6 +516,17 @@ fn release<'a>(owner: Owner<'a>, now: i64) -> Sql<'a> {
     sql.bind(owner.tenant).bind(owner.id).bind(now)
 }
 
+/// What a creation leaves.
+fn newcomer(change: &ChangeSet, now: i64) -> Inner<Standing> {
+    let document = change.document.clone().unwrap_or_default();
+    let new =
+        Standing { version: 1, created: now, modified: now, label: None, document, links: Vec::new(), reverse: None };
+    match &change.history {
+        Some(history) => new.with(history),
+        None => Ok(new),
+    }
+}
+
 /// The statement that makes a resource, without its links, and the resource as it then stands.
 #[expect(clippy::too_many_arguments, reason = "the parts of one statement")]
 fn creation<'a>(
@@ -526,14 +539,8 @@ fn creation<'a>(
     now: i64,
     line: i64,
 ) -> Inner<(Amend<'a>, Standing)> {
-    let ChangeSet { document, label, links: _, claim, release: _, secrets, history, record } = change;
-    let document = document.clone().unwrap_or_default();
-    let new =
-        Standing { version: 1, created: now, modified: now, label: None, document, links: Vec::new(), reverse: None };
-    let standing = match history {
-        Some(history) => new.with(history)?,
-        None => new,
-    };
+    let ChangeSet { label, claim, secrets, record, .. } = change;
+    let standing = newcomer(change, now)?;
     let mut amend = Amend::new(Owner { tenant, kind: kind.as_str(), id: id.as_str() });
     let values = [
         amend.value(standing.version),
@@ -562,7 +569,7 @@ fn creation<'a>(
     amend.as_known(indexes);
     amend.secrets(secrets);
     let key = Key { kind: kind.clone(), id: id.clone() };
-    amend.log(&record.logged(&key, &version(standing.version)), line);
+    amend.log(record.line(&key, &version(standing.version)), line);
     Ok((amend, standing))
 }
 
@@ -576,7 +583,8 @@ pub(crate) fn is_one_statement(mutation: &Mutation) -> bool {
     matches!(&mutation.action, Action::Create { change, .. } if change.links.is_empty())
 }
 
-/// Creations in one transaction, sent in one go. Where one is refused, nothing of them stands.
+/// Creations in one transaction, sent in one go: a statement for those of each type. Where one is refused, nothing of them
+/// stands.
 pub(crate) async fn creations(
     link: &Link,
     catalogue: &Catalogue,
@@ -584,19 +592,27 @@ pub(crate) async fn creations(
     now: i64,
     batch: &[Mutation],
 ) -> Inner<Vec<Outcome>> {
-    let (mut statements, mut outcomes, mut counts) = (vec![Sql::new(WHOLE.begin)], Vec::new(), Vec::new());
-    for (line, mutation) in (0i64..).zip(batch) {
+    let mut types: BTreeMap<&Kind, Many<'_>> = BTreeMap::new();
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for (number, mutation) in (0i64..).zip(batch) {
         let Action::Create { id, change } = &mutation.action else {
             return Err(StoreErrorKind::Unsupported("other mutations among creations").into());
         };
         let (kind, id) = (&mutation.kind, id.as_ref().ok_or(StoreErrorKind::Unsupported("giving out ids"))?);
-        let indexes = catalogue.known(link, tenant, kind.as_str()).await?;
-        let (create, standing) = creation(link.slot, &indexes, tenant, kind, id, change, now, line)?;
-        let (create, counted) = create.uncounted();
-        statements.push(create);
-        counts.push((kind.as_str().to_owned(), counted));
-        let key = Key { kind: kind.clone(), id: id.clone() };
+        let many = match types.entry(kind) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(Many::new(kind, catalogue.known(link, tenant, kind.as_str()).await?)),
+        };
+        let (standing, key) = (newcomer(change, now)?, Key { kind: kind.clone(), id: id.clone() });
+        let line = change.record.line(&key, &version(standing.version));
+        many.add(id, change, &standing, line, number);
         outcomes.push(outcome(&key, &standing, Effect::Created, mutation.reply.as_ref()));
+    }
+    let (mut statements, mut counts) = (vec![Sql::new(WHOLE.begin)], Vec::new());
+    for many in types.into_values() {
+        let (sql, kind, by) = many.sql(tenant);
+        statements.push(sql);
+        counts.push((kind.as_str().to_owned(), by));
     }
     statements.push(counted(tenant, &counts, link.slot));
     statements.push(Sql::new(WHOLE.end));
