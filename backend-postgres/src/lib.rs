@@ -2,10 +2,12 @@
 //!
 //! `config` how it is opened · `open`, `begun` and `migrate` the database and its layout · `connection`, `pool`, `turns`, `near`,
 //! `statement`, `binds` who runs what where · `commit`, `writing`, `many`, `amend`, `links` mutations · `index`, `prepare`, `reindex` the indexed values ·
-//! `compile`, `drive`, `sorted`, `tally`, `query`, `scan` filters and lists · `read` known resources · `changelog` the outbox ·
+//! `compile`, `drive`, `sorted`, `tally`, `query`, `scan` filters and lists · `read` known
+//! resources, `around` the links of a list · `changelog` the outbox ·
 //! `control`, `grants` tenants and tokens.
 
 mod amend;
+mod around;
 mod begun;
 mod binds;
 mod changelog;

@@ -14,13 +14,14 @@ use scim_core::store::{Record, ResourceId, TenantId};
 use serde_json::Map;
 
 use crate::Shared;
+use crate::around::Around;
 use crate::binds::Binds;
 use crate::compile::{Compiled, Compiler};
 use crate::connection::Link;
 use crate::drive::Drive;
 use crate::error::Inner;
 use crate::index::Indexes;
-use crate::read::{self, Joined, Reversed};
+use crate::read::{self, Joined};
 use crate::sorted::Sorted;
 use crate::statement::Line;
 use crate::tally::{Counted, List, MOVED, RESOURCES};
@@ -101,23 +102,18 @@ impl Ask {
         }
         let skip = if let Window::Offset { skip, .. } = self.query.window { skip } else { 0 };
         let many = choice && counted.is_some_and(|counted| counted.are_many(skip, self.query.window.count()));
-        let Some(Ordered { sorted, text, binds, sound }) = plan.statement(&self.query, many) else { return Ok(None) };
+        let Some(ordered) = plan.statement(&self.query, many) else { return Ok(None) };
+        let Ordered { sorted, text, binds, sound, mut around } = ordered;
         let (select, kind) = (&self.query.select, &plan.source.kind);
         let width = read::width(select);
-        let joined = Joined::new(select, kind, binds.next());
-        let reversed = Reversed::new(&select.reverse, binds.next() + joined.values());
-        let mut upwards = Vec::new();
         // Of a list with a filter, how often its indexes have moved.
         let mut sum = None;
-        let sql = reversed.bind(joined.bind(binds.sql(text)));
+        let sql = around.bind(binds.sql(text));
         let make = |line: Line| {
             let mut record = read::record(&line, kind, select)?;
             let position = sort::position(&record, sorted.key(&line, width)?);
             sum = line.opt_int(width + 1)?;
-            joined.fill(&line, width + 2, &mut record)?;
-            for number in reversed.fill(&line, width + 2 + joined.width(), &mut record)? {
-                upwards.push((number, record.key.id.clone()));
-            }
+            around.fill(&line, width + 2, &mut record)?;
             Ok((record, position))
         };
         let mut found = if plan.is_general() { link.each(sql, make).await? } else { link.weighed(sql, make).await? };
@@ -156,6 +152,7 @@ impl Ask {
         };
         let ends = found.first().zip(found.last()).map(|((_, first), (_, last))| (first.clone(), last.clone()));
         let mut records: Vec<_> = found.into_iter().map(|(record, _)| record).collect();
+        let upwards = around.end(records.iter_mut());
         read::rise(link, self.tenant.as_str(), kind, &select.reverse, &upwards, &mut records).await?;
         Ok(Some(Page { records, total, more, ends, filled: true }))
     }
@@ -271,13 +268,15 @@ fn unsigned(number: i64) -> u64 {
 }
 
 /// The statement for a page that an index gives whole.
-pub(crate) struct Ordered {
+pub(crate) struct Ordered<'a> {
     pub sorted: Sorted,
     /// The columns of records, the sort key, the total or how often indexes have moved, the links.
     pub text: String,
     pub binds: Binds,
     /// The condition under which the index tells.
     pub sound: String,
+    /// The links, of which the values follow those in `binds`.
+    pub around: Around<'a>,
 }
 
 /// Truths of a row, from this column on.
@@ -319,11 +318,13 @@ impl Plan<'_> {
     }
 
     /// The statement for a page that an index gives whole; `many` as in [`Sorted::rows`].
-    pub(crate) fn statement(&self, query: &Query, many: bool) -> Option<Ordered> {
+    pub(crate) fn statement<'q>(&self, query: &'q Query, many: bool) -> Option<Ordered<'q>> {
         let sorted = Sorted::of(self, query.order)?;
         let mut binds = Binds::clone(&self.binds);
         let rows = sorted.rows(self, &query.window, many, &mut binds)?;
-        let joined = Joined::new(&query.select, &self.source.kind, binds.next());
+        // What one value gives is mostly one resource.
+        let page = query.window.count() > 1 && self.drive.as_ref().is_none_or(|drive| !drive.quick);
+        let around = Around::new(&query.select, &query.select.reverse, &self.source.kind, binds.next(), page);
         let total = match &self.drive {
             None if query.total => RESOURCES,
             // Of what one value gives, mostly all is on the first page, and need not be counted.
@@ -331,16 +332,9 @@ impl Plan<'_> {
             _ => "NULL::bigint",
         };
         let sound = if rows.sound.is_empty() { String::new() } else { format!(" WHERE {}", rows.sound) };
-        let reversed = Reversed::new(&query.select.reverse, binds.next() + joined.values());
-        let text = format!(
-            "SELECT {}, {}, {total}{}{} FROM {}{sound}",
-            read::columns(&query.select),
-            rows.token,
-            joined.columns,
-            reversed.columns,
-            rows.from,
-        );
-        Some(Ordered { sorted, text, binds, sound: rows.sound })
+        let columns = format!("{}, {}, {total}", read::columns(&query.select), rows.token);
+        let text = around.text(&columns, &format!("{}{sound}", rows.from));
+        Some(Ordered { sorted, text, binds, sound: rows.sound, around })
     }
 
     /// What must be seen of each row.

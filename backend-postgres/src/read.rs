@@ -10,6 +10,7 @@ use scim_core::query::{LinkSelect, Select};
 use scim_core::schema::{Kind, ReverseType};
 use scim_core::store::{Key, Label, Link as Value, Links, Record, ResourceId, Version};
 
+use crate::around::Around;
 use crate::connection::Link;
 use crate::error::{Inner, corrupt};
 use crate::statement::{Line, Sql};
@@ -60,18 +61,31 @@ pub(crate) struct Joined<'a> {
 impl<'a> Joined<'a> {
     /// Those of `kind`; `$1` is the tenant, and the marks of values begin at `first`.
     pub(crate) fn new(select: &'a Select, kind: &Kind, first: usize) -> Joined<'a> {
-        let selects: Vec<_> = select.links.iter().filter(|one| one.link.holder == *kind).collect();
-        let mut columns = String::new();
-        for number in 0..selects.len() {
-            let (attr, most) = (first + number * 2, first + number * 2 + 1);
+        Joined::of(select.links.iter().filter(|one| one.link.holder == *kind).collect(), first)
+    }
+
+    /// These.
+    pub(crate) fn of(selects: Vec<&'a LinkSelect>, first: usize) -> Joined<'a> {
+        let (mut columns, mut next) = (String::new(), first);
+        for select in &selects {
+            let shown = "k.target, k.target_kind, (SELECT t.label FROM resource t WHERE t.tenant = $1 \
+                         AND t.kind = k.target_kind AND t.id = k.target)";
+            let attr = next;
+            let column = if select.link.multi_valued() {
+                let most = attr + 1;
+                format!(
+                    "ARRAY(SELECT unnest(ARRAY[{shown}]) FROM (SELECT target, target_kind FROM link WHERE tenant = $1 \
+                     AND holder = r.id AND attr = ${attr} ORDER BY target LIMIT ${most}) k)"
+                )
+            } else {
+                // Half the work, where one is all there can be.
+                format!(
+                    "(SELECT ARRAY[{shown}] FROM link k WHERE k.tenant = $1 AND k.holder = r.id AND k.attr = ${attr} LIMIT 1)"
+                )
+            };
             // Writing to a string does not fail.
-            let _ok = write!(
-                columns,
-                ", ARRAY(SELECT unnest(ARRAY[k.target, k.target_kind, (SELECT t.label FROM resource t \
-                 WHERE t.tenant = $1 AND t.kind = k.target_kind AND t.id = k.target)]) \
-                 FROM (SELECT target, target_kind FROM link WHERE tenant = $1 AND holder = r.id AND attr = ${attr} \
-                 ORDER BY target LIMIT ${most}) k)"
-            );
+            let _ok = write!(columns, ", {column}");
+            next += values(select);
         }
         Joined { selects, columns }
     }
@@ -83,7 +97,7 @@ impl<'a> Joined<'a> {
 
     /// How many values it binds.
     pub(crate) fn values(&self) -> usize {
-        self.selects.len() * 2
+        self.selects.iter().map(|select| values(select)).sum()
     }
 
     /// How many columns it adds.
@@ -94,9 +108,11 @@ impl<'a> Joined<'a> {
     /// Binds its values.
     pub(crate) fn bind<'v>(&self, mut sql: Sql<'v>) -> Sql<'v> {
         for select in &self.selects {
-            // One more than wanted tells whether those were all.
-            let most = select.at_most.map_or(i64::MAX, |most| i64::from(most) + 1);
-            sql = sql.bind(select.link.at.to_string()).bind(most);
+            sql = sql.bind(select.link.at.to_string());
+            if select.link.multi_valued() {
+                // One more than wanted tells whether those were all.
+                sql = sql.bind(select.at_most.map_or(i64::MAX, |most| i64::from(most) + 1));
+            }
         }
         sql
     }
@@ -125,8 +141,13 @@ impl<'a> Joined<'a> {
     }
 }
 
+/// How many values a link attribute binds: its name, and how many are wanted where there may be more than one.
+fn values(select: &LinkSelect) -> usize {
+    if select.link.multi_valued() { 2 } else { 1 }
+}
+
 /// The kind of this name, shared with those that are known.
-fn known(kinds: &[Kind], name: &str) -> Kind {
+pub(crate) fn known(kinds: &[Kind], name: &str) -> Kind {
     kinds.iter().find(|kind| kind.as_str() == name).cloned().unwrap_or_else(|| Kind::new(name))
 }
 
@@ -145,36 +166,26 @@ pub(crate) async fn records(
     reverse: &[Arc<ReverseType>],
 ) -> Inner<Vec<Record>> {
     let ids: Vec<&str> = ids.iter().map(ResourceId::as_str).filter(|id| is_text(id)).collect();
-    let joined = Joined::new(select, kind, 4);
     let condition = match ids.as_slice() {
         [] => return Ok(Vec::new()),
         [_] => "r.id = $3",
         _ => "r.id = ANY($3)",
     };
-    let reversed = Reversed::new(reverse, 4 + joined.values());
-    let text = format!(
-        "SELECT {}{}{} FROM resource r WHERE r.tenant = $1 AND r.kind = $2 AND {condition}",
-        columns(select),
-        joined.columns,
-        reversed.columns
-    );
+    let mut around = Around::new(select, reverse, kind, 4, ids.len() > 1);
+    let text = around.text(columns(select), &format!("resource r WHERE r.tenant = $1 AND r.kind = $2 AND {condition}"));
     let sql = Sql::new(text).bind(tenant).bind(kind.as_str());
     let sql = match ids.as_slice() {
         [id] => sql.bind(*id),
         _ => sql.bind(ids),
     };
-    let width = width(select);
-    let mut upwards = Vec::new();
     let mut records = link
-        .each(reversed.bind(joined.bind(sql)), |line| {
+        .each(around.bind(sql), |line| {
             let mut record = record(&line, kind, select)?;
-            joined.fill(&line, width, &mut record)?;
-            for number in reversed.fill(&line, width + joined.width(), &mut record)? {
-                upwards.push((number, record.key.id.clone()));
-            }
+            around.fill(&line, width(select), &mut record)?;
             Ok(record)
         })
         .await?;
+    let upwards = around.end(records.iter_mut());
     rise(link, tenant, kind, reverse, &upwards, &mut records).await?;
     Ok(records)
 }
@@ -254,7 +265,7 @@ impl<'a> Linked<'a> {
 }
 
 /// May holders have holders in turn?
-fn nests(reverse: &ReverseType) -> bool {
+pub(crate) fn nests(reverse: &ReverseType) -> bool {
     reverse.via.kinds.contains(&reverse.via.holder)
 }
 
@@ -323,13 +334,12 @@ pub(crate) async fn reversed(
     ids: &[String],
     reverse: &Arc<ReverseType>,
 ) -> Inner<Vec<Record>> {
-    let own = std::slice::from_ref(reverse);
-    let reversed = Reversed::new(own, 4);
-    let sql = Sql::new(format!("SELECT r.id{} FROM unnest($3) AS r(id)", reversed.columns));
+    let (own, bare) = (std::slice::from_ref(reverse), Select::bare());
+    let mut around = Around::new(&bare, own, kind, 4, true);
+    let sql = Sql::new(around.text("r.id", "unnest($3) AS r(id)"));
     let sql = sql.bind(tenant).bind(kind.as_str()).bind(ids.iter().map(String::as_str).collect::<Vec<_>>());
-    let mut upwards = Vec::new();
     let mut records = link
-        .each(reversed.bind(sql), |line| {
+        .each(around.bind(sql), |line| {
             let mut record = Record {
                 key: Key { kind: kind.clone(), id: line.text(0, ResourceId::new)? },
                 version: version(0),
@@ -338,13 +348,12 @@ pub(crate) async fn reversed(
                 document: Document::default(),
                 links: Vec::new(),
             };
-            if !reversed.fill(&line, 1, &mut record)?.is_empty() {
-                upwards.push(record.key.id.clone());
-            }
+            around.fill(&line, 1, &mut record)?;
             Ok(record)
         })
         .await?;
-    climb(link, tenant, kind, &upwards, reverse, &mut records).await?;
+    let upwards = around.end(records.iter_mut());
+    rise(link, tenant, kind, own, &upwards, &mut records).await?;
     Ok(records)
 }
 

@@ -179,6 +179,11 @@ impl Line {
         })
     }
 
+    /// Is it absent?
+    pub(crate) fn is_null(&self, column: usize) -> Inner<bool> {
+        self.get(column, |value| Ok(value.is_none()))
+    }
+
     /// Text that may be absent.
     pub(crate) fn opt_text(&self, column: usize) -> Inner<Option<Label>> {
         self.get(column, |value| match value {

@@ -8,9 +8,9 @@ use scim_core::query::{Order, Position, Query, SortKey, Window};
 use scim_core::store::{ResourceId, Store};
 
 use crate::amend::Owner;
+use crate::around::Around;
 use crate::links::{Alone, statements};
 use crate::query::{Ordered, plan};
-use crate::read::Joined;
 use crate::statement::Sql;
 use crate::{Options, PostgresStore};
 
@@ -68,21 +68,22 @@ async fn steps(store: &PostgresStore, query: &Query, many: bool) -> Vec<String> 
         let indexes = shared.catalogue.fresh(&lease, tenant().as_str(), kind.as_str()).await?;
         let types = shared.types_of(&tenant());
         let plan = plan(tenant().as_str(), &query.from[0], indexes, types.as_deref()).unwrap();
-        let (text, binds, select) = match plan.statement(&query, many) {
-            Some(Ordered { text, binds, .. }) => (text, binds, query.select.clone()),
+        let seen = plan.sees();
+        let (text, binds, around) = match plan.statement(&query, many) {
+            Some(Ordered { text, binds, around, .. }) => (text, binds, around),
             None => {
-                let (text, binds) = plan.pass(&query, &plan.sees(), 101);
-                (text, binds, plan.sees())
+                let (text, binds) = plan.pass(&query, &seen, 101);
+                let around = Around::new(&seen, &[], &kind, binds.next(), false);
+                (text, binds, around)
             }
         };
-        let joined = Joined::new(&select, &kind, binds.next());
         let explain = if plan.is_general() {
-            let types = joined.bind(binds.sql("")).types();
+            let types = around.bind(binds.sql("")).types();
             let prepare = format!("PREPARE listed ({}) AS {text}", types.join(", "));
             lease.batch(&prepare).await?;
             Sql::new(format!("EXPLAIN (COSTS OFF) EXECUTE listed({})", vec!["NULL"; types.len()].join(", ")))
         } else {
-            joined.bind(binds.sql(format!("EXPLAIN (COSTS OFF) {text}")))
+            around.bind(binds.sql(format!("EXPLAIN (COSTS OFF) {text}")))
         };
         let steps = lease.each(explain.once(), |line| line.text(0, str::to_owned)).await?;
         lease.batch("DEALLOCATE ALL").await?;
@@ -201,6 +202,29 @@ async fn windows_and_orders_start_in_an_index_too() {
                 query.window = window;
                 check(&store, &query, index).await;
             }
+        }
+    }
+}
+
+/// The groups of a page are looked up by its users, and each group once.
+#[tokio::test]
+async fn the_groups_of_a_page_are_looked_up_by_its_users() {
+    let (store, database) = store().await;
+    for sql in ["UPDATE link SET holder = 'g000001' WHERE attr = 'members'", "ANALYZE link"] {
+        database.run(sql).unwrap();
+    }
+    let mut query = query("User", None);
+    query.select.reverse.clone_from(&rt("User").reverse);
+    query.select = query.select.with_link(&rt("User").links[0]);
+    for window in [
+        Window::Offset { skip: 0, count: 100 },
+        Window::After { position: Position { key: SortKey::Absent, id: ResourceId::new("u000010") }, count: 100 },
+    ] {
+        query.window = window;
+        let shown = steps(&store, &query, false).await.join("\n");
+        looks_up(&query, &shown, "link_target");
+        for condition in ["(target = ANY (", "(holder = ANY (", "(id = held0"] {
+            assert!(shown.contains(condition), "{condition} is not in\n{shown}");
         }
     }
 }
