@@ -70,6 +70,10 @@ impl Proxy {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(&to).await.unwrap();
+                // Messages are handed on one by one: each would wait for the acknowledgement of the one before.
+                for stream in [&client, &server] {
+                    stream.set_nodelay(true).unwrap();
+                }
                 tokio::spawn(between(client, server, own.clone()));
             }
         });
