@@ -105,12 +105,34 @@ done
 command -v cargo >/dev/null || fail "cargo is missing; install Rust from https://rustup.rs"
 need cc gcc gcc gcc
 need curl curl curl curl
-need_postgres
-need_slapd
-for backend in "${backends[@]}"; do [ "$backend" != ldap ] || need_directories; done
+# SQLite needs nothing, and the tests of the other stores use it beside theirs.
+features=mimalloc,sqlite
+skipped=()
+for backend in $known; do
+  case " ${backends[*]} " in *" $backend "*) asked=yes ;; *) asked= ;; esac
+  case $backend in
+    postgres) servers=(servers::postgres) ;;
+    ldap) servers=(servers::slapd servers::ds389 servers::samba) ;;
+    *) servers=() ;;
+  esac
+  if [ -z "$asked" ]; then
+    for server in ${servers[@]+"${servers[@]}"}; do skipped+=(--skip "$server"); done
+    continue
+  fi
+  case $backend in
+    postgres) need_postgres ;;
+    ldap)
+      need_slapd
+      need_directories
+      ;;
+  esac
+  [ "$backend" = sqlite ] || features+=,$backend
+done
 
-packages=(-p scim-core -p conformance-tests -p scim-server)
-for backend in "${backends[@]}"; do packages+=(-p "backend-$backend"); done
-[ $# -gt 0 ] || packages=(--workspace)
-
-cargo test --locked "${packages[@]}"
+if [ $# -eq 0 ]; then
+  exec cargo test --locked --workspace
+fi
+printf 'test.sh: only what concerns %s\n' "${backends[*]}" >&2
+cargo test --locked -p scim-core "${backends[@]/#/-pbackend-}"
+cargo test --locked -p conformance-tests -- ${skipped[@]+"${skipped[@]}"}
+cargo test --locked -p scim-server --no-default-features --features "$features"
