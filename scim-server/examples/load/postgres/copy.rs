@@ -5,7 +5,6 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use conformance_tests::servers::postgres::Postgres;
 use serde_json::Value;
 
 use crate::client::{Client, request};
@@ -15,7 +14,7 @@ use crate::server::{Program, Server, TOKEN, imported, started};
 use crate::table::{Line, number};
 
 /// Fills a store on SQLite, copies it there and back, and asks the copies.
-pub async fn measure(program: &Program, postgres: &Postgres, folder: &Path, users: u64) -> Result<Vec<Line>> {
+pub async fn measure(program: &Program, database: &str, folder: &Path, users: u64) -> Result<Vec<Line>> {
     let file = |name: &str| folder.join(name);
     let sqlite = |name: &str| vec![("SCIM__STORE__SQLITE__PATH", file(name).display().to_string())];
     let first = || program.set(folder, &sqlite("first.db"));
@@ -27,13 +26,13 @@ pub async fn measure(program: &Program, postgres: &Postgres, folder: &Path, user
     server.stop().await?;
     for (name, store) in [
         ("first.toml", format!("[store]\nbackend = \"sqlite\"\n[store.sqlite]\npath = {:?}\n", file("first.db"))),
-        ("there.toml", format!("[store]\nbackend = \"postgres\"\n[store.postgres]\nurl = {:?}\n", postgres.url())),
+        ("there.toml", format!("[store]\nbackend = \"postgres\"\n[store.postgres]\nurl = {database:?}\n")),
         ("back.toml", format!("[store]\nbackend = \"sqlite\"\n[store.sqlite]\npath = {:?}\n", file("back.db"))),
     ] {
         std::fs::write(file(name), store)?;
     }
     let there = copied(program, folder, "first.toml", "there.toml")?;
-    ask(started(program.set(folder, &super::settings(postgres.url()))).await?, users, members).await?;
+    ask(started(program.set(folder, &super::settings(database))).await?, users, members).await?;
     let back = copied(program, folder, "there.toml", "back.toml")?;
     ask(started(program.set(folder, &sqlite("back.db"))).await?, users, members).await?;
     let line = |work: &str, took: Duration| Line {

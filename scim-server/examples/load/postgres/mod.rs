@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use conformance_tests::servers::postgres::{Care, Postgres};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -31,6 +31,32 @@ pub struct Options {
     /// Copy instead: so many users, and a group for each hundred of them, into PostgreSQL and back.
     #[arg(long)]
     copy: bool,
+    /// Parts of the table, with commas; else all.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Part>,
+    /// A database of a PostgreSQL that runs, instead of one of its own. The store that an earlier run filled is used as it is,
+    /// and its import is not measured.
+    #[arg(long)]
+    database: Option<String>,
+}
+
+/// Parts of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// One user, by id and by filters.
+    Reads,
+    /// Pages.
+    Lists,
+    /// Lists, page by page.
+    Walks,
+    /// One user made or changed.
+    Writes,
+    /// One member more or less.
+    Members,
+    /// /Bulk and the import.
+    Batches,
+    /// Two servers.
+    Nodes,
 }
 
 /// Connections, and clients of pgbench.
@@ -60,33 +86,63 @@ fn settings(url: &str) -> Vec<(&'static str, String)> {
 /// Measures; gives the lines of the table.
 pub async fn run(options: &Options, program: Program, users: u64, time: Duration, rounds: usize) -> Result<Vec<Line>> {
     let folder = TempDir::with_prefix("scim-load-")?;
-    let postgres = tokio::task::block_in_place(|| {
-        Postgres::start_with(Care::Safe, &["shared_buffers=1GB", "max_wal_size=8GB", "checkpoint_timeout=30min"])
-    })?;
+    let own = match &options.database {
+        Some(_) => None,
+        None => Some(tokio::task::block_in_place(|| {
+            Postgres::start_with(Care::Safe, &["shared_buffers=1GB", "max_wal_size=8GB", "checkpoint_timeout=30min"])
+        })?),
+    };
+    let database = own.as_ref().map(Postgres::url).or(options.database.as_deref()).unwrap_or_default().to_owned();
     if options.copy {
-        return copy::measure(&program, &postgres, folder.path(), users).await;
+        return copy::measure(&program, &database, folder.path(), users).await;
     }
-    let database = postgres.url().to_owned();
     let command = || program.set(folder.path(), &settings(&database));
     started(command()).await?.stop().await?;
-    let file = folder.path().join("users.jsonl");
-    write_users(&file, users)?;
-    let import = tokio::task::block_in_place(|| imported(command(), &file))?;
-    let import = Sample::once(users, import);
-    tokio::task::block_in_place(|| postgres.run("VACUUM ANALYZE"))?;
-    let people = Arc::new(ids(&database).await?);
+    let filled = !ids(&database).await?.is_empty();
+    let mut import = None;
+    if !filled {
+        let file = folder.path().join("users.jsonl");
+        write_users(&file, users)?;
+        let took = tokio::task::block_in_place(|| imported(command(), &file))?;
+        import = Some(Sample::once(users, took));
+    }
+    let settled = async || -> Result<()> { Ok(connected(&database).await?.batch_execute("VACUUM ANALYZE").await?) };
+    settled().await?;
+    let mut people = ids(&database).await?;
+    // Those that an earlier run made came behind.
+    people.truncate(usize::try_from(users)?);
+    let people = Arc::new(people);
     ensure!(people.len() as u64 == users, "{} users instead of {users}", people.len());
     let server = started(command()).await?;
     let floor = Floor::new(folder.path(), &database, time, &people)?;
-    let mut run = Run { server, people, groups: Vec::new(), time, rounds, floor, fresh: AtomicU64::new(0) };
+    // New people of each run have names of their own.
+    let fresh = AtomicU64::new(if filled { u64::from(std::process::id() % 10_000) << 42 } else { 0 });
+    let mut run = Run { server, people, groups: Vec::new(), time, rounds, floor, fresh };
     run.groups().await?;
-    tokio::task::block_in_place(|| postgres.run("VACUUM ANALYZE"))?;
-    let mut lines = run.reads().await?;
-    lines.extend(run.lists().await?);
-    lines.extend(run.writes().await?);
-    lines.extend(run.members().await?);
-    lines.extend(run.batches(import).await?);
-    lines.push(run.nodes(started(command()).await?).await?);
+    settled().await?;
+    let wanted = |part: Part| options.only.is_empty() || options.only.contains(&part);
+    let mut lines = Vec::new();
+    if wanted(Part::Reads) {
+        lines.extend(run.reads().await?);
+    }
+    if wanted(Part::Lists) {
+        lines.extend(run.lists().await?);
+    }
+    if wanted(Part::Walks) {
+        lines.extend(run.walks().await?);
+    }
+    if wanted(Part::Writes) {
+        lines.extend(run.writes().await?);
+    }
+    if wanted(Part::Members) {
+        lines.extend(run.members().await?);
+    }
+    if wanted(Part::Batches) {
+        lines.extend(run.batches(import).await?);
+    }
+    if wanted(Part::Nodes) {
+        lines.push(run.nodes(started(command()).await?).await?);
+    }
     run.server.stop().await?;
     Ok(lines)
 }
@@ -121,7 +177,16 @@ impl Run {
     async fn groups(&mut self) -> Result<()> {
         let mut client = Client::connect(self.server.address).await?;
         for size in GROUPS.into_iter().filter(|size| *size <= self.people.len() as u64) {
-            let body = seed::group(&format!("Group of {size}"));
+            let name = format!("Group of {size}");
+            let filter = escaped(&format!("displayName eq \"{name}\""));
+            let sought = format!("/scim/v2/Groups?filter={filter}&attributes=id");
+            let answer = client.send(&request("GET", &sought, TOKEN, None)).await?;
+            let found: Value = serde_json::from_slice(answer.body)?;
+            if let Some(id) = found.pointer("/Resources/0/id").and_then(Value::as_str) {
+                self.groups.push(id.to_owned());
+                continue;
+            }
+            let body = seed::group(&name);
             let answer = client.send(&request("POST", "/scim/v2/Groups", TOKEN, Some(&body))).await?;
             ensure!(answer.status == 201, "{}: {}", answer.status, String::from_utf8_lossy(answer.body));
             let group: Value = serde_json::from_slice(answer.body)?;
@@ -163,7 +228,7 @@ impl Run {
         Ok(lines)
     }
 
-    /// Pages, and walks of them.
+    /// Pages.
     async fn lists(&self) -> Result<Vec<Line>> {
         let first: Requests = Arc::new(|_, _| request("GET", "/scim/v2/Users?startIndex=1&count=100", TOKEN, None));
         let mut lines =
@@ -175,12 +240,16 @@ impl Run {
         lines.push(
             self.against("?filter=userName sw \"user\"&count=100", "the page in SQL", prefix, "page", 0.25).await?,
         );
-        lines.push(self.walk("cursor", "count=100&cursor=", 1.2).await?);
-        lines.push(self.walk("startIndex", "count=100&startIndex=", 2.0).await?);
-        lines.push(
-            self.walk("cursor, filter userName sw", "filter=userName%20sw%20%22user%22&count=100&cursor=", 1.2).await?,
-        );
         Ok(lines)
+    }
+
+    /// All pages of a list, one behind another.
+    async fn walks(&self) -> Result<Vec<Line>> {
+        Ok(vec![
+            self.walk("cursor", "count=100&cursor=", 1.2).await?,
+            self.walk("startIndex", "count=100&startIndex=", 2.0).await?,
+            self.walk("cursor, filter userName sw", "filter=userName%20sw%20%22user%22&count=100&cursor=", 1.2).await?,
+        ])
     }
 
     /// Each page of a walk against the first ones.
@@ -304,7 +373,7 @@ impl Run {
     }
 
     /// A hundred in one request, and the import of all.
-    async fn batches(&self, import: Sample) -> Result<Vec<Line>> {
+    async fn batches(&self, import: Option<Sample>) -> Result<Vec<Line>> {
         let first = self.fresh(1 << 30);
         let next = Arc::new(AtomicU64::new(first));
         let make: Requests = Arc::new(move |_, _| {
@@ -318,6 +387,7 @@ impl Run {
         )
         .await?;
         let bulk = Line::share("/Bulk of 100 creates, in creates", "batches of 100", &found, 0.50);
+        let Some(import) = import else { return Ok(vec![bulk]) };
         let ratio = import.rate() / found.floor.rate().max(1.0);
         Ok(vec![
             bulk,
