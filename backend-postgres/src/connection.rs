@@ -23,6 +23,10 @@ use crate::statement::{InOrder, Line, Sql};
 /// Numbers for [`Link::slot`]: more sessions than these at once share one, which only costs time.
 const SLOTS: i64 = 1_000;
 
+/// Rows of a list that is gone through, behind which others go on: whoever has little to do in the same thread does not wait for
+/// those who go through much.
+const PIECE: usize = 16;
+
 /// The first half of the advisory locks of sessions: "SCIM".
 pub(crate) const LOCKS: i32 = 0x5343_494d;
 
@@ -186,12 +190,20 @@ impl Link {
     }
 
     /// Runs a statement, making something of each row.
-    pub(crate) async fn each<T>(&self, sql: Sql<'_>, mut make: impl FnMut(Line) -> Inner<T>) -> Inner<Vec<T>> {
+    pub(crate) async fn each<T>(&self, sql: Sql<'_>, make: impl FnMut(Line) -> Inner<T>) -> Inner<Vec<T>> {
+        self.made(sql, make, usize::MAX).await
+    }
+
+    /// The same, letting others go on behind so many rows.
+    async fn made<T>(&self, sql: Sql<'_>, mut make: impl FnMut(Line) -> Inner<T>, pause: usize) -> Inner<Vec<T>> {
         let text = self.unprepared(&sql);
         let mut rows = (&mut &self.db).load(sql).await?;
         let mut made = Vec::new();
         while let Some(row) = rows.try_next().await? {
             made.push(make(Line::new(row))?);
+            if made.len().is_multiple_of(pause) {
+                tokio::task::yield_now().await;
+            }
         }
         self.now_prepared(text);
         Ok(made)
@@ -201,7 +213,7 @@ impl Link {
     /// inside a transaction.
     pub(crate) async fn weighed<T>(&self, sql: Sql<'_>, make: impl FnMut(Line) -> Inner<T>) -> Inner<Vec<T>> {
         self.batch("BEGIN; SET LOCAL plan_cache_mode = force_custom_plan").await?;
-        let made = self.each(sql.once(), make).await;
+        let made = self.made(sql.once(), make, PIECE).await;
         if !matches!(made, Err(Fault::Lost(_))) {
             self.batch("COMMIT").await?;
         }

@@ -27,7 +27,7 @@ impl Ground {
 /// Users that stay while lists are walked.
 pub const STAYING: usize = 20_000;
 
-/// Users of a tenant that heaps up work, ten times as many as it makes in one request.
+/// Users of a tenant that heaps up scans.
 pub const HEAP: usize = 2_000;
 
 /// How long a server may go without knowing what a command beside it has changed.

@@ -44,8 +44,7 @@ pub fn settings(url: &str) -> Vec<(&'static str, String)> {
 /// Users that stay while lists are walked: half as many as on a file, as each page is a round trip to another program.
 pub const STAYING: usize = 10_000;
 
-/// Users of a tenant that heaps up work, ten times as many as it makes in one request. Sixteen connections make them at once,
-/// where one file has one writer: fewer show as well who waits for whom.
+/// Users of a tenant that heaps up scans: sixteen are under way at once, so fewer show as well who waits for whom.
 pub const HEAP: usize = 500;
 
 /// How long a server may go without knowing what a command beside it has changed: the database tells it, as soon as the machine
