@@ -13,6 +13,9 @@ pub struct Features {
     pub matched_values: bool,
     /// It compares before it writes (RFC 4528).
     pub assertion: bool,
+    /// What it does by itself on other entries inherits the assertion, which does not hold there: OpenLDAP's memberof overlay then leaves
+    /// those entries as they were, and says nothing.
+    pub assertion_spreads: bool,
     /// It sends the entry as it has become (RFC 4527).
     pub post_read: bool,
     /// Several writes are one (RFC 5805).
@@ -25,6 +28,10 @@ pub struct Features {
     pub integrity: bool,
     /// It says of an entry in which groups it is (`memberOf`).
     pub member_of: bool,
+    /// It keeps that by itself: nobody else can write it, or need to.
+    pub keeps_member_of: bool,
+    /// It says so of the groups that name the entry alone, and not of those that these are in.
+    pub direct_member_of: bool,
     /// It may put a new entry into groups by itself: dynamic groups, automatic members, primary groups.
     pub joins: bool,
 }

@@ -2,7 +2,7 @@
 //!
 //! `ldap` the protocol as data, without I/O · `directory` the servers and the connections to them · `profile` what a directory
 //! is and can do · `mapping` entries as resources, as data · `settings`, `features` what may and what can be done · `tenant`,
-//! `fence` whose entry is whose · `store` the store, `open` how it is made, `beside` what it cannot hold · `ldif` writes for people, files of entries · `doctor` what
+//! `fence` whose entry is whose · `member_of` whether entries say rightly in which groups they are · `store` the store, `open` how it is made, `beside` what it cannot hold · `ldif` writes for people, files of entries · `doctor` what
 //! a directory is and what is missing · `untrusted` what others write, for tests.
 
 mod beside;
@@ -13,6 +13,7 @@ mod fence;
 pub mod ldap;
 pub mod ldif;
 pub mod mapping;
+pub mod member_of;
 pub mod open;
 pub mod profile;
 pub mod settings;

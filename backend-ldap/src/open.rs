@@ -9,7 +9,7 @@ use crate::ldap::{AttributeName, LdapError};
 use crate::mapping::schema::{Equality, Facts, Rules, Schema};
 use crate::mapping::tables::Product;
 use crate::profile::{AttributeType, Kept, Profile, Subschema, Vendor};
-use crate::settings::Settings;
+use crate::settings::{MemberOf, Settings};
 
 impl LdapStore {
     /// Asks the directory what it is and can do, and makes a store of it.
@@ -20,7 +20,9 @@ impl LdapStore {
         let profile = Profile::probe(&directory, &Call::default()).await?;
         let options = directory.options();
         let private = options.servers.iter().all(|server| options.is_private(server));
-        let features = features(&profile, settings.product, private);
+        let mut features = features(&profile, settings.product, private);
+        // Also where the schema cannot be read.
+        features.member_of |= settings.member_of == MemberOf::Always;
         tracing::info!(vendor = %profile.vendor, ?features, "found a directory");
         Ok(LdapStore::new(directory, settings, features, Arc::new(profile.schema)))
     }
@@ -41,12 +43,16 @@ pub fn features(profile: &Profile, asked: Option<Product>, private: bool) -> Fea
         deref: profile.deref(),
         matched_values: profile.matched_values(),
         assertion: profile.assertion(),
+        assertion_spreads: profile.vendor == Vendor::OpenLdap
+            && (profile.schema.is_empty() || Subschema::attribute(&profile.schema, "memberOf").is_some()),
         post_read: profile.post_read(),
         transactions: profile.transactions(),
         entry_dn: profile.entry_dn(),
         passwords: passwords && private,
         integrity: matches!(profile.integrity, Kept::By(_)),
         member_of: Subschema::attribute(&profile.schema, "memberOf").is_some(),
+        keeps_member_of: matches!(profile.member_of, Kept::By(_)),
+        direct_member_of: profile.vendor.is_like_active_directory(),
         joins: profile.vendor != Vendor::OpenLdap || Subschema::attribute(&profile.schema, "memberURL").is_some(),
     }
 }

@@ -21,6 +21,18 @@ pub enum Mode {
     Write,
 }
 
+/// Whether entries are believed in which groups they are (`memberOf`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MemberOf {
+    /// Where the directory keeps it, and a comparison showed that groups say the same.
+    #[default]
+    Auto,
+    /// The operator vouches for it.
+    Always,
+    /// Groups are searched for their members.
+    Never,
+}
+
 /// Where one tenant's entries are.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -44,6 +56,8 @@ pub struct Settings {
     pub groups: TypeSettings,
     /// Tenants with places of their own. Where there is one, every tenant needs its own.
     pub tenants: BTreeMap<String, TenantSettings>,
+    /// Whether entries are believed in which groups they are.
+    pub member_of: MemberOf,
     /// What stops a client that has gone wrong.
     pub brakes: Brakes,
     /// Writes of a change that others keep overtaking.
@@ -82,6 +96,7 @@ impl Default for Settings {
             users: TypeSettings::default(),
             groups: TypeSettings::default(),
             tenants: BTreeMap::new(),
+            member_of: MemberOf::default(),
             brakes: Brakes::default(),
             retry_max: 5,
             page: 500,

@@ -3,18 +3,23 @@
 use std::sync::Arc;
 
 use scim_core::schema::{Kind, ResourceType};
-use scim_core::store::{Held, Shortfall};
+use scim_core::store::{Held, Shortfall, TenantId};
 
 use crate::features::Features;
 use crate::ldap::{AttributeName, Entry};
 use crate::mapping::build::{BadMapping, Powers, build};
 use crate::mapping::schema::Schema;
 use crate::mapping::{Mapping, tables};
+use crate::member_of::Belief;
 use crate::settings::{Mode, Settings};
 
 /// What a tenant's types are in the directory.
 #[derive(Debug)]
 pub struct Tenant {
+    /// Whose it is.
+    pub id: TenantId,
+    /// May entries be believed in which groups they are?
+    pub(crate) belief: Belief,
     mappings: Vec<Arc<Mapping>>,
 }
 
@@ -63,7 +68,7 @@ impl Tenant {
             mappings.push(Arc::new(built.mapping));
             shortfalls.extend(built.shortfalls);
         }
-        Ok((Tenant { mappings }, shortfalls))
+        Ok((Tenant { id: TenantId::new(name), belief: Belief::default(), mappings }, shortfalls))
     }
 
     /// The mapping of a type; None where it stands nowhere.

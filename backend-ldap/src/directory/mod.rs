@@ -65,8 +65,11 @@ struct Inner {
     servers: Vec<Arc<Server>>,
     sticky: Sticky,
     options: Options,
-    runtime: Option<Runtime>,
+    threads: Arc<Threads>,
 }
+
+/// The threads of connections, as long as one of those who use them is there.
+struct Threads(Option<Runtime>);
 
 impl fmt::Debug for Directory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,9 +77,9 @@ impl fmt::Debug for Directory {
     }
 }
 
-impl Drop for Inner {
+impl Drop for Threads {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             // The last one to go may be a task: nothing is waited for.
             runtime.shutdown_background();
         }
@@ -101,7 +104,23 @@ impl Directory {
         let connector = Arc::new(connector);
         let servers = options.servers.iter().map(|address| Server::new(address.clone(), connector.clone())).collect();
         let sticky = Sticky::new(options.sticky_time);
-        Ok(Directory { inner: Arc::new(Inner { servers, sticky, options, runtime: Some(runtime) }) })
+        let threads = Arc::new(Threads(Some(runtime)));
+        Ok(Directory { inner: Arc::new(Inner { servers, sticky, options, threads }) })
+    }
+
+    /// Each of its servers by itself: for what has to be so on all of them. They share the connections.
+    pub fn each(&self) -> Vec<Directory> {
+        let one = |server: &Arc<Server>| {
+            let options = Options { servers: vec![server.address.clone()], ..self.inner.options.clone() };
+            let (sticky, threads) = (Sticky::new(options.sticky_time), self.inner.threads.clone());
+            Directory { inner: Arc::new(Inner { servers: vec![server.clone()], sticky, options, threads }) }
+        };
+        self.inner.servers.iter().map(one).collect()
+    }
+
+    /// How often a server was lost since the beginning: what was found of it before may be so no more.
+    pub fn losses(&self) -> u64 {
+        self.inner.servers.iter().map(|server| server.losses()).sum()
     }
 
     /// How it is reached.

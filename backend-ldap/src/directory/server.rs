@@ -1,6 +1,6 @@
 //! One server of a directory: its connections, whether it can be reached, and when to try it again.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,8 @@ pub(crate) struct Server {
     idle: Mutex<Vec<Aged>>,
     /// Why it is down, while it is.
     down: Mutex<Option<String>>,
+    /// How often it ended a connection, or could not be reached.
+    losses: AtomicU64,
 }
 
 /// A connection that knows its age.
@@ -51,6 +53,7 @@ impl Server {
             leases: Arc::new(Semaphore::new(options.leases)),
             idle: Mutex::default(),
             down: Mutex::default(),
+            losses: AtomicU64::new(0),
             connector,
         })
     }
@@ -58,6 +61,11 @@ impl Server {
     /// Why it cannot be reached, if so.
     pub(crate) fn down(&self) -> Option<String> {
         self.lock_down().clone()
+    }
+
+    /// How often it ended a connection, or could not be reached, since the beginning.
+    pub(crate) fn losses(&self) -> u64 {
+        self.losses.load(Ordering::Relaxed)
     }
 
     fn lock_down(&self) -> MutexGuard<'_, Option<String>> {
@@ -76,6 +84,7 @@ impl Server {
         }
         *down = Some(why.to_string());
         drop(down);
+        self.losses.fetch_add(1, Ordering::Relaxed);
         tracing::warn!(server = %self.address, %why, "the directory server cannot be used; others are asked until it answers");
         self.connector.runtime.spawn(revive(Arc::downgrade(self)));
     }
@@ -127,7 +136,11 @@ impl Server {
     /// Can it be used? One that was silent for long is asked first: what stands between may have forgotten it.
     async fn is_fit(&self, open: &Aged, deadline: Instant) -> bool {
         let options = &self.connector.options;
-        if open.connection.is_closed() || open.born.elapsed() > options.age {
+        if open.connection.is_closed() {
+            self.losses.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        if open.born.elapsed() > options.age {
             return false;
         }
         open.connection.in_flight() > 0

@@ -7,8 +7,9 @@ use scim_core::clock::Timestamp;
 use crate::directory::Options;
 use crate::features::Features;
 use crate::mapping::{Mapping, syntax};
+use crate::member_of::Agreement;
 use crate::profile::{Kept, Profile, Vendor};
-use crate::settings::Mode;
+use crate::settings::{MemberOf, Mode};
 
 use super::report::Finding;
 
@@ -117,6 +118,46 @@ pub(super) fn integrity(profile: &Profile, mode: Mode) -> Finding {
         (Kept::Not, _) => {
             Finding::note("members that are deleted stay in their groups, unless who deletes them takes care")
         }
+    }
+}
+
+/// Where groups of users come from: their own entries, or a search; and why. `compared` where it could be.
+pub(super) fn groups_of_users(profile: &Profile, asked: MemberOf, compared: Option<&Agreement>) -> Finding {
+    const SEARCHED: &str = "groups of users are searched for";
+    let kept = match (asked, &profile.member_of) {
+        (MemberOf::Always, _) => {
+            return Finding::note("groups of users are read from memberOf unseen, as store.ldap.member_of says");
+        }
+        (MemberOf::Never, _) => return Finding::note(format!("{SEARCHED}, as store.ldap.member_of says")),
+        (MemberOf::Auto, Kept::Not) => return Finding::note(format!("{SEARCHED}: the directory keeps no memberOf")),
+        (MemberOf::Auto, Kept::Unknown) => {
+            return Finding::note(format!(
+                "{SEARCHED}: whether the directory keeps memberOf cannot be seen with this account (where you know that it does: \
+                 store.ldap.member_of = \"always\")"
+            ));
+        }
+        (MemberOf::Auto, Kept::By(how)) => how,
+    };
+    match compared {
+        Some(Agreement::Yes { memberships, .. }) => Finding::good(format!(
+            "groups of users are read from memberOf, kept by {kept}: it agrees with the groups in {memberships} memberships"
+        )),
+        Some(Agreement::No(why)) => Finding::warning(
+            format!("{SEARCHED}, which is slower, because memberOf (kept by {kept}) differs: {why}"),
+            match profile.vendor {
+                Vendor::Ds389 | Vendor::FreeIpa => {
+                    "dsconf INSTANCE plugin memberof fixup BASE, for the base of the users"
+                }
+                Vendor::OpenLdap => {
+                    "take the members of such groups out and put them in again, so that the memberof overlay sees them, or set \
+                     store.ldap.member_of = \"never\", so that it is not compared"
+                }
+                _ => "let the account of store.ldap.bind_dn read memberOf of users and member of groups",
+            },
+        ),
+        Some(Agreement::Nothing) | None => Finding::note(format!(
+            "{SEARCHED} until there are members by which memberOf can be compared with the groups"
+        )),
     }
 }
 

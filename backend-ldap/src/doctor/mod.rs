@@ -19,9 +19,10 @@ use crate::directory::{Call, Directory};
 use crate::features::Features;
 use crate::ldap::{AttributeName, LdapError, Search};
 use crate::mapping::{Active, Column, Mapping};
+use crate::member_of::{self, Agreement};
 use crate::open::features;
 use crate::profile::Profile;
-use crate::settings::{Mode, Settings};
+use crate::settings::{MemberOf, Mode, Settings};
 use crate::tenant::Tenant;
 
 pub use report::{Finding, Level, Report, Row, TypeReport};
@@ -76,10 +77,27 @@ pub async fn examine(
             report.findings.extend(checks::empty_groups(&profile, mapping));
             mappings.push(mapping.clone());
         }
+        if member_of::column(&tenant).is_some() {
+            let told = settings.member_of == MemberOf::Auto && features.keeps_member_of;
+            let compared = match told {
+                true => Some(readable(member_of::compare(directory, &call, &tenant, settings.page).await)?),
+                false => None,
+            };
+            let finding = checks::groups_of_users(&profile, settings.member_of, compared.as_ref());
+            report.findings.extend((!report.findings.contains(&finding)).then_some(finding));
+        }
     }
     report.findings.push(checks::indexes(&profile, &mappings.iter().map(Arc::as_ref).collect::<Vec<_>>()));
     report.findings.sort_by_key(|finding| finding.level);
     Ok(report)
+}
+
+/// What the account may not see tells nothing; a server that is gone is an error.
+fn readable(compared: Result<Agreement, LdapError>) -> Result<Agreement, LdapError> {
+    match compared {
+        Err(LdapError::Refused(result)) if !result.code.is_down() => Ok(Agreement::No(result.to_string())),
+        other => other,
+    }
 }
 
 fn facts(directory: &Directory, profile: &Profile) -> Vec<(String, String)> {

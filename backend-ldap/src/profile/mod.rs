@@ -37,6 +37,8 @@ pub struct Profile {
     pub schema: Subschema,
     /// Does it take entries that go out of references by itself?
     pub integrity: Kept,
+    /// Does it keep `memberOf` of entries by itself?
+    pub member_of: Kept,
     /// The attributes with an index, where the account may see that.
     pub indexes: Option<Vec<Index>>,
 }
@@ -60,8 +62,9 @@ impl Profile {
         };
         let vendor = Vendor::of(&root, has_ipa(directory, call, &root).await?);
         let integrity = upkeep::integrity(directory, call, vendor, &root).await?;
+        let member_of = upkeep::member_of(directory, call, vendor, &schema).await?;
         let indexes = upkeep::indexes(directory, call, vendor, &root).await?;
-        Ok(Profile { vendor, root, schema, integrity, indexes })
+        Ok(Profile { vendor, root, schema, integrity, member_of, indexes })
     }
 
     /// Does it list this control?

@@ -1,9 +1,11 @@
-//! What a directory keeps in order by itself, as far as the account may see it: references to entries that go, indexes.
+//! What a directory keeps in order by itself, as far as the account may see it: references to entries that go, what entries say of
+//! their groups, indexes.
 
 use crate::directory::{Call, Directory};
 use crate::ldap::{AttributeName, Dn, Entry, Filter, LdapError, Reach, Search};
 
 use super::root_dse::RootDse;
+use super::subschema::Subschema;
 use super::vendor::Vendor;
 
 /// Does the directory do it?
@@ -27,6 +29,7 @@ pub struct Index {
 }
 
 const INTEGRITY_OF_389: &str = "cn=referential integrity postoperation,cn=plugins,cn=config";
+const MEMBER_OF_OF_389: &str = "cn=MemberOf Plugin,cn=plugins,cn=config";
 const INDEXES_OF_389: &str = "cn=ldbm database,cn=plugins,cn=config";
 
 /// Do references to an entry go with it?
@@ -39,15 +42,7 @@ pub(super) async fn integrity(
     match vendor {
         Vendor::ActiveDirectory | Vendor::Samba => Ok(Kept::By("linked attributes".into())),
         Vendor::Ds389 | Vendor::FreeIpa => {
-            let on = AttributeName::known("nsslapd-pluginEnabled");
-            let found = visible(directory, call, INTEGRITY_OF_389, Reach::Base, "(objectClass=*)", &[&on]).await?;
-            Ok(match found.as_deref() {
-                Some([plugin, ..]) if plugin.text(&on) == Some("on") => {
-                    Kept::By("the referential integrity plug-in".into())
-                }
-                Some([plugin, ..]) if plugin.text(&on).is_some() => Kept::Not,
-                _ => Kept::Unknown,
-            })
+            plugin(directory, call, INTEGRITY_OF_389, "the referential integrity plug-in").await
         }
         Vendor::OpenLdap | Vendor::Generic => {
             let Some(config) = &root.config_context else { return Ok(Kept::Unknown) };
@@ -66,6 +61,37 @@ pub(super) async fn integrity(
             })
         }
     }
+}
+
+/// Does it keep `memberOf` of entries as groups change?
+pub(super) async fn member_of(
+    directory: &Directory,
+    call: &Call,
+    vendor: Vendor,
+    schema: &Subschema,
+) -> Result<Kept, LdapError> {
+    let Some(known) = schema.attribute("memberOf") else {
+        return Ok(if schema.is_empty() { Kept::Unknown } else { Kept::Not });
+    };
+    match vendor {
+        Vendor::ActiveDirectory | Vendor::Samba => Ok(Kept::By("linked attributes".into())),
+        Vendor::FreeIpa => Ok(Kept::By("FreeIPA".into())),
+        // Who may write it may have written it.
+        _ if known.read_only => Ok(Kept::By("the directory, as nobody else can write it".into())),
+        Vendor::Ds389 => plugin(directory, call, MEMBER_OF_OF_389, "the memberOf plug-in").await,
+        Vendor::OpenLdap | Vendor::Generic => Ok(Kept::Not),
+    }
+}
+
+/// Is this plug-in of 389 Directory Server on?
+async fn plugin(directory: &Directory, call: &Call, at: &str, what: &str) -> Result<Kept, LdapError> {
+    let on = AttributeName::known("nsslapd-pluginEnabled");
+    let found = visible(directory, call, at, Reach::Base, "(objectClass=*)", &[&on]).await?;
+    Ok(match found.as_deref() {
+        Some([plugin, ..]) if plugin.text(&on) == Some("on") => Kept::By(what.into()),
+        Some([plugin, ..]) if plugin.text(&on).is_some() => Kept::Not,
+        _ => Kept::Unknown,
+    })
 }
 
 /// Which attributes have an index? None: the account may not see it.

@@ -54,6 +54,9 @@ async fn one(inner: &Inner, scope: &Scope, mutation: Mutation) -> Result<Outcome
     inner.recent.forget();
     let tenant = inner.tenant(scope)?;
     let mapping = mapped(&tenant, &mutation.kind)?.clone();
+    if mapping.links.iter().any(|column| column.link.multi_valued()) {
+        inner.shelf.forget();
+    }
     let Mutation { action, reply, .. } = mutation;
     let work = Work { inner, scope, tenant: &tenant, mapping: &mapping, call: inner.call(scope), reply };
     match action {

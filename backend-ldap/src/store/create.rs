@@ -18,7 +18,7 @@ use super::members::is_placeholder;
 use super::result::{of_write, rejected, told, unholdable};
 use super::{BACKEND, with_names};
 
-const OBJECT_CLASS: AttributeName = AttributeName::known("objectClass");
+pub(super) const OBJECT_CLASS: AttributeName = AttributeName::known("objectClass");
 
 /// Stands as a member where the directory wants one and the configuration names nobody.
 const NOBODY: &str = "cn=nobody";

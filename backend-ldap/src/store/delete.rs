@@ -26,16 +26,26 @@ impl Work<'_> {
         if !expect.holds(&version) {
             return Err(StoreErrorKind::Stale.into());
         }
-        let mut request = Request::from(Operation::Delete { target: (&entry.dn).into() });
-        if let (Expect::Version(_), true) = (expect, self.inner.features.assertion)
-            && let Some((name, text)) = asserted(self.mapping, &version)
-        {
-            let filter = Filter::equal(name, text.to_owned());
-            request = request.with(controls::assertion(&filter).map_err(|error| error.during("assert"))?);
-        }
+        let request = Request::from(Operation::Delete { target: (&entry.dn).into() });
         self.shadowed(&[&request])?;
         self.inner.brakes.pass(&self.scope.tenant, Loss::Deletes, 1)?;
-        match self.send(request).await {
+        let asserted = match expect {
+            Expect::Version(_) if self.inner.features.assertion => asserted(self.mapping, &version),
+            _ => None,
+        };
+        let filter = asserted.map(|(name, text)| Filter::equal(name, text.to_owned()));
+        let sent = match filter {
+            None => self.send(request).await,
+            Some(filter) if self.spreads() => match self.claim(&entry, &filter).await {
+                Ok(()) => self.send(request).await,
+                Err(error) => Err(error),
+            },
+            Some(filter) => {
+                let asserted = controls::assertion(&filter).map_err(|error| error.during("assert"))?;
+                self.send(request.with(asserted)).await
+            }
+        };
+        match sent {
             Ok(_) => {}
             Err(error) if error.code() == Some(Code::ASSERTION_FAILED) => return Err(StoreErrorKind::Stale.into()),
             Err(error) => return Err(of_write(self.mapping, None, error, "delete an entry")),

@@ -11,6 +11,7 @@ use scim_core::store::{Link, Links, ResourceId, Result};
 use crate::directory::Call;
 use crate::ldap::{AttributeName, Dn, Entry, Filter, LdapError, Search, controls};
 use crate::mapping::LinkColumn;
+use crate::member_of::{self, MEMBER_OF};
 use crate::tenant::Tenant;
 
 use super::names::{CHUNK, link};
@@ -18,18 +19,15 @@ use super::read::seen;
 use super::recent::Seen;
 use super::{Inner, with_names};
 
-/// The groups of an entry, where the directory says so.
-pub(super) const MEMBER_OF: AttributeName = AttributeName::known("memberOf");
-
 /// An entry that others may refer to.
-struct Held {
-    id: ResourceId,
+pub(super) struct Held {
+    pub(super) id: ResourceId,
     /// How they do: its name, or its user name.
     value: String,
     /// The same, as it compares.
     key: String,
-    /// The groups that the directory says it is in.
-    groups: Vec<Dn>,
+    /// The groups that the directory says it is in; None where it says only a part.
+    pub(super) groups: Option<Vec<Dn>>,
 }
 
 /// What references stand where the directory wants one and there is none.
@@ -95,17 +93,8 @@ impl Inner {
 
     /// The names in an attribute, also where the server sends it in parts (Active Directory).
     pub(super) async fn values(&self, call: &Call, entry: &Entry, name: &AttributeName) -> Result<Vec<Dn>> {
-        let mut names: Vec<Dn> = entry.texts(name).filter_map(|text| Dn::parse(text).ok()).collect();
-        let mut part = entry.part(name.base()).cloned();
-        while let Some(attribute) = part.take() {
-            let texts = attribute.values.iter().filter_map(|value| std::str::from_utf8(value).ok());
-            names.extend(texts.filter_map(|text| Dn::parse(text).ok()));
-            let Some((_, Some(last))) = attribute.name.range() else { break };
-            let search = Search::entry(entry.dn.clone(), vec![name.from_value(last + 1)]);
-            let more = self.directory.entry(call, &search).await.map_err(|error| error.during("read more members"))?;
-            part = more.and_then(|entry| entry.part(name.base()).cloned()).filter(|part| !part.values.is_empty());
-        }
-        Ok(names)
+        let names = member_of::names(&self.directory, call, entry, name).await;
+        names.map_err(|error| error.during("read more members"))
     }
 
     /// `memberUid`: user names.
@@ -155,6 +144,7 @@ impl Inner {
         let Some(holder) = tenant.mapping(&via.holder) else { return Ok(Vec::new()) };
         let Some(column) = holder.link(&via.at) else { return Ok(Vec::new()) };
         let targets = self.held(tenant, call, of, targets, column).await?;
+        let (mut told, targets) = self.said(tenant, call, holder, column, targets).await?;
         let ids: HashMap<&str, &ResourceId> = targets.iter().map(|one| (one.key.as_str(), &one.id)).collect();
         let of_value = |text: &str| match column.by_name {
             true => ids.get(text).copied(),
@@ -200,7 +190,8 @@ impl Inner {
             }
         }
         self.add_computed(call, tenant, &holders, &targets, &mut found).await?;
-        Ok(found.into_iter().map(|(id, link, _)| (id, link)).collect())
+        told.extend(found.into_iter().map(|(id, link, _)| (id, link)));
+        Ok(told)
     }
 
     /// The entries of these ids as others refer to them, with the groups that the directory says they are in.
@@ -245,7 +236,11 @@ impl Inner {
         found: &mut Vec<(ResourceId, Link, Dn)>,
     ) -> Result<()> {
         let known: HashSet<(ResourceId, Dn)> = found.iter().map(|(id, _, dn)| (id.clone(), dn.clone())).collect();
-        let more = targets.iter().flat_map(|one| one.groups.iter().map(|dn| (one.id.clone(), dn.clone())));
+        let own = |one: &'_ Held| {
+            let id = one.id.clone();
+            one.groups.clone().into_iter().flatten().map(move |dn| (id.clone(), dn))
+        };
+        let more = targets.iter().flat_map(own);
         let more: Vec<(ResourceId, Dn)> = more.filter(|one| !known.contains(one)).collect();
         if more.is_empty() {
             return Ok(());

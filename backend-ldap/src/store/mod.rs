@@ -1,7 +1,7 @@
 //! A directory as a store.
 //!
 //! `read` records by id and by walk, `recent` what of them a request need not ask for twice · `list` pages, `ids` what they are cut from · `names` ids to names of entries and back · `members` references of an entry, and who
-//! refers to it · `commit` writing, one entry after another, `brakes` what stops it · `create`, `modify`, `rename`, `membership`, `delete`,
+//! refers to it, `said` by what entries say themselves, `shelf` groups of a moment ago · `commit` writing, one entry after another, `brakes` what stops it · `create`, `modify`, `rename`, `membership`, `delete`,
 //! `password` what each write is.
 
 mod brakes;
@@ -20,6 +20,8 @@ mod read;
 mod recent;
 mod rename;
 mod result;
+mod said;
+mod shelf;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -48,6 +50,7 @@ use brakes::Brakes;
 use list::Lists;
 use queue::Queue;
 use recent::Recent;
+use shelf::Shelf;
 
 /// The name of this backend in errors and logs.
 pub(crate) const BACKEND: &str = "ldap";
@@ -68,6 +71,7 @@ pub(crate) struct Inner {
     queue: Queue,
     lists: Lists,
     recent: Recent,
+    shelf: Shelf,
     brakes: Brakes,
 }
 
@@ -103,10 +107,19 @@ impl LdapStore {
             ..Capabilities::default()
         };
         let brakes = Brakes::new(settings.brakes.clone());
-        let (tenants, queue, lists, recent) =
-            (RwLock::default(), Queue::default(), Lists::default(), Recent::default());
-        let inner =
-            Inner { directory, settings, features, schema, capabilities, tenants, queue, lists, recent, brakes };
+        let inner = Inner {
+            directory,
+            settings,
+            features,
+            schema,
+            capabilities,
+            tenants: RwLock::default(),
+            queue: Queue::default(),
+            lists: Lists::default(),
+            recent: Recent::default(),
+            shelf: Shelf::default(),
+            brakes,
+        };
         LdapStore { inner: Arc::new(inner) }
     }
 
@@ -256,7 +269,9 @@ impl Store for LdapStore {
         via: &Arc<LinkType>,
     ) -> Result<Vec<(ResourceId, Link)>> {
         let tenant = self.inner.tenant(scope)?;
-        self.inner.holders(&tenant, &self.inner.call(scope), of, targets, via).await
+        let call = self.inner.call(scope);
+        self.inner.weigh(&tenant, &call);
+        self.inner.holders(&tenant, &call, of, targets, via).await
     }
 
     async fn health(&self) -> Result<Health> {

@@ -7,13 +7,14 @@ use scim_core::query::Select;
 use scim_core::store::{Record, ResourceId, Result, StoreError, StoreErrorKind};
 use serde_json::Value;
 
-use crate::ldap::{Change, Code, Entry, Filter, LdapError, Request, controls};
+use crate::ldap::{Change, Code, Entry, Filter, LdapError, Operation, Request, controls};
 
 use crate::settings::Mode;
 
 use super::BACKEND;
 use super::brakes::Loss;
 use super::commit::Work;
+use super::create::OBJECT_CLASS;
 use super::membership::EditError;
 use super::read::{asserted, record, version};
 use super::result::{of_write, says, unholdable};
@@ -77,17 +78,7 @@ impl Work<'_> {
         let (named, rest): (Vec<Change>, Vec<Change>) =
             changes.into_iter().partition(|change| *change.parts().0 == self.mapping.place.rdn);
         let unique = self.unique(&change.claim);
-        let assertion = self.assertion(&entry, expect, change.document.is_some());
-        let dress = |request: Request| {
-            let request = match &assertion {
-                Some(filter) => match controls::assertion(filter) {
-                    Ok(control) => request.with(control),
-                    Err(_) => request,
-                },
-                None => request,
-            };
-            self.with_post_read(request)
-        };
+        let mut assertion = self.assertion(&entry, expect, change.document.is_some());
         let names = self.user_name(&entry).zip(self.new_user_name(&change));
         let names = names.filter(|(old, new)| old != new);
         if let Some(rdn) = self.renamed(&entry, &named)? {
@@ -103,6 +94,26 @@ impl Work<'_> {
                 false => Tried::Overtaken,
             });
         }
+        let mut edits = edits;
+        if let Some(filter) = assertion.take_if(|_| self.spreads() && !edits.is_empty()) {
+            edits = self.effective(&entry.dn, edits).await?;
+            let idle = rest.is_empty() && edits.is_empty() || self.inner.settings.mode == Mode::Shadow;
+            match if idle { Ok(()) } else { self.claim(&entry, &filter).await } {
+                Ok(()) => {}
+                Err(error) if overtaken(&error) => return Ok(Tried::Overtaken),
+                Err(error) => return Err(of_write(self.mapping, None, error, "modify an entry")),
+            }
+        }
+        let dress = |request: Request| {
+            let request = match &assertion {
+                Some(filter) => match controls::assertion(filter) {
+                    Ok(control) => request.with(control),
+                    Err(_) => request,
+                },
+                None => request,
+            };
+            self.with_post_read(request)
+        };
         // Active Directory lets nobody in without a password: where both are asked for, that comes first.
         let enabled = self.mapping.active.as_ref().filter(|(_, active)| active.wants_password());
         let enabled = enabled.and_then(|(_, active)| active.attribute());
@@ -165,6 +176,25 @@ impl Work<'_> {
             changes.extend(own);
         }
         Ok(changes)
+    }
+
+    /// Would what is asserted of this entry also be asserted of its members, whose entries say in which groups they are? Those who are
+    /// members have their references mended by others, or by us.
+    pub(super) fn spreads(&self) -> bool {
+        self.inner.features.assertion_spreads && self.mapping.links.iter().any(|column| column.link.multi_valued())
+    }
+
+    /// What makes this change the one that holds for a version, without changing anything else: where the change itself cannot be
+    /// asserted, it goes before. Whoever asserts the same version later is too late.
+    pub(super) fn claiming(&self, entry: &Entry, filter: &Filter) -> std::result::Result<Request, LdapError> {
+        let changes = vec![Change::Replace(OBJECT_CLASS, entry.values(&OBJECT_CLASS).to_vec())];
+        let request = Request::from(Operation::Modify { target: (&entry.dn).into(), changes });
+        Ok(request.with(controls::assertion(filter)?))
+    }
+
+    /// Sends it.
+    pub(super) async fn claim(&self, entry: &Entry, filter: &Filter) -> std::result::Result<(), LdapError> {
+        self.send(self.claiming(entry, filter)?).await.map(|_| ())
     }
 
     /// What must still be so when the change arrives: the version that was read, where a document was worked out from it or

@@ -19,7 +19,7 @@ pub(super) const CHUNK: usize = 100;
 /// Searches of one call at a time.
 pub(super) const AT_ONCE: usize = 8;
 /// Reads of single entries at a time.
-const READS: usize = 64;
+pub(super) const READS: usize = 64;
 
 impl Inner {
     /// The entries of these ids, with these attributes and the id.

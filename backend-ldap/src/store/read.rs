@@ -20,9 +20,9 @@ use crate::mapping::push::Pushed;
 use crate::mapping::{LinkColumn, Mapping, VersionSource};
 use crate::tenant::Tenant;
 
-use super::members::MEMBER_OF;
 use super::recent::Seen;
 use super::{Inner, mapped};
+use crate::member_of::MEMBER_OF;
 
 /// Results that one search gathers, with all that is shown of them; more are walked.
 const FEW: u32 = 16;
@@ -269,8 +269,14 @@ pub(super) fn seen(mapping: &Mapping, entry: &Entry) -> Seen {
     Seen {
         dn: entry.dn.clone(),
         user_name: user_name.and_then(|own| entry.text(&own.name)).map(str::to_owned),
-        groups: entry.texts(&MEMBER_OF).filter_map(|text| Dn::parse(text).ok()).collect(),
+        groups: groups(entry),
     }
+}
+
+/// The groups that an entry says it is in; None where the server sent only a part of them.
+fn groups(entry: &Entry) -> Option<Vec<Dn>> {
+    let whole = entry.part(MEMBER_OF.base()).is_none();
+    whole.then(|| entry.texts(&MEMBER_OF).filter_map(|text| Dn::parse(text).ok()).collect())
 }
 
 fn each_leaf(filter: &BoundFilter, with: &mut dyn FnMut(&Leaf)) {

@@ -24,8 +24,8 @@ pub(super) struct Seen {
     pub(super) dn: Dn,
     /// Its user name, where others refer to it by that.
     pub(super) user_name: Option<String>,
-    /// The groups that it says it is in.
-    pub(super) groups: Vec<Dn>,
+    /// The groups that it says it is in; None where it says only a part of them.
+    pub(super) groups: Option<Vec<Dn>>,
 }
 
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Recent {
         }
         let Some(own) = noted.iter_mut().find(|one| one.who == call.who && one.request == request) else { return };
         for (id, seen) in seen {
-            own.size += 1 + seen.groups.len();
+            own.size += 1 + seen.groups.as_ref().map_or(0, Vec::len);
             if own.size > MOST {
                 return;
             }
@@ -95,8 +95,11 @@ mod tests {
     fn a_request_remembers_what_it_saw_itself_and_no_more() {
         let call =
             |who: &str, request: &str| Call { who: Some(who.into()), request: Some(request.into()), ..Call::default() };
-        let seen =
-            |n: usize| Seen { dn: Dn::parse(&format!("uid=u{n},dc=x")).unwrap(), user_name: None, groups: Vec::new() };
+        let seen = |n: usize| Seen {
+            dn: Dn::parse(&format!("uid=u{n},dc=x")).unwrap(),
+            user_name: None,
+            groups: Some(Vec::new()),
+        };
         let id = |n: usize| ResourceId::new(&n.to_string());
         let (recent, now) = (Recent::default(), Instant::now());
         recent.note(&call("acme/a", "1"), now, (0..3).map(|n| (id(n), seen(n))));

@@ -1,6 +1,5 @@
 //! Another name for an entry: its attributes and its name change together, or not at all.
 
-use bytes::Bytes;
 use scim_core::error::ScimError;
 use scim_core::path::AttrPath;
 use scim_core::store::{ResourceId, Result, StoreError, StoreErrorKind};
@@ -12,8 +11,6 @@ use super::commit::Work;
 use super::membership::Edit;
 use super::modify::overtaken;
 use super::result::{of_write, rejected, says};
-
-const OBJECT_CLASS: AttributeName = AttributeName::known("objectClass");
 
 impl<'a> Work<'a> {
     /// The relative name that these changes of the naming attribute ask for; None where it stays.
@@ -67,32 +64,33 @@ impl<'a> Work<'a> {
             delete_old: true,
             superior: None,
         });
-        let asserting = |changes: Vec<Change>| -> Result<Request> {
-            let request = Request::from(Operation::Modify { target: (&entry.dn).into(), changes });
-            Ok(match assertion {
-                Some(filter) => request.with(controls::assertion(filter).map_err(|error| error.during("assert"))?),
-                None => request,
-            })
+        let modify = |changes: Vec<Change>| Request::from(Operation::Modify { target: (&entry.dn).into(), changes });
+        let rename_alone = assertion.filter(|_| changes.is_empty() && !self.spreads());
+        // What is asserted stands in a Modify of its own where slapo-unique or the memberof overlay would fail by it.
+        let (claim, first) = match (assertion, changes.is_empty()) {
+            (None, true) => (None, None),
+            (None, false) => (None, Some(modify(changes.clone()))),
+            (Some(filter), false) if !self.spreads() || edits.is_empty() => {
+                let asserted = controls::assertion(filter).map_err(|error| error.during("assert"))?;
+                (None, Some(modify(changes.clone()).with(asserted)))
+            }
+            (Some(filter), idle) => {
+                let claim = self.claiming(entry, filter).map_err(|error| error.during("assert"))?;
+                (Some(claim), (!idle).then(|| modify(changes.clone())))
+            }
         };
         let new = entry.dn.parent().unwrap_or_else(Dn::root).child(&rdn);
+        self.shadowed(&first.iter().chain([&rename]).collect::<Vec<_>>())?;
         let done = if self.inner.features.transactions && self.inner.settings.transactions {
-            // What is asserted stands in a Modify of its own: slapo-unique would fail by it. Where there is nothing else to
-            // change, something is set to what it is.
-            let first = match (assertion, changes.is_empty()) {
-                (None, true) => None,
-                (Some(_), true) => {
-                    let classes: Vec<Bytes> = entry.values(&OBJECT_CLASS).to_vec();
-                    Some(asserting(vec![Change::Replace(OBJECT_CLASS, classes)])?)
-                }
-                (_, false) => Some(asserting(changes)?),
-            };
-            let requests: Vec<Request> = first.into_iter().chain([rename]).collect();
-            self.shadowed(&requests.iter().collect::<Vec<_>>())?;
+            let requests = claim.into_iter().chain(first).chain([rename]);
             let lease = self.inner.directory.lease(&self.call).await;
             let lease = lease.map_err(|error| error.during("rename an entry"))?;
             lease.transaction(requests).await.map(|_| ())
         } else {
-            self.in_two_steps(entry, changes, rename, assertion, &asserting).await?
+            match rename_alone {
+                Some(filter) => self.in_one_step(filter, claim, rename).await?,
+                None => self.in_two_steps(entry, [claim, first], rename, &changes).await?,
+            }
         };
         match done {
             Ok(()) => {
@@ -104,40 +102,42 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// A rename that asserts by itself. slapo-unique's own search inherits that, and fails by it: then it goes before.
+    async fn in_one_step(
+        &self,
+        filter: &Filter,
+        claim: Option<Request>,
+        rename: Request,
+    ) -> Result<std::result::Result<(), LdapError>> {
+        let asserted = rename.clone().with(controls::assertion(filter).map_err(|error| error.during("assert"))?);
+        match self.send(asserted).await {
+            Err(LdapError::Refused(result)) if says(&result, &["unique_search failed"]) => {}
+            done => return Ok(done.map(|_| ())),
+        }
+        for request in claim.into_iter().chain([rename]) {
+            if let Err(error) = self.send(request).await {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
+    }
+
     /// Modify first, then rename; undone where the second is refused.
     async fn in_two_steps(
         &self,
         entry: &Entry,
-        changes: Vec<Change>,
+        before: [Option<Request>; 2],
         rename: Request,
-        assertion: Option<&Filter>,
-        asserting: &(dyn Fn(Vec<Change>) -> Result<Request> + Sync),
+        changes: &[Change],
     ) -> Result<std::result::Result<(), LdapError>> {
-        let modify = if changes.is_empty() { None } else { Some(asserting(changes.clone())?) };
-        self.shadowed(&modify.iter().chain([&rename]).collect::<Vec<_>>())?;
-        if modify.is_none()
-            && let Some(filter) = assertion
-        {
-            let asserted = rename.clone().with(controls::assertion(filter).map_err(|error| error.during("assert"))?);
-            match self.send(asserted).await {
-                // slapo-unique's own search inherits the assertion, and fails by it: what is asserted goes before.
-                Err(LdapError::Refused(result)) if says(&result, &["unique_search failed"]) => {
-                    let classes = entry.values(&OBJECT_CLASS).to_vec();
-                    if let Err(error) = self.send(asserting(vec![Change::Replace(OBJECT_CLASS, classes)])?).await {
-                        return Ok(Err(error));
-                    }
-                }
-                done => return Ok(done.map(|_| ())),
+        for request in before.into_iter().flatten() {
+            if let Err(error) = self.send(request).await {
+                return Ok(Err(error));
             }
-        }
-        if let Some(modify) = modify
-            && let Err(error) = self.send(modify).await
-        {
-            return Ok(Err(error));
         }
         let Err(error) = self.send(rename).await else { return Ok(Ok(())) };
         if !changes.is_empty() && error.code().is_some() {
-            let undo = Operation::Modify { target: (&entry.dn).into(), changes: contrary(entry, &changes) };
+            let undo = Operation::Modify { target: (&entry.dn).into(), changes: contrary(entry, changes) };
             if let Err(second) = self.send(undo.into()).await {
                 tracing::error!(dn = %entry.dn, %error, %second, "a rename was refused, and what went before it stays");
                 let told = "the directory took one half of the change and refused the other; its log says more";

@@ -12,7 +12,7 @@ use backend_ldap::ldap::{AttributeName, Dn, Operation, Request, controls};
 use backend_ldap::mapping::settings::{Cell, TypeSettings};
 use backend_ldap::open::features;
 use backend_ldap::profile::{Profile, Subschema};
-use backend_ldap::settings::{Brakes, Mode, Settings, TenantSettings};
+use backend_ldap::settings::{Brakes, MemberOf, Mode, Settings, TenantSettings};
 use tokio::sync::{Mutex, OnceCell, OwnedMutexGuard};
 
 /// The tenants that the cases ask for; random histories, which have more, are not for stores whose versions may move by themselves.
@@ -27,6 +27,8 @@ pub struct Server {
     pub suffix: &'static str,
     /// In PEM, where it speaks TLS.
     pub authority: Option<String>,
+    /// Are entries believed in which groups they are?
+    pub member_of: MemberOf,
     /// Some names stand once in the whole directory: one case at a time, and what the last one left is removed.
     pub alone: Option<Alone>,
     /// The cases so far.
@@ -58,7 +60,7 @@ impl Server {
         unit(directory, &base, &case).await;
         let most = u32::MAX;
         let brakes = Brakes { deletes: most, deactivations: most, removals: most, ..Brakes::default() };
-        let mut settings = Settings { mode: Mode::Write, brakes, ..Settings::default() };
+        let mut settings = Settings { mode: Mode::Write, brakes, member_of: self.member_of, ..Settings::default() };
         for tenant in TENANTS {
             let below = format!("ou={tenant},{base}");
             unit(directory, &below, tenant).await;

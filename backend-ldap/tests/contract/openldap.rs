@@ -6,6 +6,7 @@ mod ground;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
+use backend_ldap::settings::MemberOf;
 use conformance_tests::servers::slapd::{ADMIN, PASSWORD, SUFFIX, Setup, Slapd};
 
 use ground::Server;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         password: PASSWORD,
         suffix: SUFFIX,
         authority: None,
+        member_of: MemberOf::Always,
         alone: None,
         cases: Default::default(),
         found: Default::default(),

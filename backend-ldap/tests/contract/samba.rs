@@ -6,6 +6,7 @@ mod ground;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
+use backend_ldap::settings::MemberOf;
 use conformance_tests::servers::samba::{ADMIN, PASSWORD, SUFFIX, Samba};
 
 use ground::{Alone, Server};
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         password: PASSWORD,
         suffix: SUFFIX,
         authority: Some(samba.certificates().authority_pem.clone()),
+        member_of: MemberOf::Always,
         alone: Some(Alone::default()),
         cases: Default::default(),
         found: Default::default(),

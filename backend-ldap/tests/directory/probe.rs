@@ -30,7 +30,7 @@ async fn openldap_is_known_with_what_it_can_do() {
     assert!(profile.assertion() && profile.post_read() && profile.transactions() && profile.paged());
     assert!(profile.true_and_false() && profile.modifies_passwords() && profile.matched_values() && profile.entry_dn());
     assert!(!profile.deref());
-    assert_eq!(profile.integrity, Kept::Not);
+    assert_eq!((&profile.integrity, &profile.member_of), (&Kept::Not, &Kept::Not));
     assert!(has_index(&profile, "objectClass") && !has_index(&profile, "uid"));
     let classes = ["inetOrgPerson".to_owned()];
     assert_eq!(profile.schema.must(&classes), ["sn", "cn"]);
@@ -43,6 +43,7 @@ async fn openldap_is_known_with_what_it_can_do() {
     let profile = probe(options(&[furnished.url()])).await;
     assert!(profile.deref() && has_index(&profile, "uid") && profile.has_control(controls::SORT));
     assert!(matches!(profile.integrity, Kept::By(how) if how.contains("refint")));
+    assert!(matches!(profile.member_of, Kept::By(how) if how.contains("nobody else")));
 
     // Who may see little is told little, and nothing false.
     let anonymous = probe(Options { credentials: Credentials::Anonymous, ..options(&[bare.url()]) }).await;
@@ -59,6 +60,9 @@ async fn ds389_is_known_with_what_it_can_do() {
     assert!(profile.deref() && profile.post_read() && profile.paged() && profile.modifies_passwords());
     assert!(!profile.assertion() && !profile.transactions() && !profile.true_and_false());
     assert!(matches!(profile.integrity, Kept::By(_)));
+    assert_eq!(profile.member_of, Kept::By("the memberOf plug-in".into()));
+    let anonymous = probe(Options { credentials: Credentials::Anonymous, ..options(&[server.url()]) }).await;
+    assert_eq!(anonymous.member_of, Kept::Unknown);
     assert!(has_index(&profile, "uid") && has_index(&profile, "entryUUID"));
     assert_eq!(profile.schema.must(&["groupOfNames".to_owned()]), ["cn"], "a group may be empty here");
     assert!(profile.schema.attribute("nsUniqueId").unwrap().read_only);
@@ -78,7 +82,7 @@ async fn samba_is_known_with_what_it_can_do() {
             && profile.has_control(controls::ATTRIBUTE_SCOPED)
     );
     assert!(!profile.assertion() && !profile.post_read() && !profile.deref() && !profile.modifies_passwords());
-    assert!(matches!(profile.integrity, Kept::By(_)));
+    assert!(matches!(profile.integrity, Kept::By(_)) && matches!(profile.member_of, Kept::By(_)));
     assert!(has_index(&profile, "sAMAccountName") && has_index(&profile, "objectGUID"));
     let user = ["user".to_owned()];
     assert!(profile.schema.allows(&user, "userPrincipalName") && profile.schema.allows(&user, "manager"));

@@ -57,6 +57,8 @@ pub struct Setup {
     pub entries: String,
     /// Does the log tell of operations? It takes time.
     pub tells: bool,
+    /// Does it write down each change with its values ([`Slapd::audit`])?
+    pub audits: bool,
     /// What it gives without pages, and the most of a page.
     pub size_limit: Option<u32>,
     /// Is what it answers also written before it answers? For what is measured or killed.
@@ -173,6 +175,11 @@ impl Slapd {
         self.process.as_ref().map(Guarded::log).unwrap_or_default()
     }
 
+    /// Each change that it made, with its values, in LDIF; where it was told to write them down.
+    pub fn audit(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("audit.ldif")).unwrap_or_default()
+    }
+
     /// Ends it, with TERM or with KILL, and waits for its end.
     pub fn stop(&mut self, signal: &str) -> Result<()> {
         self.process.take().context("slapd is stopped already")?.end(signal)
@@ -278,6 +285,7 @@ fn installed() -> Option<Installed> {
 fn configuration(setup: &Setup, installed: &Installed, folder: &Folder, certificates: &Certificates) -> String {
     let at = folder.path().display();
     let Certificates { authority, certificate, key, .. } = certificates;
+    let audited = format!("olcAuditlogFile: {at}/audit.ldif\n");
     let mut overlays = Vec::new();
     match setup.member_of {
         MemberOf::Nobody => {}
@@ -308,6 +316,9 @@ fn configuration(setup: &Setup, installed: &Installed, folder: &Folder, certific
     }
     if setup.sync {
         overlays.push(("syncprov", "olcSyncProvConfig", ""));
+    }
+    if setup.audits {
+        overlays.push(("auditlog", "olcAuditlogConfig", &audited));
     }
     let mut text = format!(
         "dn: cn=config\nobjectClass: olcGlobal\ncn: config\nolcPidFile: {at}/pid\nolcTLSCACertificateFile: {authority}\n\
@@ -388,6 +399,20 @@ pub fn people(numbers: std::ops::Range<usize>) -> String {
             n % 10,
             n % 100,
         );
+    }
+    text
+}
+
+/// The same, with what the memberof overlay has written into their entries for these groups: as `slapcat` gives them.
+pub fn people_of(numbers: std::ops::Range<usize>, groups: &[(&str, std::ops::Range<usize>)]) -> String {
+    let mut text = String::new();
+    for n in numbers {
+        let one = people(n..n + 1);
+        text.push_str(one.trim_end());
+        for (name, _) in groups.iter().filter(|(_, members)| members.contains(&n)) {
+            let _ = write!(text, "\nmemberOf: cn={name},ou=groups,{SUFFIX}");
+        }
+        text.push_str("\n\n");
     }
     text
 }

@@ -10,7 +10,7 @@ use backend_ldap::doctor::example::quoted;
 use backend_ldap::ldap::Dn;
 use backend_ldap::mapping::settings::TypeSettings;
 use backend_ldap::mapping::tables::Product;
-use backend_ldap::settings::{Brakes, Mode, Settings, TenantSettings};
+use backend_ldap::settings::{Brakes, MemberOf, Mode, Settings, TenantSettings};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -54,6 +54,8 @@ pub struct LdapSettings {
     page: u32,
     /// Rename in a transaction, where the directory lists them.
     transactions: bool,
+    /// `auto`, `always` or `never`: whether entries are believed in which groups they are.
+    member_of: String,
     users: TypeSettings,
     groups: TypeSettings,
     tenants: BTreeMap<String, TenantSettings>,
@@ -99,6 +101,7 @@ impl Default for LdapSettings {
             start_time: 30,
             page: Settings::default().page,
             transactions: false,
+            member_of: "auto".into(),
             users: TypeSettings::default(),
             groups: TypeSettings::default(),
             tenants: BTreeMap::new(),
@@ -120,7 +123,7 @@ pub fn keys() -> Value {
         "urls": settings.urls, "bind_dn": null, "bind_password": null, "mode": settings.mode, "profile": settings.profile,
         "start_tls": false, "ca": null, "cert": null, "key": null, "insecure": false, "insecure_plain": false,
         "connections": settings.connections, "leases": settings.leases, "connect_time": settings.connect_time,
-        "operation_time": settings.operation_time, "start_time": settings.start_time, "page": settings.page, "transactions": false, "users": of(), "groups": of(), "tenants": null,
+        "operation_time": settings.operation_time, "start_time": settings.start_time, "page": settings.page, "transactions": false, "member_of": settings.member_of, "users": of(), "groups": of(), "tenants": null,
         "brakes": settings.brakes,
     })
 }
@@ -206,6 +209,9 @@ impl LdapSettings {
             ("samba", Some(Product::Samba)),
         ];
         let product = choice(&self.profile, &words).map_err(|why| anyhow::anyhow!("store.ldap.profile: {why}"))?;
+        let words = [("auto", MemberOf::Auto), ("always", MemberOf::Always), ("never", MemberOf::Never)];
+        let member_of =
+            choice(&self.member_of, &words).map_err(|why| anyhow::anyhow!("store.ldap.member_of: {why}"))?;
         let BrakeSettings { window, deletes, deactivations, removals } = self.brakes.clone();
         Ok(Settings {
             mode,
@@ -213,6 +219,7 @@ impl LdapSettings {
             users: self.users.clone(),
             groups: self.groups.clone(),
             tenants: self.tenants.clone(),
+            member_of,
             brakes: Brakes { window: Duration::from_secs(window), deletes, deactivations, removals },
             retry_max,
             page: self.page.max(1),

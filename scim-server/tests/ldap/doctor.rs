@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use conformance_tests::servers::slapd::{ADMIN, PASSWORD, Setup, Slapd, group, people};
+use conformance_tests::servers::slapd::{ADMIN, MemberOf, PASSWORD, Setup, Slapd, group, people, people_of};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -80,12 +80,65 @@ fn a_directory_that_nobody_prepared_is_described_and_configured() {
 
 #[test]
 fn a_furnished_directory_has_nothing_to_mend() {
-    let machine = Machine::new(&Setup { entries: people(0..3) + &group("staff", 0..3), ..Setup::furnished() });
+    let entries = people_of(0..3, &[("staff", 0..3)]) + &group("staff", 0..3);
+    let machine = Machine::new(&Setup { entries, ..Setup::furnished() });
     let config = machine.doctor(&["--print-config"]);
     std::fs::write(machine.folder.path().join("scim-server.toml"), text(&config)).unwrap();
     let seen = report(&machine.run(&["doctor", "--format", "json"]));
     assert_eq!((findings(&seen, "problem"), findings(&seen, "warning")), (String::new(), String::new()), "{seen}");
     assert!(findings(&seen, "good").contains("refint"));
+    assert!(findings(&seen, "good").contains("agrees with the groups in 3 memberships"), "{seen}");
+}
+
+/// What entries say of their groups is believed only where it is kept and agrees.
+#[test]
+fn member_of_is_believed_only_where_it_is_true() {
+    let told = |setup: Setup| {
+        let machine = Machine::new(&setup);
+        let seen = report(&machine.doctor(&["--format", "json"]));
+        let all = seen["findings"].as_array().unwrap().iter();
+        let mut own = all.filter(|finding| finding["what"].as_str().unwrap().starts_with("groups of users"));
+        let finding = own.next().unwrap_or_else(|| panic!("{seen}"));
+        (finding["level"].as_str().unwrap().to_owned(), finding["what"].as_str().unwrap().to_owned())
+    };
+    let check = |setup: Setup, level: &str, says: &str| {
+        let (own, what) = told(setup);
+        assert!(own == level && what.contains(says), "{own}: {what}, instead of {level}: {says}");
+    };
+    let staff = || group("staff", 0..3) + &group("few", 1..2);
+    let furnished = |entries: String| Setup { entries, ..Setup::furnished() };
+    let groups = [("staff", 0..3), ("few", 1..2)];
+    check(Setup { entries: people(0..3) + &staff(), ..Setup::default() }, "note", "the directory keeps no memberOf");
+    check(furnished(people_of(0..3, &groups) + &staff()), "good", "agrees with the groups in 4 memberships");
+    // Groups from before the overlay.
+    check(furnished(people(0..3) + &staff()), "warning", "its memberOf does not say so");
+    check(
+        furnished(people_of(0..3, &groups[..1]) + &staff()),
+        "warning",
+        "user000001,ou=people,dc=example,dc=org is a member of",
+    );
+    // What stands only in entries, and names that lead nowhere.
+    check(
+        furnished(people_of(0..3, &[("staff", 0..3), ("few", 0..2)]) + &staff()),
+        "warning",
+        "which does not have it as a member",
+    );
+    check(
+        furnished(
+            people_of(0..3, &[("staff", 0..4), ("few", 1..2), ("gone", 0..1)])
+                + &group("staff", 0..4)
+                + &group("few", 1..2),
+        ),
+        "good",
+        "agrees",
+    );
+    // Computed on the way.
+    let dynlist = |entries| Setup { member_of: MemberOf::Dynlist, entries, ..Setup::default() };
+    check(dynlist(people(0..3) + &staff()), "good", "agrees with the groups in 4 memberships");
+    let everybody = "dn: cn=everybody,ou=groups,dc=example,dc=org\nobjectClass: groupOfURLs\ncn: everybody\n\
+                     memberURL: ldap:///ou=people,dc=example,dc=org??sub?(objectClass=inetOrgPerson)\n\n";
+    // Of groups that are none of ours entries may say what they like.
+    check(dynlist(people(0..3) + &staff() + everybody), "good", "agrees with the groups in 4 memberships");
 }
 
 #[test]

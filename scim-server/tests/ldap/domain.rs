@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use conformance_tests::servers::samba::{ADMIN, PASSWORD, SUFFIX, Samba};
 use serde_json::{Value, json};
 
+use crate::member_of::groups_within_groups;
 use crate::served;
 use crate::support::{Running, USER};
 
@@ -22,6 +23,11 @@ struct Domain {
 
 impl Domain {
     fn new(name: &str) -> Domain {
+        Domain::with(name, "")
+    }
+
+    /// The same, with these lines of `[store.ldap]`.
+    fn with(name: &str, more: &str) -> Domain {
         let samba = Samba::shared().unwrap();
         let base = format!("OU={name},{SUFFIX}");
         let mut ldif = format!("dn: {base}\nobjectClass: organizationalUnit\n\n");
@@ -32,7 +38,7 @@ impl Domain {
         let authority = &samba.certificates().authority;
         let lines = format!(
             "urls = [\"{}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\nca = \"{authority}\"\nmode = \"write\"\n\
-             operation_time = 60\nconnect_time = 60\n",
+             operation_time = 60\nconnect_time = 60\n{more}\n",
             samba.url()
         );
         let tables = format!(
@@ -229,4 +235,10 @@ fn a_name_that_somebody_has_in_the_domain_is_taken() {
     let again = json!({"schemas": [USER], "userName": "gina", "name": {"familyName": "G"}});
     other.server.post("/scim/v2/Users", &again).is_error(409, Some("uniqueness"));
     assert_eq!(other.count("userName eq \"gina\""), 0);
+}
+
+/// What the domain says of users, and what it says of groups.
+#[test]
+fn groups_within_groups_are_told_alike_by_both_ways() {
+    groups_within_groups(&Domain::with("nested", "member_of = \"always\"").server);
 }

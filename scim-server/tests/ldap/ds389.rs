@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use conformance_tests::servers::ds389::{ADMIN, Ds389, PASSWORD, SUFFIX, Setup};
 use serde_json::{Value, json};
 
+use crate::member_of::groups_within_groups;
 use crate::served;
 use crate::support::{Running, USER};
 
@@ -12,7 +13,7 @@ const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const SECRET: &str = "Correct.Horse.1";
 
 /// A server over this directory at this URL, which gets places for people and groups.
-fn gateway(ds389: &Ds389, url: &str) -> Running {
+fn gateway(ds389: &Ds389, url: &str, more: &str) -> Running {
     let unit = |ou| format!("dn: ou={ou},{SUFFIX}\nobjectClass: organizationalUnit\nou: {ou}\n\n");
     let mut adding = Command::new("ldapadd")
         .args(["-x", "-H", &ds389.url(), "-D", ADMIN, "-w", PASSWORD])
@@ -23,7 +24,7 @@ fn gateway(ds389: &Ds389, url: &str) -> Running {
     std::io::Write::write_all(&mut adding.stdin.take().unwrap(), ldif.as_bytes()).unwrap();
     assert!(adding.wait().unwrap().success());
     let lines = format!(
-        "urls = [\"{url}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\nmode = \"write\"\noperation_time = 60\n{}",
+        "urls = [\"{url}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\nmode = \"write\"\noperation_time = 60\n{more}\n{}",
         if url.starts_with("ldaps") { format!("ca = {:?}\n", ds389.authority()) } else { String::new() }
     );
     let tables = format!(
@@ -48,7 +49,7 @@ fn found(server: &Running, filter: &str) -> Vec<String> {
 #[test]
 fn who_is_not_active_cannot_log_in() {
     let ds389 = Ds389::start(Setup { tls: true, ..Setup::furnished() }).unwrap();
-    let server = gateway(&ds389, &ds389.tls_url());
+    let server = gateway(&ds389, &ds389.tls_url(), "");
     let lets_in = |name: &str| {
         let dn = format!("uid={name},ou=people,{SUFFIX}");
         let tried = Command::new("ldapwhoami").args(["-x", "-H", &ds389.url(), "-D", &dn, "-w", SECRET]).output();
@@ -84,7 +85,7 @@ fn who_is_not_active_cannot_log_in() {
 #[test]
 fn what_it_refuses_is_told_with_its_reason() {
     let ds389 = Ds389::start(Setup::default()).unwrap();
-    let server = gateway(&ds389, &ds389.url());
+    let server = gateway(&ds389, &ds389.url(), "");
     let refused = |status, kind, body: &Value| {
         let answer = server.post("/scim/v2/Users", body);
         answer.is_error(status, kind);
@@ -98,4 +99,12 @@ fn what_it_refuses_is_told_with_its_reason() {
     assert_eq!(found(&server, "userName pr"), Vec::<String>::new());
     let taken = server.post("/scim/v2/Users", &user("zoe", json!({"displayName": "Zoë"})));
     assert_eq!((taken.status, taken.json()["displayName"].clone()), (201, json!("Zoë")));
+}
+
+/// Its plug-in names the groups of groups as well: what is direct and what is not must not depend on where it is read.
+#[test]
+fn groups_within_groups_are_told_alike_by_both_ways() {
+    let ds389 = Ds389::start(Setup::furnished()).unwrap();
+    let server = gateway(&ds389, &ds389.url(), "member_of = \"always\"");
+    groups_within_groups(&server);
 }

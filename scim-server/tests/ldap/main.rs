@@ -9,6 +9,7 @@ mod ds389;
 mod external;
 mod files;
 mod kept;
+mod member_of;
 mod outage;
 mod reading;
 #[path = "../server/support.rs"]

@@ -89,16 +89,17 @@ fn names_of_any_characters_survive_everything() {
     assert_eq!(found(&server, "Users", "userName pr")["totalResults"], 0);
 }
 
-/// One member of a large group is one Modify of one value, by the server's own log.
+/// One member of a large group is one Modify of one value, by the server's own logs; a group of so many as `SCIM_TEST_MEMBERS` says.
 #[test]
 fn one_member_is_one_value() {
-    let entries = people(0..1000) + &group("large", 0..1000);
-    let slapd = Slapd::start(&Setup { entries, tells: true, ..Setup::furnished() }).unwrap();
+    let size = std::env::var("SCIM_TEST_MEMBERS").map_or(1_000, |size| size.parse().unwrap());
+    let entries = people(0..size) + &group("large", 0..size);
+    let slapd = Slapd::start(&Setup { entries, tells: true, audits: true, ..Setup::furnished() }).unwrap();
     let server = gateway(&slapd, "mode = \"write\"");
     let large = found(&server, "Groups", "displayName eq \"large\"")["Resources"][0]["id"].as_str().unwrap().to_owned();
     let path = format!("/scim/v2/Groups/{large}");
     let id = user(&server, "newcomer")["id"].as_str().unwrap().to_owned();
-    let before = slapd.log().len();
+    let (before, audited) = (slapd.log().len(), slapd.audit().len());
     assert_eq!(patch(&server, &path, json!({"op": "add", "path": "members", "value": [{"value": id}]})), 204);
     let gone = json!({"op": "remove", "path": format!("members[value eq \"{id}\"]")});
     assert_eq!(patch(&server, &path, gone.clone()), 204);
@@ -110,6 +111,14 @@ fn one_member_is_one_value() {
         line.contains("SRCH attr=") && line.split_once("attr=").unwrap().1.split(' ').any(|one| one == "member")
     };
     assert_eq!(told.iter().filter(read).count(), 0, "nobody read the members");
+    let audit = slapd.audit();
+    let records = audit.get(audited..).unwrap().split("\n\n");
+    let values: Vec<Vec<&str>> = records
+        .filter(|record| record.contains("\ndn: cn=large,"))
+        .map(|record| record.lines().filter(|line| line.contains("member")).collect())
+        .collect();
+    let value = "member: uid=newcomer,ou=people,dc=example,dc=org";
+    assert_eq!(values, [["add: member", value], ["delete: member", value]], "{audit}");
     assert_eq!(patch(&server, &path, gone), 204, "who is no member is none afterwards");
 }
 

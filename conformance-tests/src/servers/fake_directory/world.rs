@@ -31,6 +31,19 @@ impl Entry {
         self.attributes.get(&name.to_ascii_lowercase()).map_or(&[], |(_, values)| values)
     }
 
+    /// One value more.
+    pub fn add(&mut self, name: &str, value: &[u8]) {
+        let own = self.attributes.entry(name.to_ascii_lowercase()).or_insert_with(|| (name.to_owned(), Vec::new()));
+        own.1.push(value.to_vec());
+    }
+
+    /// One value less.
+    pub fn take(&mut self, name: &str, value: &[u8]) {
+        if let Some((_, values)) = self.attributes.get_mut(&name.to_ascii_lowercase()) {
+            values.retain(|own| own != value);
+        }
+    }
+
     pub(super) fn set(&mut self, name: &str, values: Vec<Vec<u8>>) {
         self.attributes.insert(name.to_ascii_lowercase(), (name.to_owned(), values));
     }

@@ -1,6 +1,7 @@
 //! The server on an OpenLDAP with its safe settings, against ldap3 with the same searches and writes.
 //!
-//! `floor` ldap3 by itself · `reads`, `writes` the rows · `listing` everybody listed, while others come and go.
+//! `floor` ldap3 by itself · `reads`, `writes` the rows · `listing` everybody listed, while others come and go, also on a fake Active
+//! Directory.
 
 mod floor;
 mod listing;
@@ -13,7 +14,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use conformance_tests::servers::slapd::{ADMIN, PASSWORD, Setup, Slapd, group, people};
+use conformance_tests::servers::fake_directory::FakeDirectory;
+use conformance_tests::servers::slapd::{ADMIN, PASSWORD, Setup, Slapd, group, people_of};
 use tempfile::TempDir;
 
 use crate::measure::{Requests, Sample, Turns, requests, spread, turns};
@@ -28,6 +30,9 @@ pub struct Options {
     /// List everybody instead: four clients, and a group of a tenth, while others come and go.
     #[arg(long)]
     listing: bool,
+    /// The same on a fake Active Directory: 1,000 entries a page, 1,500 values a range.
+    #[arg(long)]
+    fake: bool,
     /// Rows to measure: reads, pages, groups, writes, members; else all.
     #[arg(long, value_delimiter = ',', value_parser = ROWS)]
     only: Vec<String>,
@@ -54,10 +59,13 @@ struct Run {
 }
 
 /// A directory as an administrator keeps it: indexes, memberOf, refint, policies, and what it answers is on the disk.
-fn directory(people_of: usize, groups: &[usize]) -> Result<Slapd> {
-    let mut entries = people(0..people_of);
-    for size in groups {
-        entries += &group(&name(*size), 0..*size);
+fn directory(users: usize, groups: &[usize]) -> Result<Slapd> {
+    let groups: Vec<(String, usize)> = groups.iter().map(|size| (name(*size), *size)).collect();
+    let held: Vec<(&str, std::ops::Range<usize>)> = groups.iter().map(|(name, size)| (&**name, 0..*size)).collect();
+    // As a slapd with the memberof overlay would have made them: entries say in which groups they are.
+    let mut entries = people_of(0..users, &held);
+    for (name, members) in held {
+        entries += &group(name, members);
     }
     tokio::task::block_in_place(|| Slapd::start(&Setup { entries, safe: true, ..Setup::furnished() }))
 }
@@ -87,14 +95,38 @@ fn settings(slapd: &Slapd) -> Vec<(&'static str, String)> {
     .into()
 }
 
+/// The settings that lead a server to this one.
+fn settings_of_fake(fake: &FakeDirectory) -> Vec<(&'static str, String)> {
+    let suffix = conformance_tests::servers::fake_directory::SUFFIX;
+    [
+        ("SCIM__STORE__BACKEND", "ldap".to_owned()),
+        ("SCIM__STORE__LDAP__URLS", fake.url()),
+        ("SCIM__STORE__LDAP__PAGE", "1000".into()),
+        ("SCIM__STORE__LDAP__OPERATION_TIME", "60".into()),
+        ("SCIM__STORE__LDAP__USERS__BASE", format!("OU=people,{suffix}")),
+        ("SCIM__STORE__LDAP__GROUPS__BASE", format!("OU=groups,{suffix}")),
+        ("SCIM__CONTROL__BACKEND", "sqlite".into()),
+        ("SCIM__LIMITS__REQUEST_TIME", "60".into()),
+        ("SCIM__LOG__LEVEL", "error".into()),
+    ]
+    .into()
+}
+
 /// Measures; gives the lines of the table.
 pub async fn run(options: &Options, program: Program, users: u64, time: Duration, rounds: usize) -> Result<Vec<Line>> {
     let folder = TempDir::with_prefix("scim-load-")?;
     let users = usize::try_from(users)?;
+    if options.fake {
+        let fake = Arc::new(FakeDirectory::active_directory()?);
+        fake.people(0..users);
+        fake.group(&name(users / 10), 0..users / 10);
+        let server = started(program.set(folder.path(), &settings_of_fake(&fake))).await?;
+        return listing::of_fake(fake, server, users).await;
+    }
     if options.listing {
         let slapd = directory(users, &[users / 10])?;
         let server = started(program.set(folder.path(), &settings(&slapd))).await?;
-        return listing::measure(&slapd, server, users).await;
+        return listing::of_slapd(&slapd, server, users).await;
     }
     let groups: Vec<usize> = GROUPS.into_iter().filter(|size| *size <= users).collect();
     let slapd = directory(users, &groups)?;

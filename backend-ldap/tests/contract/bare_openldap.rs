@@ -1,0 +1,29 @@
+//! The contract of stores on an OpenLDAP that nobody prepared: no indexes, nothing that keeps references or `memberOf`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, helpers included")]
+
+mod ground;
+
+use std::process::ExitCode;
+use std::sync::OnceLock;
+
+use backend_ldap::settings::MemberOf;
+use conformance_tests::servers::slapd::{ADMIN, PASSWORD, SUFFIX, Setup, Slapd};
+
+use ground::Server;
+
+fn main() -> ExitCode {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    let slapd = Slapd::start(&Setup::default()).unwrap();
+    let server = SERVER.get_or_init(|| Server {
+        url: slapd.url(),
+        admin: ADMIN,
+        password: PASSWORD,
+        suffix: SUFFIX,
+        authority: None,
+        member_of: MemberOf::Auto,
+        alone: None,
+        cases: Default::default(),
+        found: Default::default(),
+    });
+    conformance_tests::store_contract_on(|| server.fresh())
+}
