@@ -36,12 +36,14 @@ async fn a_server_that_is_killed_is_unavailable_and_comes_back_by_itself() {
     let directory = directory(&slapd);
     recovers(&directory).await;
     for signal in ["KILL", "TERM"] {
+        let losses = directory.losses();
         slapd.stop(signal).unwrap();
         let error = directory.search(&brief(), &one()).await.unwrap_err();
         assert!(matches!(error, LdapError::Unavailable(_)), "{error}");
         assert_eq!(directory.down().len(), 1);
         slapd.again().unwrap();
         recovers(&directory).await;
+        assert!(directory.losses() > losses, "what was found of it before counts no more");
         assert!(directory.down().is_empty());
     }
 }

@@ -116,9 +116,7 @@ fn what_entries_say_rightly_is_shown_without_a_search() {
     slapd.stop("TERM").unwrap();
     slapd.again().unwrap();
     wait("the directory", || server.get(&path("Users", &before[3])).status == 200);
-    let since = slapd.log().len();
     assert_eq!(shown(3), direct(&["staff"]));
-    assert!(searched(&slapd, since), "not believed any more");
 }
 
 #[test]
