@@ -268,6 +268,9 @@ impl<'a> Renderer<'a> {
     }
 }
 
+/// Bytes between two ids in a link, more or less.
+const PART: usize = 96;
+
 /// Which sub-attributes of a link are written, and from what.
 struct LinkParts<'a> {
     value: bool,
@@ -354,8 +357,13 @@ impl<'a> LinkParts<'a> {
     }
 
     fn form(&self, kind: &str, indirect: bool) -> Form {
-        let mut around = Vec::new();
-        let mut part = b"{".to_vec();
+        let begun = |text: &[u8]| {
+            let mut part = Vec::with_capacity(PART);
+            part.extend_from_slice(text);
+            part
+        };
+        let mut around = Vec::with_capacity(3);
+        let mut part = begun(b"{");
         let comma = |part: &mut Vec<u8>| {
             if part.as_slice() != b"{" {
                 part.push(b',');
@@ -363,13 +371,13 @@ impl<'a> LinkParts<'a> {
         };
         if self.value {
             part.extend_from_slice(b"\"value\":\"");
-            around.push(std::mem::replace(&mut part, b"\"".to_vec()));
+            around.push(std::mem::replace(&mut part, begun(b"\"")));
         }
         if let Some(rt) = self.reference.iter().find(|rt| escaped(rt.kind.as_str()) == kind) {
             comma(&mut part);
             part.extend_from_slice(b"\"$ref\":\"");
             part.extend_from_slice(&endpoint(self.base, rt));
-            around.push(std::mem::replace(&mut part, b"\"".to_vec()));
+            around.push(std::mem::replace(&mut part, begun(b"\"")));
         }
         let kind_text = self.kind.as_ref().map(|text| match text {
             KindText::Target => kind,
@@ -383,7 +391,7 @@ impl<'a> LinkParts<'a> {
             part.push(b'"');
         }
         let display = self.display.as_ref().map(|key| {
-            let mut display = Vec::new();
+            let mut display = Vec::with_capacity(key.len() + 1);
             if part.as_slice() != b"{" {
                 display.push(b',');
             }
