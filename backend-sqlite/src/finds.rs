@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::HashMap;
@@ -24,7 +25,14 @@ const MOST: usize = 1 << 18;
 /// What is remembered of finds by all connections of a store, as long as no resource changes: the pages of one list are
 /// cut from one pass over the index, and so is a list that is asked for again, whichever connection reads it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Remembered(Arc<Mutex<Lists>>);
+pub(crate) struct Remembered(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    lists: Mutex<Lists>,
+    /// An index was gone through, since that was asked last.
+    searched: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 struct Lists {
@@ -55,7 +63,7 @@ impl State {
 
 impl Remembered {
     fn lists(&self) -> MutexGuard<'_, Lists> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn get(&self, state: State, phrase: &Phrase) -> Option<Arc<[i64]>> {
@@ -63,7 +71,13 @@ impl Remembered {
         lists.numbers.get(phrase).filter(|_| lists.state == state).cloned()
     }
 
+    /// Was an index gone through since this was asked last?
+    pub(crate) fn take_searched(&self) -> bool {
+        self.0.searched.load(Ordering::Relaxed) && self.0.searched.swap(false, Ordering::Relaxed)
+    }
+
     fn keep(&self, state: State, phrase: Phrase, numbers: Vec<i64>) {
+        self.0.searched.store(true, Ordering::Relaxed);
         // What is found nowhere takes a place too.
         let takes = numbers.len() + 1;
         let mut lists = self.lists();

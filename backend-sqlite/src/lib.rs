@@ -1,7 +1,7 @@
 //! SCIM resources, tenants and credentials in one SQLite file.
 //!
 //! `config` how it is opened · `open` and `migrate` the file and its layout · `connection`, `inline`, `readers`, `writer` who runs
-//! what where · `writing`, `commit`, `links`, `bundle` one mutation · `index`, `prepare`, `reindex` the indexed values · `compile`,
+//! what where · `writing`, `commit`, `links`, `bundle` one mutation · `index`, `prepare`, `reindex`, `merge` the indexed values · `compile`,
 //! `drive`, `query`, `equal`, `sorted`, `finds`, `order`, `scan`, `functions` filters and lists · `read` known resources ·
 //! `holders` links from their far end · `changelog`, `control`, `grants`, `backup` the rest.
 //!
@@ -28,6 +28,7 @@ mod holders;
 mod index;
 mod inline;
 mod links;
+mod merge;
 mod migrate;
 mod open;
 mod order;
@@ -86,6 +87,8 @@ pub struct SqliteStore {
     readers: Arc<Readers>,
     writer: Writer,
     catalogue: Arc<Catalogue>,
+    /// What is remembered of fragments that were looked for.
+    finds: finds::Remembered,
     /// The types of each tenant, as it was prepared with.
     types: Arc<RwLock<Types>>,
     options: Arc<Options>,

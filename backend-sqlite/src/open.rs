@@ -51,6 +51,7 @@ impl SqliteStore {
             readers: Arc::new(readers),
             writer,
             catalogue,
+            finds,
             types: Arc::default(),
             options: Arc::new(options),
             _lock: lock,

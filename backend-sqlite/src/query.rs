@@ -32,6 +32,14 @@ const SHORT_SKIP: u64 = 2_000;
 
 impl SqliteStore {
     pub(crate) async fn page(&self, scope: &Scope, query: &Query) -> Result<Option<Page>> {
+        let page = self.found(scope, query).await;
+        if self.finds.take_searched() {
+            self.writer.searched();
+        }
+        page
+    }
+
+    async fn found(&self, scope: &Scope, query: &Query) -> Result<Option<Page>> {
         const DOING: &str = "query";
         let ask = self.ask(scope, query);
         let skip = if let Window::Offset { skip, .. } = query.window { skip } else { 0 };

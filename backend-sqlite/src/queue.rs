@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use scim_core::store::TenantId;
 
@@ -93,6 +94,17 @@ impl<T> Queue<T> {
         }
     }
 
+    /// The next item, waiting for one no longer than this: inner None where none came. None once the queue is closed and
+    /// empty.
+    pub(crate) fn pop_within(&self, longest: Duration) -> Option<Option<T>> {
+        let inner = self.lock();
+        let waiting = |inner: &mut Inner<T>| inner.length == 0 && !inner.closed;
+        let waited = self.filled.wait_timeout_while(inner, longest, waiting);
+        let (mut inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let item = inner.take(|_| true);
+        (item.is_some() || !inner.closed).then_some(item)
+    }
+
     /// The next item, where one stands ready and fits.
     pub(crate) fn try_pop(&self, fits: impl FnOnce(&T) -> bool) -> Option<T> {
         self.lock().take(fits)
@@ -119,10 +131,11 @@ mod tests {
         let queue = Queue::new(2);
         let push = |item| queue.push(None, item);
         assert!(push(1).is_ok() && push(2).is_ok() && push(3).is_err());
-        assert_eq!(queue.pop(), Some(1));
+        assert_eq!(queue.pop_within(Duration::from_secs(60)), Some(Some(1)));
         queue.close();
         assert!(push(4).is_err());
         assert_eq!((queue.pop(), queue.pop(), queue.try_pop(|_| true)), (Some(2), None, None));
+        assert_eq!(queue.pop_within(Duration::from_secs(60)), None, "who waits is woken");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::error::{BACKEND, Fault, Inner, OpenError, closed};
 use crate::holders;
 use crate::index::Catalogue;
 use crate::inline::Inline;
+use crate::merge;
 use crate::queue::Queue;
 use crate::writing::Writing;
 
@@ -28,6 +29,12 @@ const WEIGHT: usize = 1_000;
 
 /// How long a transaction of one write may take for the next to be done where it comes from.
 const MOMENT: Duration = Duration::from_millis(1);
+
+/// How long nobody must have written for indexes to be merged.
+const LULL: Duration = Duration::from_secs(1);
+
+/// Between two steps of that: who wants to write comes first.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Pages in the write-ahead log between two checkpoints: 16 MiB.
 const CHECKPOINT: i32 = 4_000;
@@ -59,9 +66,36 @@ struct Shared {
     work: Mutex<Work>,
     /// The last transaction had one write, and took a moment.
     calm: AtomicBool,
+    /// Indexes of fragments were gone through, and are to be merged in the next lull.
+    searched: AtomicBool,
+    /// They were merged, and nothing was written since.
+    merged: AtomicBool,
 }
 
 impl Shared {
+    /// What the thread does.
+    fn run(&self) {
+        let (mut seen, mut wait) = (0, LULL);
+        loop {
+            let searched = self.searched.load(Ordering::Relaxed);
+            let next = if searched { self.queue.pop_within(wait) } else { self.queue.pop().map(Some) };
+            let Some(first) = next else { return };
+            let mut work = self.work();
+            if let Some(first) = first {
+                self.turn(&mut work, first);
+                work.tidy();
+            } else if work.transactions == seen {
+                if !work.merge() {
+                    self.merged.store(true, Ordering::Relaxed);
+                    self.searched.store(false, Ordering::Relaxed);
+                }
+                wait = PAUSE;
+                continue;
+            }
+            (seen, wait) = (work.transactions, LULL);
+        }
+    }
+
     fn work(&self) -> MutexGuard<'_, Work> {
         // A panic is caught before it could leave something half done.
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
@@ -70,6 +104,7 @@ impl Shared {
     /// One transaction, from its first task to its answers.
     fn turn(&self, work: &mut Work, first: Box<dyn Task>) {
         let begun = Instant::now();
+        self.merged.store(false, Ordering::Relaxed);
         let tasks = work.turn(first, &self.queue);
         self.calm.store(tasks == 1 && begun.elapsed() < MOMENT, Ordering::Relaxed);
     }
@@ -96,22 +131,22 @@ impl Writer {
             catalogue,
             pages,
             checkpointed: 0,
+            transactions: 0,
             outgrown: Vec::new(),
             holders: holders::Remembered::default(),
             version: 0,
         };
-        let shared =
-            Arc::new(Shared { queue: Queue::new(queue), work: Mutex::new(work), calm: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            queue: Queue::new(queue),
+            work: Mutex::new(work),
+            calm: AtomicBool::default(),
+            searched: AtomicBool::default(),
+            merged: AtomicBool::default(),
+        });
         let own = shared.clone();
         let thread = std::thread::Builder::new()
             .name("sqlite-write".into())
-            .spawn(move || {
-                while let Some(first) = own.queue.pop() {
-                    let mut work = own.work();
-                    own.turn(&mut work, first);
-                    work.tidy();
-                }
-            })
+            .spawn(move || own.run())
             .map_err(|error| OpenError::io(path.as_ref(), error))?;
         Ok(Writer { shared, thread: Mutex::new(Some(thread)) })
     }
@@ -137,6 +172,15 @@ impl Writer {
                 .during(BACKEND, operation)
                 .because("too many writes wait for their turn")
         })
+    }
+
+    /// An index of fragments was gone through: it is merged when nobody writes.
+    pub(crate) fn searched(&self) {
+        let shared = &self.shared;
+        if !shared.merged.load(Ordering::Relaxed) && !shared.searched.swap(true, Ordering::Relaxed) {
+            // The thread may wait for something to write.
+            let _full = shared.queue.push(None, Box::new(Nothing));
+        }
     }
 
     /// Does something in a transaction, whole or not at all.
@@ -212,6 +256,8 @@ struct Work {
     pages: Arc<AtomicI32>,
     /// How many there were when it was last copied back.
     checkpointed: i32,
+    /// Those of writes, since the start.
+    transactions: u64,
     /// Types that have outgrown a scan: tenant and kind.
     outgrown: Vec<(String, String)>,
     /// Holders of links, from one transaction to the next, as long as nobody else writes: SQLite moves a number where
@@ -224,6 +270,7 @@ impl Work {
     /// One transaction, and the answers of its tasks; gives how many they were.
     fn turn(&mut self, first: Box<dyn Task>, queue: &Queue<Box<dyn Task>>) -> usize {
         let mut group = Vec::new();
+        self.transactions += 1;
         let settled = self.transaction(first, queue, &mut group);
         let settled = settled.map_err(|fault| fault.during("commit").to_string());
         self.inline.committed();
@@ -335,16 +382,34 @@ impl Work {
         }
     }
 
+    /// Merges a little of the indexes of fragments; tells whether there is more to do.
+    fn merge(&mut self) -> bool {
+        let more = merge::step(&self.db).unwrap_or_else(|fault| {
+            tracing::warn!(why = %fault.during("merge"), "an index of fragments stays in more pieces than it need be");
+            false
+        });
+        if more {
+            self.checkpoint();
+        } else if self.pages.load(Ordering::Relaxed) > self.checkpointed {
+            // What was merged is there to be read, and not out of the log.
+            self.copy_back();
+        }
+        more
+    }
+
     fn is_checkpoint_due(&self) -> bool {
         self.pages.load(Ordering::Relaxed).saturating_sub(self.checkpointed) >= CHECKPOINT
     }
 
-    /// Copies the log back into the database now and then, after the answers are out. A reader that holds an old state
-    /// keeps part of it from being copied; that part comes next time.
+    /// Copies the log back into the database now and then, after the answers are out.
     fn checkpoint(&mut self) {
-        if !self.is_checkpoint_due() {
-            return;
+        if self.is_checkpoint_due() {
+            self.copy_back();
         }
+    }
+
+    /// Copies the log back. A reader that holds an old state keeps part of it from being copied; that part comes next time.
+    fn copy_back(&mut self) {
         // States opened before the last commit would keep the end of the log from being copied, and so the log from ever
         // starting anew while requests come: a file that grows makes each commit wait for its new length too.
         self.inline.leave();
