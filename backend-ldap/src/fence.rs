@@ -1,6 +1,6 @@
 //! Which entries are whose: by place and by filter, decided on an entry in hand.
 
-use crate::ldap::{AttributeName, Dn, Entry, Filter, Reach};
+use crate::ldap::{AttributeName, Dn, Entry, Filter, Reach, Substrings};
 use crate::mapping::Place;
 
 impl Place {
@@ -75,8 +75,26 @@ fn holds(filter: &Filter, entry: &Entry) -> Option<bool> {
                 _ => None,
             }
         }
-        Filter::Substrings(..) | Filter::AtLeast(..) | Filter::AtMost(..) | Filter::Like(..) => None,
+        Filter::Substrings(name, pieces) => Some(entry.values(name).iter().any(|own| fits(own, pieces))),
+        Filter::AtLeast(..) | Filter::AtMost(..) | Filter::Like(..) => None,
     }
+}
+
+/// Do the pieces stand in this value, one behind the other?
+fn fits(value: &[u8], pieces: &Substrings) -> bool {
+    let value = value.to_ascii_lowercase();
+    let piece = |bytes: &[u8]| bytes.to_ascii_lowercase();
+    let (initial, last) = (pieces.initial.as_deref().map(piece), pieces.last.as_deref().map(piece));
+    let rest = value.strip_prefix(initial.as_deref().unwrap_or_default());
+    let Some(mut rest) = rest.and_then(|rest| rest.strip_suffix(last.as_deref().unwrap_or_default())) else {
+        return false;
+    };
+    for piece in pieces.any.iter().map(|bytes| piece(bytes)).filter(|piece| !piece.is_empty()) {
+        let found = rest.windows(piece.len()).position(|window| window == piece);
+        let Some(behind) = found.and_then(|at| rest.get(at + piece.len()..)) else { return false };
+        rest = behind;
+    }
+    true
 }
 
 #[cfg(test)]
@@ -113,5 +131,16 @@ mod tests {
         check("(objectClass=group)", Reach::Tree, "uid=a,ou=people,dc=x", false);
         check("(userAccountControl:1.2.840.113556.1.4.803:=2)", Reach::Tree, "uid=a,ou=people,dc=x", true);
         check("(|(uid>=a)(objectClass=x))", Reach::Tree, "uid=a,ou=people,dc=x", false);
+        for (filter, expected) in [
+            ("(objectClass=PER*)", true),
+            ("(objectClass=*son)", true),
+            ("(objectClass=p*rs*n)", true),
+            ("(objectClass=*o*r*)", false),
+            ("(objectClass=pers*rson)", false),
+            ("(!(objectClass=app-*))", true),
+            ("(uid=a*)", false),
+        ] {
+            check(filter, Reach::Tree, "uid=a,ou=people,dc=x", expected);
+        }
     }
 }
