@@ -4,7 +4,8 @@ use conformance_tests::answer::Answer;
 use conformance_tests::session::{GROUP, Session, patch_op, user};
 use serde_json::{Value, json};
 
-use crate::support::{Server, client_error};
+use crate::ground::LEARNS;
+use crate::support::{Server, client_error, wait_until};
 
 /// Every way to make somebody a member of a group, or the group another one, is refused with 403.
 fn closed(session: &Session, id: &str, member: &str) {
@@ -43,7 +44,13 @@ fn nobody_becomes_a_member_of_a_group_that_is_out_of_reach() {
     // A token for people changes no group.
     closed(&session.granted(&["read", "users:write"], None).unwrap(), &admins, &intruder);
     // A token for everything changes none that is protected, nor any in it.
-    server.program().done(&["tenant", "set", "default", &format!("protected={admins}")]);
+    let protect = |ids: &str| {
+        server.program().done(&["tenant", "set", "default", &format!("protected={ids}")]);
+        let same = json!([{"op": "replace", "path": "displayName", "value": "Admins"}]);
+        let refused = || session.patch(&format!("/Groups/{admins}"), same.clone()).unwrap().status == 403;
+        wait_until(LEARNS, "the server learns what is protected", || refused() != ids.is_empty());
+    };
+    protect(&admins);
     for id in [&admins, &middle, &inner] {
         closed(&session, id, &intruder);
     }
@@ -55,7 +62,7 @@ fn nobody_becomes_a_member_of_a_group_that_is_out_of_reach() {
     session.patch(&format!("/Users/{intruder}"), json!([{"op": "add", "path": "title", "value": "x"}])).unwrap();
     session.delete(&format!("/Users/{member}")).unwrap().is(204).unwrap();
     session.get(&format!("/Groups/{inner}")).unwrap().is(200).unwrap().lacks("/members").unwrap();
-    server.program().done(&["tenant", "set", "default", "protected="]);
+    protect("");
     session.patch(&format!("/Groups/{inner}"), add).unwrap().is(204).unwrap();
     session.post("/Users", &user(json!({"userName": "last"}))).unwrap().is(201).unwrap();
     server.is_well();
