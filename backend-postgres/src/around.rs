@@ -10,7 +10,7 @@ use scim_core::schema::{Kind, ReverseType};
 use scim_core::store::{Key, Label, Link as Value, Links, Record, ResourceId};
 
 use crate::error::{Inner, corrupt};
-use crate::read::{Joined, Reversed, known, nests};
+use crate::read::{Joined, Reversed, known, nested};
 use crate::statement::{Line, Sql};
 
 /// What is read with the resources of one type.
@@ -93,14 +93,7 @@ impl<'a> Around<'a> {
                  AND l.target = {OWN} AND l.attr = ${attr} AND l.holder_kind = ${holder} AND l.target_kind = $2)"
             );
             of_all(&format!("SELECT unnest(ARRAY[target, holder]) FROM held{number}"));
-            let nested = if nests(one) {
-                format!(
-                    "(SELECT '' FROM link n WHERE n.tenant = $1 AND n.target = h.id AND n.attr = ${attr} \
-                     AND n.holder_kind = ${holder} AND n.target_kind = ${holder} LIMIT 1)"
-                )
-            } else {
-                "NULL".to_owned()
-            };
+            let nested = nested(one, "h.id", attr, holder);
             of_all(&format!(
                 "SELECT unnest(ARRAY[h.id, h.label, {nested}]) FROM (SELECT DISTINCT holder FROM held{number}) d \
                  CROSS JOIN LATERAL (SELECT id, label FROM resource h WHERE h.tenant = $1 AND h.kind = ${holder} \

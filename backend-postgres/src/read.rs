@@ -264,9 +264,17 @@ impl<'a> Linked<'a> {
     }
 }
 
-/// May holders have holders in turn?
-pub(crate) fn nests(reverse: &ReverseType) -> bool {
-    reverse.via.kinds.contains(&reverse.via.holder)
+/// Not NULL where a holder with this id is held itself: then there is more to be found above it. `attr` and `holder` number
+/// the marks of the attribute and of the holders' kind.
+pub(crate) fn nested(reverse: &ReverseType, id: &str, attr: usize, holder: usize) -> String {
+    let holders_have_holders = reverse.via.kinds.contains(&reverse.via.holder);
+    if !holders_have_holders {
+        return "NULL".to_owned();
+    }
+    format!(
+        "(SELECT '' FROM link n WHERE n.tenant = $1 AND n.target = {id} AND n.attr = ${attr} \
+         AND n.holder_kind = ${holder} AND n.target_kind = ${holder} LIMIT 1)"
+    )
 }
 
 impl<'a> Reversed<'a> {
@@ -275,14 +283,7 @@ impl<'a> Reversed<'a> {
         let mut columns = String::new();
         for (number, one) in reverse.iter().enumerate() {
             let (attr, holder) = (first + number * 2, first + number * 2 + 1);
-            let nested = if nests(one) {
-                format!(
-                    "(SELECT '' FROM link n WHERE n.tenant = $1 AND n.target = d.holder AND n.attr = ${attr} \
-                     AND n.holder_kind = ${holder} AND n.target_kind = ${holder} LIMIT 1)"
-                )
-            } else {
-                "NULL".to_owned()
-            };
+            let nested = nested(one, "d.holder", attr, holder);
             // Writing to a string does not fail.
             let _ok = write!(
                 columns,
