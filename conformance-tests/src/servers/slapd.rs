@@ -180,6 +180,16 @@ impl Slapd {
         std::fs::read_to_string(self.folder.path().join("audit.ldif")).unwrap_or_default()
     }
 
+    /// What its own tool finds of these attributes, as LDIF.
+    pub fn search(&self, filter: &str, attributes: &[&str]) -> Result<String> {
+        let (url, quiet) = (self.url(), ["-x", "-LLL", "-o", "ldif-wrap=no"]);
+        let mut search = Command::new("ldapsearch");
+        search.args(quiet).args(["-H", &url, "-D", ADMIN, "-w", PASSWORD, "-b", SUFFIX, filter]).args(attributes);
+        let output = search.output().context("ldapsearch")?;
+        ensure!(output.status.success(), "ldapsearch: {output:?}");
+        String::from_utf8(output.stdout).context("ldapsearch")
+    }
+
     /// Ends it, with TERM or with KILL, and waits for its end.
     pub fn stop(&mut self, signal: &str) -> Result<()> {
         self.process.take().context("slapd is stopped already")?.end(signal)
@@ -431,30 +441,6 @@ pub fn group(name: &str, members: std::ops::Range<usize>) -> String {
 mod tests {
     use super::*;
 
-    fn found(slapd: &Slapd, filter: &str, attributes: &[&str]) -> String {
-        let output = Command::new("ldapsearch")
-            .args([
-                "-x",
-                "-LLL",
-                "-o",
-                "ldif-wrap=no",
-                "-H",
-                &slapd.url(),
-                "-D",
-                ADMIN,
-                "-w",
-                PASSWORD,
-                "-b",
-                SUFFIX,
-                filter,
-            ])
-            .args(attributes)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
     #[test]
     fn a_server_holds_what_it_was_loaded_with_in_every_setup() {
         let entries = people(0..3) + &group("staff", 0..3);
@@ -462,13 +448,16 @@ mod tests {
             let furnished = Setup { unique: true, sync: true, ..Setup::furnished() };
             let base = if member_of == MemberOf::Nobody { Setup::default() } else { furnished };
             let mut slapd = Slapd::start(&Setup { member_of, entries: entries.clone(), ..base }).unwrap();
-            assert_eq!(found(&slapd, "(uid=user00*)", &["uid"]).matches("\nuid: ").count(), 3, "{member_of:?}");
-            assert!(found(&slapd, "(cn=staff)", &["member"]).contains("member: uid=user000002,"));
+            assert_eq!(slapd.search("(uid=user00*)", &["uid"]).unwrap().matches("\nuid: ").count(), 3, "{member_of:?}");
+            assert!(slapd.search("(cn=staff)", &["member"]).unwrap().contains("member: uid=user000002,"));
             slapd.stop("TERM").unwrap();
             slapd.again().unwrap();
-            assert!(found(&slapd, "(cn=staff)", &["member"]).contains("member: uid=user000002,"));
+            assert!(slapd.search("(cn=staff)", &["member"]).unwrap().contains("member: uid=user000002,"));
             if member_of == MemberOf::Dynlist {
-                assert!(found(&slapd, "(uid=user000001)", &["memberOf"]).contains("memberOf: cn=staff,"), "computed");
+                assert!(
+                    slapd.search("(uid=user000001)", &["memberOf"]).unwrap().contains("memberOf: cn=staff,"),
+                    "computed"
+                );
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Groups of users by what their entries say: where that is true, nobody searches groups for members; where it is not, all that is shown is
 //! true all the same.
 
-use conformance_tests::servers::slapd::{ADMIN, MemberOf, PASSWORD, SUFFIX, Setup, Slapd, group, people, people_of};
+use conformance_tests::servers::slapd::{MemberOf, Setup, Slapd, group, people, people_of};
 use serde_json::{Value, json};
 
 use crate::support::{Running, USER};
@@ -151,27 +151,7 @@ fn a_version_that_is_named_leaves_the_other_side_right() {
         server.get(&format!("{path}?excludedAttributes=members,groups")).header("etag").unwrap().to_owned()
     };
     let raw = |n: usize| {
-        let (base, who) = (format!("ou=people,{SUFFIX}"), format!("(uid=user{n:06})"));
-        let found = std::process::Command::new("ldapsearch")
-            .args([
-                "-x",
-                "-LLL",
-                "-o",
-                "ldif-wrap=no",
-                "-H",
-                &slapd.url(),
-                "-D",
-                ADMIN,
-                "-w",
-                PASSWORD,
-                "-b",
-                &base,
-                &who,
-                "memberOf",
-            ])
-            .output()
-            .unwrap();
-        let text = String::from_utf8(found.stdout).unwrap();
+        let text = slapd.search(&format!("(uid=user{n:06})"), &["memberOf"]).unwrap();
         let own = text
             .lines()
             .filter_map(|line| line.strip_prefix("memberOf: cn=")?.split_once(',').map(|(cn, _)| cn.to_owned()));
