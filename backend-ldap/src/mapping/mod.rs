@@ -179,8 +179,8 @@ impl Mapping {
         self.fills.iter().find(|fill| fill.name == *name)?.else_.as_deref()
     }
 
-    /// Does this value only stand there because the directory demands one: what [`Mapping::placeholder`] gives, or the user name
-    /// once more? No client gave it, and it is not shown.
+    /// Was this value filled in by the mapping, since the directory demands one and no client gave any: a fixed text, or the user
+    /// name once more? It is not shown.
     pub fn hides(&self, entry: &Entry, name: &AttributeName, value: &[u8]) -> bool {
         self.fills.iter().filter(|fill| fill.name == *name).any(|fill| {
             let again = || {
