@@ -14,11 +14,11 @@ use crate::ldap::{Answer, AttributeName, Change, Dn, Filter, LdapError, Operatio
 /// How the operations ended to which a server answered.
 #[derive(Debug)]
 pub struct Ended {
-    /// A search, of which the number is 1.
+    /// A search, of which the number is 0x40000000.
     pub search: Result<Found, LdapError>,
-    /// A change, of which it is 2.
+    /// A change, of which it is 1.
     pub modify: Result<Answer, LdapError>,
-    /// An extended operation, of which it is 3.
+    /// An extended operation, of which it is 2.
     pub extended: Result<Answer, LdapError>,
 }
 

@@ -40,11 +40,15 @@ impl Connector {
         Ok(Connector { options, tls, runtime })
     }
 
-    /// A new connection, bound. All of it is the runtime's: the caller's own may be busy with other things, and the
-    /// connection outlives the call.
-    pub(crate) async fn connect(self: &Arc<Self>, to: &Address, deadline: Instant) -> Result<Connection, LdapError> {
+    /// A new connection, bound. All of it is this runtime's: the connection outlives the call.
+    pub(crate) async fn connect(
+        self: &Arc<Self>,
+        to: &Address,
+        runtime: &Handle,
+        deadline: Instant,
+    ) -> Result<Connection, LdapError> {
         let (this, address) = (self.clone(), to.clone());
-        let connected = self.runtime.spawn(async move { this.connect_here(&address, deadline).await });
+        let connected = runtime.spawn(async move { this.connect_here(&address, deadline).await });
         connected.await.unwrap_or_else(|error| Err(unavailable(to, &error.to_string())))
     }
 
@@ -80,7 +84,7 @@ impl Connector {
 
     async fn speak(&self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Result<Connection, LdapError> {
         let Options { in_flight, message, answer, .. } = self.options;
-        Connection::over(stream, Bounds { in_flight, message, answer }, &self.runtime).await
+        Connection::over(stream, Bounds { in_flight, message, answer }, &Handle::current()).await
     }
 
     async fn dial(&self, to: &Address, at: &Endpoint) -> Result<TcpStream, LdapError> {
@@ -122,7 +126,7 @@ async fn start_tls(stream: &mut TcpStream) -> Result<(), String> {
             return Err("the server closed the connection instead of starting TLS".into());
         }
     }
-    match Message::read(&buffer).map_err(|bad| bad.to_string())?.body {
+    match Message::read(buffer.freeze()).map_err(|bad| bad.to_string())?.body {
         Body::Done(_, answer) if answer.result.code.is_success() => Ok(()),
         Body::Done(_, answer) => Err(format!("StartTLS was refused: {}", answer.result)),
         _ => Err("the answer to StartTLS is none".into()),

@@ -1,35 +1,25 @@
-//! One connection, which many operations share: ldap3 speaks, through the [`seam`](super::seam).
+//! One connection, which many operations share: searches are asked at the [`seam`](super::seam), and ldap3 speaks through it for all else.
 //!
-//! Each operation is a task of its own, so that it comes to its end whatever its caller does: a write is awaited, a search is
-//! abandoned when nobody waits for it any more.
+//! What is no search is a task of its own, so that it comes to its end whatever its caller does. A search is abandoned when nobody waits
+//! for it any more.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ldap3::exop::Exop;
 use ldap3::result::{ExopResult, LdapError as TheirError};
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, SearchStream, StdStream};
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, StdStream};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::ldap::{Answer, Code, Entry, LdapError, LdapResult, Operation, Request, Search};
+use crate::ldap::{Answer, Code, LdapError, Operation, Request, Search};
 
 use super::options::Credentials;
 use super::seam::Seam;
-use super::translate::{self, Query};
-
-/// What a search brought.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    /// The entries.
-    pub entries: Vec<Entry>,
-    /// Where more would be. Nobody goes there by itself.
-    pub references: Vec<String>,
-    /// How it ended, and the controls of the end.
-    pub result: LdapResult,
-}
+use super::search::Found;
+use super::translate;
 
 /// The bounds of one connection.
 #[derive(Debug, Clone, Copy)]
@@ -51,9 +41,6 @@ pub(crate) struct Connection {
     bounds: Bounds,
     runtime: Handle,
 }
-
-/// More than this many references of one search are left off.
-const REFERENCES: usize = 100;
 
 impl Connection {
     /// Begins to speak on a stream that is ready for it, in tasks of this runtime.
@@ -129,11 +116,8 @@ impl Connection {
     /// # Errors
     /// As [`LdapError`] says; `TooMany` where the entries are more bytes than an answer may have.
     pub(crate) async fn search(&self, search: &Search, deadline: Instant) -> Result<Found, LdapError> {
-        let (turn, query) = (self.turn(deadline).await?, Query::from(search));
-        let (reply, found) = oneshot::channel();
-        let searching = Searching { seam: self.seam.clone(), most: self.bounds.answer, deadline, _turn: turn };
-        self.runtime.spawn(searching.run(self.ldap.clone(), query, reply));
-        let found = found.await.unwrap_or_else(|_| Err(LdapError::Unavailable(self.seam.why())))?;
+        let _turn = self.turn(deadline).await?;
+        let found = self.seam.ask(search)?.until(deadline).await?;
         // What was cut off where the caller said was asked for.
         let wanted = search.size_limit > 0 && found.entries.len() >= search.size_limit as usize;
         match found.result.code {
@@ -218,71 +202,4 @@ async fn perform(mut ldap: Ldap, seam: &Seam, request: Request, deadline: Instan
         seam.forget(id);
         seam.lost(error, id, writes, begun)
     })
-}
-
-/// A search under way.
-struct Searching {
-    seam: Arc<Seam>,
-    most: usize,
-    deadline: Instant,
-    _turn: OwnedSemaphorePermit,
-}
-
-type Stream = SearchStream<'static, String, Vec<String>>;
-
-impl Searching {
-    /// Gathers what is found until all is there, the time is over, or nobody waits for it.
-    async fn run(self, mut ldap: Ldap, query: Query, mut reply: oneshot::Sender<Result<Found, LdapError>>) {
-        let begun = Instant::now();
-        let Query { base, scope, filter, attributes, options, controls } = query;
-        ldap.with_timeout(self.deadline.saturating_duration_since(begun));
-        ldap.with_search_options(options).with_controls(controls);
-        let mut stream = match ldap.streaming_search(&base, scope, &filter, attributes).await {
-            Ok(stream) => stream,
-            Err(error) => {
-                let _ = reply.send(Err(self.seam.lost(error, 0, false, begun)));
-                return;
-            }
-        };
-        let gathered = tokio::select! {
-            gathered = tokio::time::timeout_at(self.deadline.into(), self.gather(&mut stream, begun)) => {
-                gathered.unwrap_or_else(|_| Err(LdapError::Late(begun.elapsed())))
-            }
-            () = reply.closed() => Err(LdapError::Late(begun.elapsed())),
-        };
-        let result = translate::result_of(stream.finish().await);
-        let id = stream.ldap_handle().last_id();
-        let too_many = self.seam.forget(id);
-        let stopped = too_many || gathered.is_err();
-        let found = match gathered {
-            _ if too_many => {
-                Err(LdapError::TooMany(format!("the entries of one answer are more than {} bytes", self.most)))
-            }
-            Ok((entries, references)) => Ok(Found { entries, references, result }),
-            Err(error) => Err(error),
-        };
-        // Whoever does not wait does not hear it.
-        let _ = reply.send(found);
-        if stopped && !self.seam.is_closed() {
-            let _ = ldap.abandon(id).await;
-        }
-    }
-
-    async fn gather(&self, stream: &mut Stream, begun: Instant) -> Result<(Vec<Entry>, Vec<String>), LdapError> {
-        let (mut entries, mut references) = (Vec::new(), Vec::new());
-        loop {
-            let found = match stream.next().await {
-                Ok(Some(found)) => found,
-                Ok(None) => return Ok((entries, references)),
-                Err(error) => return Err(self.seam.lost(error, 0, false, begun)),
-            };
-            match translate::found(found)? {
-                translate::Found::Entry(entry) => entries.push(entry),
-                translate::Found::References(urls) => {
-                    let room = REFERENCES.saturating_sub(references.len());
-                    references.extend(urls.into_iter().take(room));
-                }
-            }
-        }
-    }
 }

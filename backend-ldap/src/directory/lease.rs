@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::ldap::{Answer, LdapError, Request, Search, controls};
 
-use super::connection::Found;
+use super::search::Found;
 use super::server::Lent;
 use super::{Call, Directory, is_secret};
 

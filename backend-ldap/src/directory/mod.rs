@@ -1,8 +1,8 @@
 //! A directory: several servers, of which the first that answers is asked, through connections that are kept.
 //!
-//! `address`, `options` where and how · `connect`, `tls` streams · `connection` one connection, on which ldap3 speaks through
-//! the `seam`, of which `traffic` is the rule and `translate` the dictionary · `server` its servers · `sticky` who reads where
-//! · `lease`, `walk` connections for one purpose.
+//! `address`, `options` where and how · `connect`, `tls` streams · `connection` one connection: the `seam`, of which `traffic` is the
+//! rule, on which a `search` is asked, and through which ldap3 speaks for all else, with `translate` as the dictionary · `server` its
+//! servers, `near` the connections to one that requests share · `sticky` who reads where · `lease`, `walk` connections for one purpose.
 //!
 //! Everything here ends by its deadline. What was only read is asked again elsewhere when a connection breaks; what may
 //! have been written is `Uncertain`.
@@ -11,8 +11,10 @@ mod address;
 mod connect;
 mod connection;
 mod lease;
+mod near;
 mod options;
 mod seam;
+mod search;
 mod server;
 mod sticky;
 mod tls;
@@ -29,10 +31,10 @@ use tokio::runtime::{Builder, Runtime};
 use crate::ldap::{Answer, Code, Entry, LdapError, Operation, Request, Search};
 
 pub use address::{Address, BadAddress, Endpoint};
-pub use connection::Found;
 pub(crate) use connection::{Bounds, Connection};
 pub use lease::Lease;
 pub use options::{Credentials, Identity, Options, Tls};
+pub use search::Found;
 pub use walk::Walk;
 
 use connect::Connector;
@@ -95,8 +97,7 @@ impl Directory {
         if let Some(problem) = options.problem() {
             return Err(OpenError(problem));
         }
-        // Of its own: a connection opened by a worker of the web server would stand still whenever that one is busy.
-        // No more threads than it needs: what passes from one to another costs more than what is done with it.
+        // For walks, for who does not stay in one thread, and for what goes on in the background.
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).div_ceil(2);
         let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name("ldap").enable_all().build();
         let runtime = runtime.map_err(|error| OpenError(format!("no threads for connections: {error}")))?;

@@ -1,8 +1,9 @@
-//! The seam between ldap3 and a server: bytes in, bytes out.
+//! The seam between us and a server: bytes in, bytes out.
 //!
 //! ldap3 speaks into one end of a pair of sockets; the other end and the connection to the server, in TLS or not, are held
 //! here. Two tasks carry messages between them, one each way, and let nothing through but what [`traffic`](super::traffic)
-//! lets pass. They run no code of the callers, and cannot panic on what they read.
+//! lets pass. Searches are asked here, beside ldap3, and what they find goes from the task that reads to who waits for it. The tasks
+//! run no code of the callers, and cannot panic on what they read.
 
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,13 +14,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use zeroize::Zeroize;
 
-use crate::ldap::Malformed;
 use crate::ldap::ber::whole_length;
+use crate::ldap::{LdapError, Malformed, Search};
 
 use super::connection::Bounds;
+use super::search::{Asking, Gathering};
 use super::traffic::{Passage, Traffic};
 
 /// Bytes that are read at once.
@@ -37,13 +39,16 @@ pub(super) struct Seam {
     state: Mutex<State>,
     /// Is it over?
     over: watch::Sender<bool>,
-    /// Bytes of one message.
-    message: usize,
+    /// There is something in `State::out`.
+    waiting: Notify,
+    bounds: Bounds,
 }
 
 #[derive(Debug)]
 struct State {
     traffic: Traffic,
+    /// What is asked beside ldap3, on its way out.
+    out: Vec<u8>,
     /// Why it is over.
     closed: Option<String>,
 }
@@ -61,8 +66,8 @@ impl Seam {
             let _runtime = runtime.enter();
             UnixStream::from_std(ours)?
         };
-        let state = Mutex::new(State { traffic: Traffic::new(bounds.answer), closed: None });
-        let seam = Arc::new(Seam { state, over: watch::Sender::new(false), message: bounds.message });
+        let state = Mutex::new(State { traffic: Traffic::new(), out: Vec::new(), closed: None });
+        let seam = Arc::new(Seam { state, over: watch::Sender::new(false), waiting: Notify::new(), bounds });
         let (from_server, to_server) = tokio::io::split(server);
         let (from_us, to_us) = ours.into_split();
         runtime.spawn(outwards(from_us, to_server, seam.clone()));
@@ -94,14 +99,46 @@ impl Seam {
         self.state().traffic.was_sent(id)
     }
 
-    /// Nobody waits for this any more: what comes for it stays here. Were its entries too many?
-    pub(super) fn forget(&self, id: i32) -> bool {
-        self.state().traffic.forget(id)
+    /// ldap3 does not wait for this any more: what comes for it stays here.
+    pub(super) fn forget(&self, id: i32) {
+        self.state().traffic.forget(id);
+    }
+
+    /// Asks for what a search finds.
+    ///
+    /// # Errors
+    /// It is over, or the search has no form that can be sent.
+    pub(super) fn ask(self: &Arc<Self>, search: &Search) -> Result<Asking, LdapError> {
+        let (gathering, told) = Gathering::new(self.bounds.answer);
+        let mut state = self.state();
+        if let Some(why) = &state.closed {
+            return Err(LdapError::Unavailable(why.clone()));
+        }
+        let id = state.traffic.search(gathering);
+        let message = search.to_message(id).inspect_err(|_| state.traffic.forget(id))?;
+        state.out.extend_from_slice(&message);
+        drop(state);
+        self.waiting.notify_one();
+        Ok(Asking { seam: self.clone(), id, told, begun: Instant::now() })
+    }
+
+    /// Nobody waits for this search any more.
+    pub(super) fn abandon(&self, id: i32) {
+        let mut state = self.state();
+        let State { traffic, out, .. } = &mut *state;
+        if let Some(message) = traffic.abandon(id) {
+            out.extend_from_slice(&message);
+            drop(state);
+            self.waiting.notify_one();
+        }
     }
 
     /// Ends it. Who still waits hears why.
     pub(super) fn close(&self, why: &str) {
-        self.state().closed.get_or_insert_with(|| why.to_owned());
+        let mut state = self.state();
+        state.closed.get_or_insert_with(|| why.to_owned());
+        state.traffic.end();
+        drop(state);
         self.over.send_replace(true);
     }
 }
@@ -123,6 +160,7 @@ async fn outwards(mut from: OwnedReadHalf, mut to: impl AsyncWrite + Unpin, seam
                 },
                 Err(error) => break format!("the connection broke: {error}"),
             },
+            () = seam.waiting.notified() => out.bytes.append(&mut seam.state().out),
             step = out.step(&mut to), if out.is_under_way() => match step {
                 Ok(step) => out.done(step),
                 Err(error) => break format!("the connection broke: {error}"),
@@ -208,7 +246,7 @@ fn take_requests(buffer: &mut BytesMut, out: &mut Outgoing, seam: &Seam) -> Resu
     Ok(())
 }
 
-/// Carries answers to ldap3 until it is over.
+/// Carries answers to who waits for them until it is over.
 async fn inwards(mut from: impl AsyncRead + Unpin, mut to: OwnedWriteHalf, seam: Arc<Seam>) {
     let mut over = seam.over.subscribe();
     let mut buffer = BytesMut::with_capacity(CHUNK);
@@ -245,11 +283,15 @@ async fn inwards(mut from: impl AsyncRead + Unpin, mut to: OwnedWriteHalf, seam:
 /// Some: it is over, for this reason.
 fn take_answers(buffer: &mut BytesMut, out: &mut Vec<u8>, seam: &Seam) -> Result<Option<String>, Malformed> {
     let mut state = seam.state();
-    while let Some(message) = next_message(buffer, seam.message)? {
-        match state.traffic.comes(&message, Instant::now())? {
-            Passage::AsItCame => out.extend_from_slice(&message),
+    let now = Instant::now();
+    while let Some(message) = next_message(buffer, seam.bounds.message)? {
+        match state.traffic.comes(message.freeze(), now)? {
             Passage::As(other) => out.extend_from_slice(&other),
             Passage::No => {}
+            Passage::Stop(message) => {
+                state.out.extend_from_slice(&message);
+                seam.waiting.notify_one();
+            }
             Passage::End(why) => return Ok(Some(why)),
         }
     }

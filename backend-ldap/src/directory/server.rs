@@ -1,16 +1,18 @@
 //! One server of a directory: its connections, whether it can be reached, and when to try it again.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::ldap::{Dn, LdapError, Search};
 
 use super::address::Address;
 use super::connect::Connector;
 use super::connection::Connection;
+use super::near::Near;
 
 /// Between the first tries to reach a server that is down, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -24,8 +26,7 @@ pub(crate) struct Server {
     pub(crate) private: bool,
     connector: Arc<Connector>,
     /// Connections that many requests share.
-    shared: Vec<AsyncMutex<Option<Arc<Aged>>>>,
-    turn: AtomicUsize,
+    near: Near,
     /// Connections that are lent, and those that came back.
     leases: Arc<Semaphore>,
     idle: Mutex<Vec<Aged>>,
@@ -48,8 +49,7 @@ impl Server {
         Arc::new(Server {
             private: options.is_private(&address),
             address,
-            shared: (0..options.connections).map(|_| AsyncMutex::default()).collect(),
-            turn: AtomicUsize::new(0),
+            near: Near::new(options.connections, connector.runtime.clone()),
             leases: Arc::new(Semaphore::new(options.leases)),
             idle: Mutex::default(),
             down: Mutex::default(),
@@ -91,9 +91,8 @@ impl Server {
 
     /// A connection to share with others.
     pub(crate) async fn shared(self: &Arc<Self>, deadline: Instant) -> Result<Arc<Aged>, LdapError> {
-        let slots = self.shared.len().max(1);
-        let slot = self.shared.get(self.turn.fetch_add(1, Ordering::Relaxed) % slots);
-        let slot = slot.ok_or_else(|| LdapError::Request("no connections are configured".into()))?;
+        let place = self.near.place();
+        let slot = place.next().ok_or_else(|| LdapError::Request("no connections are configured".into()))?;
         let held = tokio::time::timeout_at(deadline.into(), slot.lock()).await;
         let mut held = held.map_err(|_| LdapError::Unavailable(format!("{}: no connection in time", self.address)))?;
         if let Some(open) = &*held
@@ -102,7 +101,7 @@ impl Server {
             return Ok(open.clone());
         }
         *held = None;
-        let opened = Arc::new(self.connect(deadline).await?);
+        let opened = Arc::new(self.connect(&place.runtime, deadline).await?);
         *held = Some(opened.clone());
         Ok(opened)
     }
@@ -124,12 +123,12 @@ impl Server {
                 return Ok(Lent { connection: Some(back), server: self.clone(), _permit: permit });
             }
         }
-        let connection = Some(self.connect(deadline).await?);
+        let connection = Some(self.connect(&self.connector.runtime, deadline).await?);
         Ok(Lent { connection, server: self.clone(), _permit: permit })
     }
 
-    async fn connect(self: &Arc<Self>, deadline: Instant) -> Result<Aged, LdapError> {
-        let connected = self.connector.connect(&self.address, deadline).await;
+    async fn connect(self: &Arc<Self>, runtime: &Handle, deadline: Instant) -> Result<Aged, LdapError> {
+        let connected = self.connector.connect(&self.address, runtime, deadline).await;
         connected.map(Aged::new).inspect_err(|error| self.mark_down(error))
     }
 
@@ -173,7 +172,8 @@ async fn revive(server: Weak<Server>) {
         tokio::time::sleep(pause).await;
         let Some(server) = server.upgrade() else { return };
         let deadline = Instant::now() + server.connector.options.connect_time;
-        if let Ok(connection) = server.connector.connect(&server.address, deadline).await
+        let connector = &server.connector;
+        if let Ok(connection) = connector.connect(&server.address, &connector.runtime, deadline).await
             && answers(&connection, deadline).await
         {
             server.idle().push(Aged::new(connection));
@@ -202,7 +202,7 @@ impl Lent {
 
     /// Nothing is unfinished on it.
     pub(crate) fn give_back(mut self) {
-        let most = self.server.shared.len();
+        let most = self.server.connector.options.connections;
         if let Some(aged) = self.connection.take() {
             let mut idle = self.server.idle();
             if idle.len() < most && !aged.connection.is_closed() {

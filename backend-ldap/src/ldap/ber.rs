@@ -102,6 +102,11 @@ impl<C: Content> Reader<C> {
         Reader { rest }
     }
 
+    /// What was not read yet.
+    pub(crate) fn into_rest(self) -> C {
+        self.rest
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.rest.as_ref().is_empty()
     }

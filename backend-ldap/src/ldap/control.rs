@@ -53,33 +53,22 @@ pub(crate) fn write(writer: &mut Writer, controls: &[Control]) {
     });
 }
 
-/// Are these controls, and nothing else?
-pub(crate) fn check(list: &[u8]) -> Result<(), Malformed> {
-    let mut list = Reader::new(list);
-    while !list.is_empty() {
-        let mut one = list.nested(ber::SEQUENCE, "a control")?;
-        let oid = one.expect(ber::OCTETS, "the OID of a control")?;
-        if !oid.is_ascii() {
-            return Err(Malformed::Missing("the OID of a control"));
-        }
-        if one.optional(ber::BOOLEAN)?.is_some_and(<[u8]>::is_empty) {
-            return Err(Malformed::Missing("the criticality of a control"));
-        }
-        one.optional(ber::OCTETS)?;
-        one.end("a control")?;
-    }
-    Ok(())
-}
-
 /// Reads the controls of a response.
 pub(crate) fn read(list: Bytes) -> Result<Vec<Control>, Malformed> {
     let mut list = Reader::new(list);
     let mut controls = Vec::new();
     while !list.is_empty() && controls.len() < MOST {
         let mut one = list.nested(ber::SEQUENCE, "a control")?;
-        let oid = one.text("the OID of a control")?;
-        let critical = one.optional(ber::BOOLEAN)?.is_some_and(|value| value.first() != Some(&0));
+        let oid = one.expect(ber::OCTETS, "the OID of a control")?;
+        let oid = std::str::from_utf8(&oid).ok().filter(|oid| oid.is_ascii());
+        let oid = oid.ok_or(Malformed::Missing("the OID of a control"))?.to_owned();
+        let critical = one.optional(ber::BOOLEAN)?;
+        if critical.as_ref().is_some_and(Bytes::is_empty) {
+            return Err(Malformed::Missing("the criticality of a control"));
+        }
+        let critical = critical.is_some_and(|value| value.first() != Some(&0));
         let value = one.optional(ber::OCTETS)?;
+        one.end("a control")?;
         controls.push(Control { oid: oid.into(), critical, value });
     }
     Ok(controls)

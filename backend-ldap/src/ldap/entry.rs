@@ -79,10 +79,17 @@ impl Entry {
 
     /// Reads the content of a SearchResultEntry (RFC 4511 section 4.5.2), as it stands in a control.
     pub(crate) fn read(content: Bytes) -> Result<Entry, Malformed> {
+        let (name, attributes) = Entry::parts(content)?;
+        Ok(Entry { dn: Entry::name(&name)?, attributes, controls: Vec::new() })
+    }
+
+    /// The same, with the name as it came.
+    pub(crate) fn parts(content: Bytes) -> Result<(Bytes, Vec<Attribute>), Malformed> {
         let mut reader = Reader::new(content);
-        let dn = Entry::name(&reader.expect(ber::OCTETS, "the name of an entry")?)?;
-        let attributes = read_attributes(reader.nested(ber::SEQUENCE, "the attributes of an entry")?)?;
-        Ok(Entry { dn, attributes, controls: Vec::new() })
+        let name = reader.expect(ber::OCTETS, "the name of an entry")?;
+        let list = reader.nested(ber::SEQUENCE, "the attributes of an entry")?;
+        reader.end("the attributes of an entry")?;
+        Ok((name, read_attributes(list)?))
     }
 
     /// The name of an entry, which is text.
@@ -100,23 +107,27 @@ impl Attribute {
     }
 }
 
-/// Reads a PartialAttributeList.
-pub(crate) fn read_attributes(mut list: Reader) -> Result<Vec<Attribute>, Malformed> {
+/// Reads a PartialAttributeList. Values share the memory of the list, which is gone through without counting on the way who holds it.
+pub(crate) fn read_attributes(list: Reader) -> Result<Vec<Attribute>, Malformed> {
+    let whole = list.into_rest();
+    let mut list = Reader::new(&whole[..]);
     let mut attributes = Vec::new();
     let mut count = 0;
     while !list.is_empty() {
         let mut attribute = list.nested(ber::SEQUENCE, "an attribute")?;
         let name = attribute.expect(ber::OCTETS, "the name of an attribute")?;
         let mut set = attribute.nested(ber::SET, "the values of an attribute")?;
+        attribute.end("the values of an attribute")?;
         let mut values = Vec::new();
+        count += 1;
         while !set.is_empty() {
             count += 1;
-            if count > VALUES {
-                return Err(Malformed::TooMany { values: count, most: VALUES });
-            }
-            values.push(set.expect(ber::OCTETS, "a value")?);
+            values.push(whole.slice_ref(set.expect(ber::OCTETS, "a value")?));
         }
-        attributes.extend(Attribute::heard(&name, values));
+        if count > VALUES {
+            return Err(Malformed::TooMany { values: count, most: VALUES });
+        }
+        attributes.extend(Attribute::heard(name, values));
     }
     Ok(attributes)
 }

@@ -1,14 +1,14 @@
 //! A message from a directory (RFC 4511 section 4.1.1), looked through to its last byte before anything else sees it.
 //!
-//! The library that speaks LDAP for us goes down into whatever it is given, and ends where an answer is not formed as it
-//! expects. So it is given only what was found here to have the form of the RFC: one known level after the other, each
-//! tag in its place, nothing behind. Ends of operations, which hold text of the server, are written anew; entries and
-//! references, which hold nothing but octets, go on as they came.
+//! One known level after the other, each tag in its place, nothing behind. What a search finds is read here; the library that
+//! asks for everything else goes down into whatever it is given, and ends where an answer is not formed as it expects: so it is
+//! given ends of operations alone, written anew.
 
 use bytes::Bytes;
 
 use super::ber::{self, Reader, Writer, context, context_nested};
-use super::control;
+use super::control::{self, Control};
+use super::entry::Entry;
 use super::error::Malformed;
 use super::result::LdapResult;
 
@@ -38,8 +38,10 @@ pub(crate) struct Message {
 /// What it says.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Body {
-    /// An entry of a search, or a reference: what a search finds stands here or elsewhere.
-    Found,
+    /// An entry of a search. The form was good, so the message is one, also where the entry is none: its name is no name.
+    Entry(Box<Result<Entry, Malformed>>),
+    /// Where more of what a search finds would be.
+    References(Vec<String>),
     /// The end of an operation, with the tag that says of which kind.
     Done(u8, Box<Answer>),
     /// Something on the way that nobody here asked for.
@@ -57,7 +59,7 @@ pub struct Answer {
 
 impl Message {
     /// Looks a message through: a whole one, no more and no less.
-    pub(crate) fn read(message: &[u8]) -> Result<Message, Malformed> {
+    pub(crate) fn read(message: Bytes) -> Result<Message, Malformed> {
         let mut outer = Reader::new(message);
         let mut inside = outer.nested(ber::SEQUENCE, "a message")?;
         outer.end("a message")?;
@@ -67,24 +69,22 @@ impl Message {
         }
         let (tag, content) = inside.element()?;
         let body = match tag {
-            ENTRY | REFERENCE => {
-                if tag == ENTRY {
-                    entry(content)?
-                } else {
-                    references(content)?
-                }
-                if let Some(list) = inside.optional(context_nested(0))? {
-                    control::check(list)?;
-                }
+            ENTRY => {
+                let (name, attributes) = Entry::parts(content)?;
+                let controls = controls(&mut inside)?;
                 inside.end("an entry")?;
-                Body::Found
+                let entry = Entry::name(&name).map(|dn| Entry { dn, attributes, controls });
+                Body::Entry(Box::new(entry))
+            }
+            REFERENCE => {
+                let urls = references(content)?;
+                controls(&mut inside)?;
+                inside.end("a reference")?;
+                Body::References(urls)
             }
             // BindResponse, SearchResultDone, Modify-, Add-, Del-, ModifyDN-, CompareResponse, ExtendedResponse
             0x61 | SEARCH_DONE | 0x67 | 0x69 | 0x6b | 0x6d | 0x6f | EXTENDED => {
-                let controls = match inside.optional(context_nested(0))? {
-                    Some(list) => control::read(Bytes::copy_from_slice(list))?,
-                    None => Vec::new(),
-                };
+                let controls = controls(&mut inside)?;
                 let mut reader = Reader::new(content);
                 let result = LdapResult { controls, ..LdapResult::read(&mut reader)? };
                 let value = if tag == EXTENDED { extended_value(reader)? } else { None };
@@ -116,48 +116,30 @@ impl Answer {
 }
 
 /// The value of an ExtendedResponse, behind its name.
-fn extended_value(mut reader: Reader<&[u8]>) -> Result<Option<Bytes>, Malformed> {
+fn extended_value(mut reader: Reader) -> Result<Option<Bytes>, Malformed> {
     reader.optional(context(10))?;
-    Ok(reader.optional(context(11))?.map(Bytes::copy_from_slice))
+    reader.optional(context(11))
 }
 
-/// An entry: its name, and a list of attributes with their values.
-fn entry(content: &[u8]) -> Result<(), Malformed> {
-    let mut reader = Reader::new(content);
-    reader.expect(ber::OCTETS, "the name of an entry")?;
-    let mut list = reader.nested(ber::SEQUENCE, "the attributes of an entry")?;
-    reader.end("the attributes of an entry")?;
-    let mut count = 0;
-    while !list.is_empty() {
-        let mut attribute = list.nested(ber::SEQUENCE, "an attribute")?;
-        attribute.expect(ber::OCTETS, "the name of an attribute")?;
-        let mut set = attribute.nested(ber::SET, "the values of an attribute")?;
-        attribute.end("the values of an attribute")?;
-        count += 1;
-        while !set.is_empty() {
-            set.expect(ber::OCTETS, "a value")?;
-            count += 1;
-        }
-        if count > VALUES {
-            return Err(Malformed::TooMany { values: count, most: VALUES });
-        }
-    }
-    Ok(())
+/// The controls of a message, behind what it says.
+fn controls(inside: &mut Reader) -> Result<Vec<Control>, Malformed> {
+    inside.optional(context_nested(0))?.map_or(Ok(Vec::new()), control::read)
 }
 
-fn references(content: &[u8]) -> Result<(), Malformed> {
+fn references(content: Bytes) -> Result<Vec<String>, Malformed> {
     let mut reader = Reader::new(content);
+    let mut urls = Vec::new();
     while !reader.is_empty() {
-        reader.expect(ber::OCTETS, "a reference")?;
+        urls.push(reader.text("a reference")?);
     }
-    Ok(())
+    Ok(urls)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::control::Control;
+    use super::super::attribute::AttributeName;
     use super::super::result::Code;
     use super::*;
 
@@ -170,6 +152,10 @@ mod tests {
         writer.into_bytes()
     }
 
+    fn read(message: &[u8]) -> Result<Message, Malformed> {
+        Message::read(Bytes::copy_from_slice(message))
+    }
+
     fn result(writer: &mut Writer, code: i64, text: &[u8]) {
         writer.integer(ber::ENUMERATED, code);
         writer.octets("");
@@ -177,7 +163,7 @@ mod tests {
     }
 
     fn done(bytes: &[u8]) -> Answer {
-        let Body::Done(_, answer) = Message::read(bytes).unwrap().body else { panic!("no end") };
+        let Body::Done(_, answer) = read(bytes).unwrap().body else { panic!("no end") };
         *answer
     }
 
@@ -193,10 +179,11 @@ mod tests {
         assert_eq!(done(&extended).value.unwrap().as_ref(), b"id");
 
         let reference = message(REFERENCE, |inside| inside.octets("ldap://other/"));
-        assert_eq!(Message::read(&reference).unwrap(), Message { id: 7, body: Body::Found });
-        assert_eq!(Message::read(&entry(|_| ())).unwrap().body, Body::Found);
-        assert_eq!(Message::read(&message(INTERMEDIATE, |_| ())).unwrap().body, Body::Intermediate);
-        assert!(Message::read(&message(0x7e, |_| ())).is_err());
+        assert_eq!(read(&reference).unwrap(), Message { id: 7, body: Body::References(vec!["ldap://other/".into()]) });
+        let Body::Entry(ann) = read(&entry(|_| ())).unwrap().body else { panic!("no entry") };
+        assert_eq!(ann.unwrap().values(&AttributeName::known("cn")), ["Ann"]);
+        assert_eq!(read(&message(INTERMEDIATE, |_| ())).unwrap().body, Body::Intermediate);
+        assert!(read(&message(0x7e, |_| ())).is_err());
     }
 
     #[test]
@@ -232,12 +219,12 @@ mod tests {
 
     #[test]
     fn nothing_stands_behind_what_is_known() {
-        assert!(Message::read(&entry(|attribute| attribute.nest(ber::SEQUENCE, |_| ()))).is_err());
+        assert!(read(&entry(|attribute| attribute.nest(ber::SEQUENCE, |_| ()))).is_err());
         let mut behind = entry(|_| ());
         behind.extend_from_slice(&[4, 0]);
-        assert!(Message::read(&behind).is_err());
+        assert!(read(&behind).is_err());
         let nested = message(REFERENCE, |inside| inside.nest(ber::OCTETS | 0x20, |deep| deep.octets("ldap://other/")));
-        assert!(Message::read(&nested).is_err());
+        assert!(read(&nested).is_err());
     }
 
     #[test]
@@ -249,7 +236,7 @@ mod tests {
                 whole.nest(REFERENCE, |_| ());
                 whole.nest(context_nested(0), |list| list.primitive(ber::SEQUENCE, content));
             });
-            Message::read(&writer.into_bytes())
+            read(&writer.into_bytes())
         };
         assert!(with(&[4, 1, b'1']).is_ok());
         for bad in
@@ -272,9 +259,9 @@ mod tests {
                 });
             })
         };
-        assert!(Message::read(&many(VALUES - 1)).is_ok());
+        assert!(read(&many(VALUES - 1)).is_ok());
         assert_eq!(
-            Message::read(&many(VALUES)),
+            read(&many(VALUES)),
             Err(Malformed::TooMany { values: VALUES + 1, most: VALUES }),
             "the attribute counts as well"
         );
@@ -285,7 +272,7 @@ mod tests {
 
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Message::read(&bytes);
+            let _ = read(&bytes);
         }
 
         #[test]
@@ -299,7 +286,7 @@ mod tests {
                 bytes[at] = byte;
             }
             bytes.truncate(cut.index(bytes.len()) + 1);
-            let _ = Message::read(&bytes);
+            let _ = read(&bytes);
         }
     }
 
@@ -307,7 +294,7 @@ mod tests {
     fn nesting_without_end_is_harmless() {
         for levels in [1, 100, 1_000_000] {
             let bytes = std::iter::repeat_n([0x30, 0x84, 0, 0, 0, 1], levels).flatten().collect::<Vec<u8>>();
-            assert!(Message::read(&bytes).is_err(), "{levels} levels");
+            assert!(read(&bytes).is_err(), "{levels} levels");
         }
     }
 }

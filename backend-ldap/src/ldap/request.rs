@@ -8,9 +8,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::attribute::AttributeName;
 use super::ber::{self, Writer, context};
-use super::control::Control;
+use super::control::{self, Control};
 use super::dn::{Dn, Rdn};
-use super::filter::Filter;
+use super::error::LdapError;
+use super::filter::{DEEPEST, Filter};
 
 /// Start a transaction (RFC 5805).
 pub const START_TRANSACTION: &str = "1.3.6.1.1.21.1";
@@ -66,6 +67,27 @@ pub enum Reach {
     Tree,
 }
 
+impl Reach {
+    fn number(self) -> i64 {
+        match self {
+            Reach::Base => 0,
+            Reach::One => 1,
+            Reach::Tree => 2,
+        }
+    }
+}
+
+/// SearchRequest.
+const SEARCH: u8 = 0x63;
+/// AbandonRequest.
+const ABANDON: u8 = 0x50;
+/// `neverDerefAliases`.
+const NEVER: i64 = 0;
+/// `maxInt`.
+const MOST: u32 = 0x7fff_ffff;
+/// Asks for no attributes (RFC 4511 section 4.5.1.8).
+const NO_ATTRIBUTES: &str = "1.1";
+
 /// A search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Search {
@@ -108,6 +130,51 @@ impl Search {
         self.size_limit = entries;
         self
     }
+}
+
+impl Search {
+    /// As the message that asks for it under this number (RFC 4511 section 4.5.1). Aliases are never followed: an entry is found
+    /// under one name.
+    ///
+    /// # Errors
+    /// The filter has no form that can be sent.
+    pub(crate) fn to_message(&self, id: i32) -> Result<Vec<u8>, LdapError> {
+        let mut writer = Writer::new();
+        writer.try_nest(ber::SEQUENCE, |whole| {
+            whole.integer(ber::INTEGER, i64::from(id));
+            whole.try_nest(SEARCH, |inside| {
+                match &self.base {
+                    Target::Dn(dn) => inside.octets(dn.as_str()),
+                    guid @ Target::Guid(_) => inside.octets(guid.to_string()),
+                }
+                inside.integer(ber::ENUMERATED, self.reach.number());
+                inside.integer(ber::ENUMERATED, NEVER);
+                inside.integer(ber::INTEGER, i64::from(self.size_limit.min(MOST)));
+                let seconds = self.time_limit.as_secs() + u64::from(self.time_limit.subsec_nanos() > 0);
+                inside.integer(ber::INTEGER, i64::try_from(seconds).unwrap_or(i64::MAX).min(i64::from(MOST)));
+                inside.boolean(ber::BOOLEAN, false);
+                self.filter.write(inside, DEEPEST)?;
+                inside.nest(ber::SEQUENCE, |names| match self.attributes.is_empty() {
+                    true => names.octets(NO_ATTRIBUTES),
+                    false => self.attributes.iter().for_each(|name| names.octets(name.as_str())),
+                });
+                Ok::<(), LdapError>(())
+            })?;
+            control::write(whole, &self.controls);
+            Ok::<(), LdapError>(())
+        })?;
+        Ok(writer.into_bytes())
+    }
+}
+
+/// The message that wants no more of what was asked under the number `which` (RFC 4511 section 4.11). Nothing answers.
+pub(crate) fn abandon(id: i32, which: i32) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.nest(ber::SEQUENCE, |whole| {
+        whole.integer(ber::INTEGER, i64::from(id));
+        whole.integer(ABANDON, i64::from(which));
+    });
+    writer.into_bytes()
 }
 
 /// One change of a Modify.
@@ -259,5 +326,38 @@ impl Request {
     /// Whom does the server take us for?
     pub fn who_am_i() -> Self {
         Operation::Extended { oid: WHO_AM_I, value: None }.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ber::Reader;
+    use super::*;
+
+    #[test]
+    fn a_search_is_written_as_the_rfc_has_it() {
+        let filter = Filter::equal(AttributeName::known("uid"), "ann");
+        let base = Dn::parse("ou=people,dc=x").unwrap();
+        let search = Search::new(&base, Reach::Tree, filter.clone(), vec![AttributeName::known("cn")]).at_most(3);
+        let search = Search { time_limit: Duration::from_millis(1_500), ..search };
+        let bytes = search.clone().with(Control::plain("1.2.3", true)).to_message(7).unwrap();
+        let mut whole = Reader::new(&bytes[..]).nested(ber::SEQUENCE, "a message").unwrap();
+        assert_eq!(whole.integer(ber::INTEGER, "its number"), Ok(7));
+        let mut inside = whole.nested(SEARCH, "a search").unwrap();
+        assert_eq!(inside.expect(ber::OCTETS, "the base"), Ok(&b"ou=people,dc=x"[..]));
+        let numbers = [ber::ENUMERATED, ber::ENUMERATED, ber::INTEGER, ber::INTEGER];
+        let numbers = numbers.map(|tag| inside.integer(tag, "a number").unwrap());
+        assert_eq!(numbers, [2, 0, 3, 2], "scope, aliases, entries, seconds");
+        assert_eq!(inside.expect(ber::BOOLEAN, "types alone"), Ok(&[0][..]));
+        let (tag, _) = inside.element().unwrap();
+        assert_eq!(tag, 0xa3, "equalityMatch");
+        let mut names = inside.nested(ber::SEQUENCE, "attributes").unwrap();
+        assert_eq!((names.expect(ber::OCTETS, "one"), names.is_empty()), (Ok(&b"cn"[..]), true));
+        assert!(inside.is_empty());
+        assert_eq!(whole.tag(), Some(0xa0), "controls");
+        let nothing = Search { attributes: Vec::new(), ..search.clone() }.to_message(7).unwrap();
+        assert!(nothing.ends_with(b"\x04\x031.1"));
+        let deep = (0..=DEEPEST).fold(filter, |inner, _| Filter::Not(Box::new(inner)));
+        assert!(matches!(Search { filter: deep, ..search }.to_message(7), Err(LdapError::Request(_))));
     }
 }

@@ -90,9 +90,6 @@ impl Mapping {
                         Leaf::Compare(..) => Fit::No,
                     };
                 }
-                if !self.columns_of(at).all(|column| column.name.fits_filters()) {
-                    return Fit::No;
-                }
                 if self.columns_of(at).any(|column| column.syntax == Syntax::Json) {
                     return Fit::Superset;
                 }

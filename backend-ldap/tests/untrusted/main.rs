@@ -33,14 +33,14 @@ fn says(runtime: &Runtime, bytes: &[u8]) -> Ended {
 /// What a good server answers to the three operations: two entries, a reference and an end, with controls; the end of a
 /// change; the end of an extended operation with a value.
 const GOOD: &[u8] = b"\
-    \x30\x2b\x02\x01\x01\x64\x14\x04\x04dc=a\x30\x0c\x30\x0a\x04\x02cn\x31\x04\x04\x02\xff\x00\
+    \x30\x2e\x02\x04\x40\x00\x00\x00\x64\x14\x04\x04dc=a\x30\x0c\x30\x0a\x04\x02cn\x31\x04\x04\x02\xff\x00\
     \xa0\x10\x30\x0e\x04\x031.2\x01\x01\xff\x04\x04abcd\
-    \x30\x0d\x02\x01\x01\x64\x08\x04\x04dc=b\x30\x00\
-    \x30\x0f\x02\x01\x01\x73\x0a\x04\x08ldap://b\
-    \x30\x18\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00\
+    \x30\x10\x02\x04\x40\x00\x00\x00\x64\x08\x04\x04dc=b\x30\x00\
+    \x30\x12\x02\x04\x40\x00\x00\x00\x73\x0a\x04\x08ldap://b\
+    \x30\x1b\x02\x04\x40\x00\x00\x00\x65\x07\x0a\x01\x00\x04\x00\x04\x00\
     \xa0\x0a\x30\x08\x04\x031.2\x04\x01x\
-    \x30\x0c\x02\x01\x02\x67\x07\x0a\x01\x00\x04\x00\x04\x00\
-    \x30\x12\x02\x01\x03\x78\x0d\x0a\x01\x00\x04\x00\x04\x00\x8b\x04dn:a";
+    \x30\x0c\x02\x01\x01\x67\x07\x0a\x01\x00\x04\x00\x04\x00\
+    \x30\x12\x02\x01\x02\x78\x0d\x0a\x01\x00\x04\x00\x04\x00\x8b\x04dn:a";
 
 #[test]
 fn a_good_server_is_understood() {
@@ -59,7 +59,7 @@ fn where_it_is_cut_what_was_whole_counts_and_the_rest_is_known_to_be_open() {
     let runtime = runtime();
     for cut in 0..GOOD.len() {
         let Ended { search, modify, extended } = says(&runtime, &GOOD[..cut]);
-        assert_eq!(search.is_ok(), cut >= 0x2d + 0x0f + 0x11 + 0x1a, "{cut}");
+        assert_eq!(search.is_ok(), cut >= 0x30 + 0x12 + 0x14 + 0x1d, "{cut}");
         assert!(matches!(search, Ok(_) | Err(LdapError::Unavailable(_))));
         assert!(matches!(modify, Ok(_) | Err(LdapError::Uncertain(_))), "a write may have happened");
         assert!(matches!(extended, Err(LdapError::Unavailable(_))), "a read has not");
@@ -91,12 +91,14 @@ proptest! {
     /// Numbers and tags of answers, in any order and with any content.
     #[test]
     fn answers_to_other_questions_end_nothing_but_the_connection(
-        messages in proptest::collection::vec((0_u8..5, any::<u8>(), proptest::collection::vec(any::<u8>(), 0..20)), 1..6),
+        messages in proptest::collection::vec(
+            (0_u8..3, any::<bool>(), any::<u8>(), proptest::collection::vec(any::<u8>(), 0..20)), 1..6,
+        ),
     ) {
         let mut bytes = Vec::new();
-        for (id, tag, content) in messages {
+        for (id, own, tag, content) in messages {
             let length = u8::try_from(content.len()).unwrap();
-            bytes.extend([0x30, length + 5, 2, 1, id, tag, length]);
+            bytes.extend([0x30, length + 8, 2, 4, if own { 0x40 } else { 0 }, 0, 0, id, tag, length]);
             bytes.extend(content);
         }
         says(&runtime(), &bytes);
