@@ -14,7 +14,7 @@ use scim_core::store::{Record, ResourceId, TenantId};
 use serde_json::Map;
 
 use crate::Shared;
-use crate::around::Around;
+use crate::around::{Around, Rows};
 use crate::binds::Binds;
 use crate::compile::{Compiled, Compiler};
 use crate::connection::Link;
@@ -22,7 +22,7 @@ use crate::drive::Drive;
 use crate::error::Inner;
 use crate::index::Indexes;
 use crate::read::{self, Joined};
-use crate::sorted::Sorted;
+use crate::sorted::{Sorted, Stretch};
 use crate::statement::Line;
 use crate::tally::{Counted, List, MOVED, RESOURCES};
 
@@ -110,13 +110,17 @@ impl Ask {
         let mut sum = None;
         let sql = around.bind(binds.sql(text));
         let make = |line: Line| {
+            sum = sum.or(line.opt_int(width + 1)?);
+            if around.head(&line, width + 2)? {
+                return Ok(None);
+            }
             let mut record = read::record(&line, kind, select)?;
             let position = sort::position(&record, sorted.key(&line, width)?);
-            sum = line.opt_int(width + 1)?;
             around.fill(&line, width + 2, &mut record)?;
-            Ok((record, position))
+            Ok(Some((record, position)))
         };
-        let mut found = if plan.is_general() { link.each(sql, make).await? } else { link.weighed(sql, make).await? };
+        let found = if plan.is_general() { link.each(sql, make).await? } else { link.weighed(sql, make).await? };
+        let mut found: Vec<_> = found.into_iter().flatten().collect();
         if found.is_empty() && !sound.is_empty() {
             // Nothing there, or not to be told by this index.
             let holds = link.first(binds.sql(format!("SELECT {sound}"))).await?;
@@ -321,7 +325,7 @@ impl Plan<'_> {
     pub(crate) fn statement<'q>(&self, query: &'q Query, many: bool) -> Option<Ordered<'q>> {
         let sorted = Sorted::of(self, query.order)?;
         let mut binds = Binds::clone(&self.binds);
-        let rows = sorted.rows(self, &query.window, many, &mut binds)?;
+        let Stretch { from, ids, token, sound } = sorted.rows(self, &query.window, many, &mut binds)?;
         // What one value gives is mostly one resource.
         let page = query.window.count() > 1 && self.drive.as_ref().is_none_or(|drive| !drive.quick);
         let around = Around::new(&query.select, &query.select.reverse, &self.source.kind, binds.next(), page);
@@ -331,10 +335,11 @@ impl Plan<'_> {
             Some(drive) if query.total && drive.steady && !drive.quick => MOVED,
             _ => "NULL::bigint",
         };
-        let sound = if rows.sound.is_empty() { String::new() } else { format!(" WHERE {}", rows.sound) };
-        let columns = format!("{}, {}, {total}", read::columns(&query.select), rows.token);
-        let text = around.text(&columns, &format!("{}{sound}", rows.from));
-        Some(Ordered { sorted, text, binds, sound: rows.sound, around })
+        let from = if sound.is_empty() { from } else { format!("{from} WHERE {sound}") };
+        let columns = format!("{}, {token}", read::columns(&query.select));
+        let width = read::width(&query.select) + 1;
+        let text = around.text(&Rows { columns, width, once: Some(total), from, ids });
+        Some(Ordered { sorted, text, binds, sound, around })
     }
 
     /// What must be seen of each row.

@@ -10,7 +10,7 @@ use scim_core::query::{LinkSelect, Select};
 use scim_core::schema::{Kind, ReverseType};
 use scim_core::store::{Key, Label, Link as Value, Links, Record, ResourceId, Version};
 
-use crate::around::Around;
+use crate::around::{Around, Ids, Rows};
 use crate::connection::Link;
 use crate::error::{Inner, corrupt};
 use crate::statement::{Line, Sql};
@@ -156,6 +156,14 @@ pub(crate) fn is_text(text: &str) -> bool {
     !text.contains('\0')
 }
 
+/// Stands between ids that come as one text. No id contains it: see [`is_id`].
+pub(crate) const BETWEEN: char = '\u{1f}';
+
+/// Can this be the id of a resource here?
+pub(crate) fn is_id(text: &str) -> bool {
+    is_text(text) && !text.contains(BETWEEN)
+}
+
 /// Those of `ids` that exist, with these reverse attributes.
 pub(crate) async fn records(
     link: &Link,
@@ -172,19 +180,29 @@ pub(crate) async fn records(
         _ => "r.id = ANY($3)",
     };
     let mut around = Around::new(select, reverse, kind, 4, ids.len() > 1);
-    let text = around.text(columns(select), &format!("resource r WHERE r.tenant = $1 AND r.kind = $2 AND {condition}"));
+    let text = around.text(&Rows {
+        columns: columns(select).to_owned(),
+        width: width(select),
+        once: None,
+        from: format!("resource r WHERE r.tenant = $1 AND r.kind = $2 AND {condition}"),
+        ids: Ids::Bound("$3"),
+    });
     let sql = Sql::new(text).bind(tenant).bind(kind.as_str());
     let sql = match ids.as_slice() {
         [id] => sql.bind(*id),
         _ => sql.bind(ids),
     };
-    let mut records = link
+    let made = link
         .each(around.bind(sql), |line| {
+            if around.head(&line, width(select))? {
+                return Ok(None);
+            }
             let mut record = record(&line, kind, select)?;
             around.fill(&line, width(select), &mut record)?;
-            Ok(record)
+            Ok(Some(record))
         })
         .await?;
+    let mut records: Vec<Record> = made.into_iter().flatten().collect();
     let upwards = around.end(records.iter_mut());
     rise(link, tenant, kind, reverse, &upwards, &mut records).await?;
     Ok(records)
@@ -337,10 +355,19 @@ pub(crate) async fn reversed(
 ) -> Inner<Vec<Record>> {
     let (own, bare) = (std::slice::from_ref(reverse), Select::bare());
     let mut around = Around::new(&bare, own, kind, 4, true);
-    let sql = Sql::new(around.text("r.id", "unnest($3) AS r(id)"));
+    let sql = Sql::new(around.text(&Rows {
+        columns: "r.id".to_owned(),
+        width: 1,
+        once: None,
+        from: "unnest($3) AS r(id)".to_owned(),
+        ids: Ids::Bound("$3"),
+    }));
     let sql = sql.bind(tenant).bind(kind.as_str()).bind(ids.iter().map(String::as_str).collect::<Vec<_>>());
-    let mut records = link
+    let made = link
         .each(around.bind(sql), |line| {
+            if around.head(&line, 1)? {
+                return Ok(None);
+            }
             let mut record = Record {
                 key: Key { kind: kind.clone(), id: line.text(0, ResourceId::new)? },
                 version: version(0),
@@ -350,9 +377,10 @@ pub(crate) async fn reversed(
                 links: Vec::new(),
             };
             around.fill(&line, 1, &mut record)?;
-            Ok(record)
+            Ok(Some(record))
         })
         .await?;
+    let mut records: Vec<Record> = made.into_iter().flatten().collect();
     let upwards = around.end(records.iter_mut());
     rise(link, tenant, kind, own, &upwards, &mut records).await?;
     Ok(records)

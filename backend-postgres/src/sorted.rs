@@ -5,6 +5,7 @@ use scim_core::query::{Order, SortKey, Window};
 use scim_core::schema::Place;
 use scim_core::store::index::{Rule, Via};
 
+use crate::around::Ids;
 use crate::binds::Binds;
 use crate::drive::none_is_long;
 use crate::error::Inner;
@@ -22,9 +23,10 @@ pub(crate) enum Sorted {
 }
 
 /// The rows of a window, of which a page is made.
-pub(crate) struct Rows {
-    /// What gives the resources `r`, one more than the window holds.
+pub(crate) struct Stretch {
+    /// What gives the resources `r`, one more than the window holds, and how their ids are known before.
     pub from: String,
+    pub ids: Ids,
     /// The sort key of each.
     pub token: &'static str,
     /// The condition under which this list is in order at all; empty where it always is.
@@ -60,7 +62,7 @@ impl Sorted {
 
     /// The rows of a window, in no order. None where the position is none in this order.
     /// `many`: those that an index names are so many that they are gone through in order of ids.
-    pub(crate) fn rows(&self, plan: &Plan<'_>, window: &Window, many: bool, binds: &mut Binds) -> Option<Rows> {
+    pub(crate) fn rows(&self, plan: &Plan<'_>, window: &Window, many: bool, binds: &mut Binds) -> Option<Stretch> {
         let (source, condition, sound) = match self {
             Sorted::Id => match &plan.drive {
                 Some(drive) => {
@@ -115,15 +117,18 @@ impl Sorted {
         };
         let window = format!("WHERE {condition}{bounds} ORDER BY {by_key}{id} {} LIMIT {limit}", direction(from_end));
         if matches!(self, Sorted::Id) && plan.drive.is_none() && skip == 0 {
-            return Some(Rows { from: format!("(SELECT * FROM resource {window}) r"), token: "NULL::text", sound });
+            return Some(Stretch {
+                from: format!("(SELECT * FROM resource {window}) r"),
+                ids: Ids::Stretch(format!("SELECT id FROM resource {window}")),
+                token: "NULL::text",
+                sound,
+            });
         }
-        // It touches nothing but an index, also where many rows are skipped. The second LIMIT keeps the join a look-up a row,
-        // whatever the planner believes of the window.
-        let from = format!(
-            "({source} {window}{offset}) w CROSS JOIN LATERAL (SELECT * FROM resource r WHERE r.tenant = $1 AND r.kind = $2 \
-             AND r.id = w.holder LIMIT 1) r"
-        );
-        Some(Rows { from, token: "w.token", sound })
+        // The window touches nothing but an index, also where many rows are skipped. The second LIMIT keeps the join a look-up a
+        // row, whatever the planner believes of the window.
+        let from = "(SELECT * FROM resource r WHERE r.tenant = $1 AND r.kind = $2 AND r.id = w.holder LIMIT 1) r";
+        let ids = Ids::Window(format!("{source} {window}{offset}"));
+        Some(Stretch { from: from.to_owned(), ids, token: "w.token", sound })
     }
 
     fn id_column(&self, driven: bool) -> &'static str {

@@ -1,11 +1,11 @@
 //! What only shows from inside: the plans of statements (`EXPLAIN`), as they are made once for all values.
 
-use conformance_tests::alike::making::{bound, query, registry, rt, tenant};
+use conformance_tests::alike::making::{bound, create, query, registry, rt, scope, tenant, user};
 use conformance_tests::servers::postgres::{Database, Postgres};
 use scim_core::change::LinkEdit;
 use scim_core::path;
 use scim_core::query::{Order, Position, Query, SortKey, Window};
-use scim_core::store::{ResourceId, Store};
+use scim_core::store::{ResourceId, Store, StoreErrorKind};
 
 use crate::amend::Owner;
 use crate::around::Around;
@@ -216,16 +216,35 @@ async fn the_groups_of_a_page_are_looked_up_by_its_users() {
     let mut query = query("User", None);
     query.select.reverse.clone_from(&rt("User").reverse);
     query.select = query.select.with_link(&rt("User").links[0]);
-    for window in [
-        Window::Offset { skip: 0, count: 100 },
-        Window::After { position: Position { key: SortKey::Absent, id: ResourceId::new("u000010") }, count: 100 },
-    ] {
-        query.window = window;
-        let shown = steps(&store, &query, false).await.join("\n");
-        looks_up(&query, &shown, "link_target");
-        for condition in ["(target = ANY (", "(holder = ANY (", "(id = held0"] {
-            assert!(shown.contains(condition), "{condition} is not in\n{shown}");
+    let position = || Position { key: SortKey::Absent, id: ResourceId::new("u000010") };
+    // Of all users there is no other between those of a page.
+    let all = (None, "(target >= ");
+    for (filter, by) in [all, (Some("userName sw \"name\""), "(target = ANY (")] {
+        query.from[0].filter = filter.map(|filter| bound("User", filter));
+        for window in [
+            Window::Offset { skip: 0, count: 100 },
+            Window::After { position: position(), count: 100 },
+            Window::Before { position: position(), count: 100 },
+        ] {
+            query.window = window;
+            let shown = steps(&store, &query, true).await.join("\n");
+            looks_up(&query, &shown, "link_target");
+            for condition in [by, "(holder = ANY (", "(id = held0"] {
+                assert!(shown.contains(condition), "{condition} is not in\n{shown}");
+            }
         }
+    }
+}
+
+/// Ids of a page come as one text.
+#[tokio::test]
+async fn an_id_with_what_stands_between_ids_is_refused() {
+    let (store, _database) = store().await;
+    for ids in [&["a\u{1f}b"][..], &["fine", "a\u{1f}b"]] {
+        let done = store.commit(&scope(), ids.iter().map(|id| create("User", id, &user("x"))).collect()).await;
+        let (last, before) = done.split_last().unwrap();
+        assert!(matches!(last, Err(error) if matches!(error.kind, StoreErrorKind::Unsupported(_))), "{done:?}");
+        assert!(before.iter().all(Result::is_ok), "{done:?}");
     }
 }
 
@@ -234,7 +253,7 @@ async fn a_filter_with_a_reverse_link_needs_no_more_than_its_group() {
     let (store, _database) = store().await;
     let mut list = query("User", None);
     list.from[0].filter = Some(bound("User", "groups.value eq \"g000001\""));
-    let page = store.query(&conformance_tests::alike::making::scope(), &list).await.unwrap().unwrap();
+    let page = store.query(&scope(), &list).await.unwrap().unwrap();
     assert_eq!(page.records.len(), 10);
 }
 

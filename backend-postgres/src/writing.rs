@@ -23,7 +23,7 @@ use crate::error::{Fault, Inner};
 use crate::index::{Catalogue, Indexes};
 use crate::links::{self, MISSING};
 use crate::many::Many;
-use crate::read::{Linked, is_text, version};
+use crate::read::{Linked, is_id, is_text, version};
 use crate::statement::{Line, Sql};
 
 /// Somebody linked to a resource while it was being deleted.
@@ -129,7 +129,7 @@ impl<'a> Writing<'a> {
         let Mutation { kind, action, reply } = mutation;
         match action {
             Action::Create { id, change } => {
-                let id = id.as_ref().ok_or(StoreErrorKind::Unsupported("giving out ids"))?;
+                let id = given(id.as_ref())?;
                 self.create(kind, id, change, reply.as_ref()).await
             }
             Action::Modify { id, change, expect } if is_text(id.as_str()) => {
@@ -516,6 +516,12 @@ fn release<'a>(owner: Owner<'a>, now: i64) -> Sql<'a> {
     sql.bind(owner.tenant).bind(owner.id).bind(now)
 }
 
+/// The id of a creation.
+fn given(id: Option<&ResourceId>) -> Inner<&ResourceId> {
+    let id = id.ok_or(StoreErrorKind::Unsupported("giving out ids"))?;
+    if is_id(id.as_str()) { Ok(id) } else { Err(StoreErrorKind::Unsupported("control characters in an id").into()) }
+}
+
 /// What a creation leaves.
 fn newcomer(change: &ChangeSet, now: i64) -> Inner<Standing> {
     let document = change.document.clone().unwrap_or_default();
@@ -580,7 +586,7 @@ pub(crate) fn are_creations(batch: &[Mutation]) -> bool {
 
 /// Is it made true by one statement, which needs no transaction around it?
 pub(crate) fn is_one_statement(mutation: &Mutation) -> bool {
-    matches!(&mutation.action, Action::Create { change, .. } if change.links.is_empty())
+    matches!(&mutation.action, Action::Create { id, change } if change.links.is_empty() && given(id.as_ref()).is_ok())
 }
 
 /// Creations in one transaction, sent in one go: a statement for those of each type. Where one is refused, nothing of them
@@ -598,7 +604,7 @@ pub(crate) async fn creations(
         let Action::Create { id, change } = &mutation.action else {
             return Err(StoreErrorKind::Unsupported("other mutations among creations").into());
         };
-        let (kind, id) = (&mutation.kind, id.as_ref().ok_or(StoreErrorKind::Unsupported("giving out ids"))?);
+        let (kind, id) = (&mutation.kind, given(id.as_ref())?);
         let many = match types.entry(kind) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(Many::new(kind, catalogue.known(link, tenant, kind.as_str()).await?)),
