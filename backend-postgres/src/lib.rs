@@ -140,7 +140,7 @@ impl Store for PostgresStore {
                 read::records(link, tenant.as_str(), &kind, &ids, &select, &reverse).await
             })
         };
-        self.pool.run("read", scope.deadline, work).await
+        Box::pin(self.pool.run("read", scope.deadline, work)).await
     }
 
     async fn fill(&self, scope: &Scope, records: &mut [Record], reverse: &Arc<ReverseType>) -> Result<()> {
@@ -200,7 +200,7 @@ impl Store for PostgresStore {
             }
         }
         let work = async move { reading!(ask.shared.lender, Some(&ask.tenant), link => ask.answer(link).await) };
-        self.pool.run("query", scope.deadline, work).await
+        Box::pin(self.pool.run("query", scope.deadline, work)).await
     }
 
     async fn holders(

@@ -39,16 +39,20 @@ macro_rules! short {
     ($near:expr, $operation:literal, $scope:expr, $link:ident => $work:expr) => {{
         let (near, scope): (&$crate::near::Near, &scim_core::store::Scope) = ($near, $scope);
         let place = near.place();
+        // Apart, so that a call of the store is small until it is needed: what is large is moved about by every caller.
         let work = async {
             let _turn = place.turn(&scope.tenant).await;
             let $link = place.link(near).await?;
-            match $crate::near::told($link, $work).await {
+            match $crate::near::told($link, Box::pin(async { $work }).await).await {
                 Err($crate::error::Fault::Lost(_)) => {
-                    near.leave(&place);
-                    let place = near.place();
-                    let _turn = place.turn(&scope.tenant).await;
-                    let $link = place.link(near).await?;
-                    $crate::near::told($link, $work).await
+                    Box::pin(async {
+                        near.leave(&place);
+                        let place = near.place();
+                        let _turn = place.turn(&scope.tenant).await;
+                        let $link = place.link(near).await?;
+                        $crate::near::told($link, $work).await
+                    })
+                    .await
                 }
                 done => done,
             }
@@ -107,14 +111,17 @@ impl Place {
             let made = self.runtime.spawn(async move { address.connect().await });
             made.await.map_err(|error| Fault::Lost(error.into()))?
         };
-        self.link.get_or_try_init(connect).await
+        match self.link.get() {
+            Some(link) => Ok(link),
+            None => Box::pin(self.link.get_or_try_init(connect)).await,
+        }
     }
 }
 
 /// With a refusal told from a connection that is gone: where ROLLBACK goes through, there is one.
 pub(crate) async fn told<T>(link: &Link, done: Inner<T>) -> Inner<T> {
     match done {
-        Err(Fault::Refused(error)) => match link.batch("ROLLBACK").await {
+        Err(Fault::Refused(error)) => match Box::pin(link.batch("ROLLBACK")).await {
             Ok(()) => Err(Fault::Refused(error)),
             Err(_) => Err(Fault::Lost(error.into())),
         },

@@ -219,7 +219,9 @@ pub(crate) async fn rise(
 ) -> Inner<()> {
     for (number, one) in reverse.iter().enumerate() {
         let own: Vec<_> = upwards.iter().filter(|(of, _)| *of == number).map(|(_, id)| id.clone()).collect();
-        climb(link, tenant, kind, &own, one, records).await?;
+        if !own.is_empty() {
+            Box::pin(climb(link, tenant, kind, &own, one, records)).await?;
+        }
     }
     Ok(())
 }
@@ -275,7 +277,7 @@ impl<'a> Linked<'a> {
         for number in upwards {
             if let Some(one) = self.reversed.reverse.get(number) {
                 let own = std::slice::from_ref(&record.key.id).to_vec();
-                climb(link, tenant, kind, &own, one, std::slice::from_mut(&mut record)).await?;
+                Box::pin(climb(link, tenant, kind, &own, one, std::slice::from_mut(&mut record))).await?;
             }
         }
         Ok((links, record.links))
@@ -395,9 +397,6 @@ async fn climb(
     reverse: &ReverseType,
     records: &mut [Record],
 ) -> Inner<()> {
-    if ids.is_empty() {
-        return Ok(());
-    }
     // Who holds directly too holds directly.
     let sql = Sql::new(
         "WITH RECURSIVE up (of, id, indirect) AS (
