@@ -172,7 +172,9 @@ fn find(
         remembered.keep(relation);
         return Ok(pairs);
     }
-    let mut found = Found { db, tenant, holder, links: &mut relation.links, pairs: Vec::new(), most };
+    // Mostly each is held once or twice, if at all.
+    let pairs = Vec::with_capacity(targets.len().min(most) * 2);
+    let mut found = Found { db, tenant, holder, links: &mut relation.links, pairs, most };
     if targets.len() < MANY || !targets.is_sorted() || !found.in_one_pass(of, targets, &attr)? {
         found.pairs.clear();
         found.one_by_one(of, targets, &attr)?;

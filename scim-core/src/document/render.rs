@@ -9,7 +9,7 @@ use siphasher::sip::SipHasher13;
 use crate::path::AttrPath;
 use crate::query::Select;
 use crate::schema::{Registry, ResourceType};
-use crate::store::link_list::{PackedLink, escaped, unescaped};
+use crate::store::link_list::{PackedLink, escaped, is_plain, unescaped};
 use crate::store::{Links, Record, Version};
 
 use super::project::{Projection, Shown};
@@ -41,6 +41,9 @@ struct ShownLinks<'a> {
 
 /// Bytes that one link takes, more or less.
 const LINK: usize = 224;
+
+/// And of it, those that its digest is made of.
+const DIGESTED: usize = 64;
 
 impl<'a> Renderer<'a> {
     /// A renderer. `loose_versions` says that the store's versions may miss changes of links.
@@ -206,8 +209,9 @@ impl<'a> Renderer<'a> {
             if wanted {
                 out.extend_from_slice(lead);
                 lead = b",";
-                text(out, name);
-                out.push(b':');
+                out.push(b'"');
+                out.extend_from_slice(name.as_bytes());
+                out.extend_from_slice(b"\":");
             }
             wanted
         };
@@ -238,7 +242,8 @@ impl<'a> Renderer<'a> {
     /// A short digest over what is shown but not part of the version.
     fn digest(&self, record: &Record) -> Option<u32> {
         // Gathered before it is hashed: many small pieces would each take longer than their bytes.
-        let mut bytes = Vec::new();
+        let links: usize = record.links.iter().map(|links| links.links.len()).sum();
+        let mut bytes = Vec::with_capacity(links * DIGESTED);
         let mut any = false;
         for links in &record.links {
             let Some(shown) = self.links_at(&links.at) else { continue };
@@ -424,8 +429,14 @@ pub fn etag(version: &Version) -> String {
 
 /// A JSON string.
 fn text(out: &mut Vec<u8>, value: &str) {
-    // Writing to memory cannot fail.
-    let _written = serde_json::to_writer(out, value);
+    if is_plain(value) {
+        out.push(b'"');
+        out.extend_from_slice(value.as_bytes());
+        out.push(b'"');
+    } else {
+        // Writing to memory cannot fail.
+        let _written = serde_json::to_writer(out, value);
+    }
 }
 
 /// The inside of a JSON string.

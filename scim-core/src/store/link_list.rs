@@ -188,13 +188,28 @@ fn inside(text: &str) -> Option<(&str, &str)> {
 
 /// The inside of the JSON string of a text.
 pub fn escaped(text: &str) -> Cow<'_, str> {
-    // Without an early end this is done for many bytes at once.
-    if text.bytes().fold(false, |found, byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\')) {
-        let quoted = Value::String(text.to_owned()).to_string();
-        Cow::Owned(quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned())
-    } else {
-        Cow::Borrowed(text)
+    if is_plain(text) {
+        return Cow::Borrowed(text);
     }
+    let quoted = Value::String(text.to_owned()).to_string();
+    Cow::Owned(quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned())
+}
+
+/// Does the JSON string of a text have it inside as it is? Looks at eight bytes at a time: every id and label that is
+/// sent is asked for.
+pub fn is_plain(text: &str) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGHEST: u64 = 0x80 * EACH;
+    // The highest bit of some byte is set where one is below the limit; never where none is.
+    let below = |word: u64, limit: u64| word.wrapping_sub(EACH * limit) & !word & HIGHEST;
+    let special = |word: u64| {
+        let (quote, backslash) = (word ^ (EACH * u64::from(b'"')), word ^ (EACH * u64::from(b'\\')));
+        below(word, 0x20) | below(quote, 1) | below(backslash, 1)
+    };
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let found = words.iter().fold(0, |found, word| found | special(u64::from_le_bytes(*word)));
+    let rest = rest.iter().fold(EACH * u64::from(b' '), |word, byte| (word << 8) | u64::from(*byte));
+    found | special(rest) == 0
 }
 
 /// The text that a JSON string with this inside means.
@@ -246,6 +261,20 @@ mod tests {
         let mut text = String::new();
         packed(&links[1..3]).iter().for_each(|link| link.write(&mut text));
         assert_eq!(text.replace("][", "],["), packed(&links[1..3]).text);
+    }
+
+    #[test]
+    fn a_text_is_plain_where_json_writes_it_as_it_is() {
+        let plain = |text: &str| serde_json::to_string(text).unwrap() == format!("\"{text}\"");
+        for (length, place) in (1..20).flat_map(|length| (0..length).map(move |place| (length, place))) {
+            for odd in (0..0x180).filter_map(char::from_u32).chain(['\u{20ac}', '\u{10ffff}']) {
+                for filling in ['a', '!', '\u{7f}', '['] {
+                    let text: String = (0..length).map(|at| if at == place { odd } else { filling }).collect();
+                    assert_eq!(is_plain(&text), plain(&text), "{text:?}");
+                }
+            }
+        }
+        assert!(is_plain(""));
     }
 
     #[test]
