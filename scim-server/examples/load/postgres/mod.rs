@@ -261,8 +261,11 @@ impl Run {
         for _ in 0..50 {
             let sent = request("GET", &format!("/scim/v2/Users?{query}{next}"), TOKEN, None);
             let begun = Instant::now();
-            client.send(&sent).await?;
+            let answer = client.send(&sent).await?;
             first.push(begun.elapsed().as_secs_f64() * 1_000.0);
+            // Read as the pages of a walk are: the server rests meanwhile, and its caches cool.
+            let page: Value = serde_json::from_slice(answer.body)?;
+            ensure!(page.get("itemsPerPage").is_some(), "{}: no list", answer.status);
         }
         let mut seen = 0;
         loop {
