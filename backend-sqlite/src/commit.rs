@@ -144,14 +144,14 @@ impl Place<'_> {
         }
         standing.seq = writing.db.last_insert_rowid();
         writing.add(self.tenant, kind.as_str(), 1)?;
-        self.claim(writing, kind, &id, &claim)?;
+        self.claim(writing, kind, standing.seq, &claim)?;
         for edit in links {
             links::edit(writing, self.tenant, kind, &id, edit)?;
         }
         if linked {
             writing.holders.clear();
         }
-        let row = Row { tenant: self.tenant, kind: kind.as_str(), id: id.as_str(), seq: standing.seq };
+        let row = Row { tenant: self.tenant, kind: kind.as_str(), seq: standing.seq };
         writing.reindex_row(&row, None, Some(document.as_str()))?;
         self.keep_secrets(writing, &id, &secrets)?;
         let key = Key { kind: kind.clone(), id };
@@ -189,8 +189,8 @@ impl Place<'_> {
         let Some(ChangeSet { document, label, links, claim, release, secrets, history, record }) = change else {
             return self.outcome(writing, key, &standing, Effect::Unchanged, before, reply);
         };
-        self.release(writing, kind, &key.id, &release)?;
-        self.claim(writing, kind, &key.id, &claim)?;
+        self.release(writing, kind, standing.seq, &release)?;
+        self.claim(writing, kind, standing.seq, &claim)?;
         let mut relinked = false;
         for edit in links {
             relinked |= links::edit(writing, self.tenant, kind, &key.id, edit)?;
@@ -206,7 +206,7 @@ impl Place<'_> {
         let document = document.filter(|document| before.as_ref() != Some(document));
         changed |= document.is_some();
         if let Some(document) = &document {
-            let row = Row { tenant: self.tenant, kind: kind.as_str(), id: key.id.as_str(), seq: standing.seq };
+            let row = Row { tenant: self.tenant, kind: kind.as_str(), seq: standing.seq };
             writing.reindex_row(&row, before.as_ref().map(Document::as_str), Some(document.as_str()))?;
         }
         if let Some(label) = label.filter(|label| standing.label.as_ref() != Some(label)) {
@@ -260,10 +260,10 @@ impl Place<'_> {
             return Err(StoreErrorKind::Stale.into());
         }
         let document = self.document(writing, standing.seq)?;
-        let row = Row { tenant: self.tenant, kind: kind.as_str(), id: id.as_str(), seq: standing.seq };
+        let row = Row { tenant: self.tenant, kind: kind.as_str(), seq: standing.seq };
         writing.reindex_row(&row, Some(document.as_str()), None)?;
         writing.run("DELETE FROM resource WHERE seq = ?1", [standing.seq])?;
-        writing.run("DELETE FROM claim WHERE owner = ?1 AND holder = ?2", params![self.tenant, id.as_str()])?;
+        writing.run("DELETE FROM claim WHERE seq = ?1", [standing.seq])?;
         writing.run("DELETE FROM secret WHERE tenant = ?1 AND holder = ?2", params![self.tenant, id.as_str()])?;
         writing.add(self.tenant, kind.as_str(), -1)?;
         let key = Key { kind, id };
@@ -360,31 +360,25 @@ impl Place<'_> {
         Ok(Outcome { id: key.id, version: version(standing.version), effect, record, filled })
     }
 
-    fn release(&self, writing: &Writing<'_>, kind: &Kind, id: &ResourceId, claims: &[Claim]) -> Inner<()> {
+    fn release(&self, writing: &mut Writing<'_>, kind: &Kind, seq: i64, claims: &[Claim]) -> Inner<()> {
         for claim in claims {
-            let (tenant, of) = self.room(kind, claim);
+            let shelf = writing.shelf(self.tenant, kind.as_str(), &claim.at.to_string(), claim.global)?;
             writing.run(
-                "DELETE FROM claim WHERE tenant = ?1 AND kind = ?2 AND attr = ?3 AND token = ?4 AND owner = ?5 AND holder = ?6",
-                params![tenant, of, claim.at.to_string(), claim.token, self.tenant, id.as_str()],
+                "DELETE FROM claim WHERE shelf = ?1 AND token = ?2 AND seq = ?3",
+                params![shelf, claim.token, seq],
             )?;
         }
         Ok(())
     }
 
-    fn claim(&self, writing: &Writing<'_>, kind: &Kind, id: &ResourceId, claims: &[Claim]) -> Inner<()> {
+    fn claim(&self, writing: &mut Writing<'_>, kind: &Kind, seq: i64, claims: &[Claim]) -> Inner<()> {
         for claim in claims {
-            let (tenant, of) = self.room(kind, claim);
-            let attr = claim.at.to_string();
-            if !take(writing, Room { tenant, kind: of, attr: &attr, token: &claim.token }, self.tenant, id.as_str())? {
+            let shelf = writing.shelf(self.tenant, kind.as_str(), &claim.at.to_string(), claim.global)?;
+            if !take(writing, shelf, &claim.token, seq)? {
                 return Err(StoreErrorKind::Taken { at: claim.at.clone() }.into());
             }
         }
         Ok(())
-    }
-
-    /// Among which resources a claim is unique.
-    fn room<'k>(&'k self, kind: &'k Kind, claim: &Claim) -> (&'k str, &'k str) {
-        if claim.global { ("", "") } else { (self.tenant, kind.as_str()) }
     }
 
     fn keep_secrets(
@@ -410,30 +404,19 @@ impl Place<'_> {
     }
 }
 
-/// One unique value.
-pub(crate) struct Room<'a> {
-    pub tenant: &'a str,
-    pub kind: &'a str,
-    pub attr: &'a str,
-    pub token: &'a str,
-}
-
 /// Takes a unique value for a resource; false where another has it. Uniqueness is the table's primary key.
-pub(crate) fn take(writing: &Writing<'_>, room: Room<'_>, owner: &str, holder: &str) -> Inner<bool> {
-    let Room { tenant, kind, attr, token } = room;
+pub(crate) fn take(writing: &Writing<'_>, shelf: i64, token: &str, seq: i64) -> Inner<bool> {
     let taken = writing.run(
-        "INSERT INTO claim (tenant, kind, attr, token, owner, holder) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-        params![tenant, kind, attr, token, owner, holder],
+        "INSERT INTO claim (shelf, token, seq) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        params![shelf, token, seq],
     )?;
     if taken > 0 {
         return Ok(true);
     }
     let own = writing
         .db
-        .prepare_cached(
-            "SELECT owner = ?5 AND holder = ?6 FROM claim WHERE tenant = ?1 AND kind = ?2 AND attr = ?3 AND token = ?4",
-        )?
-        .query_row(params![tenant, kind, attr, token, owner, holder], |row| row.get(0))?;
+        .prepare_cached("SELECT seq = ?3 FROM claim WHERE shelf = ?1 AND token = ?2")?
+        .query_row(params![shelf, token, seq], |row| row.get(0))?;
     Ok(own)
 }
 

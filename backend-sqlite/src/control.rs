@@ -23,17 +23,20 @@ const CREDENTIAL: &str =
 pub(crate) const GRANT: &str = "SELECT c.tenant, c.name, c.digest, c.rights, c.profile, c.subject, c.created, c.expires, c.last_used,
    t.id, t.disabled, t.created, t.settings FROM credential c CROSS JOIN tenant t ON t.id = c.tenant WHERE c.digest = ?1";
 
-/// The tables that hold a tenant's data, with the columns of their keys and the column that names the tenant.
+/// The tables that hold a tenant's data, with the columns of their keys, and which rows are the tenant's. What names
+/// resources by number goes before them: a number may be given to another tenant's.
 const TABLES: &[(&str, &str, &str)] = &[
-    ("resource", "seq", "tenant"),
-    ("bundle", "tenant, holder, attr, first", "tenant"),
-    ("link", "tenant, target, attr, holder_kind, holder", "tenant"),
-    ("term", "tenant, kind, attr, token, holder", "tenant"),
-    ("claim", "tenant, kind, attr, token", "owner"),
-    ("secret", "tenant, holder, attr", "tenant"),
-    ("change", "id", "tenant"),
-    ("external", "tenant, client, id", "tenant"),
+    ("term", "shelf, token, seq", OWN_SHELVES),
+    ("claim", "shelf, token", OWN_SHELVES),
+    ("resource", "seq", OWN),
+    ("bundle", "tenant, holder, attr, first", OWN),
+    ("link", "tenant, target, attr, holder_kind, holder", OWN),
+    ("secret", "tenant, holder, attr", OWN),
+    ("change", "id", OWN),
+    ("external", "tenant, client, id", OWN),
 ];
+const OWN: &str = "tenant = ?1";
+const OWN_SHELVES: &str = "shelf IN (SELECT number FROM shelf WHERE tenant = ?1)";
 
 /// Rows that are deleted in one transaction: others wait for some milliseconds.
 const PIECE: i64 = 5_000;
@@ -155,13 +158,20 @@ impl ControlStore for SqliteStore {
         if !self.change(DOING, disable).await? {
             return Ok(false);
         }
-        for (table, key, column) in TABLES {
-            let sql = format!(
-                "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {column} = ?1 LIMIT {PIECE})"
-            );
+        for (table, key, own) in TABLES {
+            let piece = format!("SELECT {key} FROM {table} WHERE {own} LIMIT {PIECE}");
+            let delete = format!("DELETE FROM {table} WHERE ({key}) IN ({piece})");
+            // Values that are unique in the whole server go with the resources that have them.
+            let release = (*table == "resource").then(|| format!("DELETE FROM claim WHERE seq IN ({piece})"));
             loop {
-                let (own, sql) = (id.clone(), sql.clone());
-                if self.writer.ask(DOING, move |writing| writing.run(&sql, [own.as_str()])).await? == 0 {
+                let (own, release, delete) = (id.clone(), release.clone(), delete.clone());
+                let piece = move |writing: &mut Writing<'_>| {
+                    if let Some(release) = &release {
+                        writing.run(release, [own.as_str()])?;
+                    }
+                    writing.run(&delete, [own.as_str()])
+                };
+                if self.writer.ask(DOING, piece).await? == 0 {
                     break;
                 }
             }
@@ -176,7 +186,7 @@ impl ControlStore for SqliteStore {
             for number in searches {
                 writing.drop_search(&format!("gram_{number}"))?;
             }
-            for table in ["search", "indexed", "extent", "credential"] {
+            for table in ["search", "indexed", "shelf", "extent", "credential"] {
                 writing.run(&format!("DELETE FROM {table} WHERE tenant = ?1"), [own.as_str()])?;
             }
             writing.reset();

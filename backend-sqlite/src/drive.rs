@@ -1,4 +1,4 @@
-//! Where a list begins: a [`Lead`] of the core's as a query for ids.
+//! Where a list begins: a [`Lead`] of the core's as a query for the resources that an index gives.
 
 use rusqlite::types::Value;
 use scim_core::filter::{BoundFilter, Compare};
@@ -7,12 +7,12 @@ use scim_core::store::index::{By, Indexed, Lead, Test, Via};
 
 use crate::binds::Binds;
 use crate::compile::Compiler;
-use crate::index::Indexes;
+use crate::index::{Extent, Indexes};
 
-/// A query for ids in the column `id`, each once.
+/// What an index gives.
 #[derive(Debug)]
 pub(crate) struct Drive {
-    pub ids: String,
+    pub given: Given,
     /// They are all that the filter accepts; else the filter must be held to each.
     pub exact: bool,
     /// They come in ascending order, from any point on, without sorting.
@@ -20,6 +20,50 @@ pub(crate) struct Drive {
     /// What an index of fragments finds the same resources by, where it is that alone.
     pub phrase: Option<Phrase>,
     short: bool,
+}
+
+/// A query for resources, each once.
+#[derive(Debug)]
+pub(crate) struct Given {
+    pub sql: String,
+    pub by: Name,
+}
+
+/// How a query names resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// By their ids, in the column `id`.
+    Id,
+    /// By their numbers, in the column `seq`.
+    Number,
+}
+
+impl Name {
+    /// The column.
+    pub(crate) fn column(self) -> &'static str {
+        match self {
+            Name::Id => "id",
+            Name::Number => "seq",
+        }
+    }
+}
+
+impl Given {
+    fn ids(sql: String) -> Self {
+        Given { sql, by: Name::Id }
+    }
+
+    fn numbers(sql: String) -> Self {
+        Given { sql, by: Name::Number }
+    }
+
+    /// The same as a query for ids.
+    pub(crate) fn as_ids(&self) -> String {
+        match self.by {
+            Name::Id => self.sql.clone(),
+            Name::Number => format!("SELECT i.id FROM ({}) d CROSS JOIN resource i ON i.seq = d.seq", self.sql),
+        }
+    }
 }
 
 /// Something to be found in an index of fragments.
@@ -40,23 +84,25 @@ impl Drive {
 
 impl Compiler<'_> {
     /// The best beginning for a list with this filter; None where no index helps.
-    pub(crate) fn drive(&self, filter: &BoundFilter, indexes: &Indexes, binds: &mut Binds) -> Option<Drive> {
+    pub(crate) fn drive(&self, filter: &BoundFilter, extent: &Extent, binds: &mut Binds) -> Option<Drive> {
+        let indexes = &*extent.indexes;
         let fragments = |attr: &str| indexes.search(attr).is_some();
         let known = Known { kind: self.kind, rt: self.rt, indexed: &indexes.attributes, fragments: &fragments };
         let lead = known.lead(filter)?;
-        let ids = self.ids(&lead, indexes, binds)?;
+        let given = self.given(&lead, indexes, binds)?;
         let phrase = match &lead.by {
             By::Token { indexed, test: Test::Fragment { text, by_fragments: true, .. } } => {
                 Phrase::new(indexed, text, indexes)
             }
             _ => None,
         };
-        Some(Drive { ids, exact: lead.exact, ordered: lead.is_ordered(), phrase, short: lead.is_short() })
+        let ordered = lead.is_ordered() && (given.by == Name::Id || extent.ordered);
+        Some(Drive { given, exact: lead.exact, ordered, phrase, short: lead.is_short() })
     }
 
-    fn ids(&self, lead: &Lead, indexes: &Indexes, binds: &mut Binds) -> Option<String> {
+    fn given(&self, lead: &Lead, indexes: &Indexes, binds: &mut Binds) -> Option<Given> {
         let kind = self.kind_mark;
-        Some(match &lead.by {
+        Some(Given::ids(match &lead.by {
             By::Id(id) => {
                 let id = binds.bind(id.clone());
                 format!("SELECT i.id FROM resource i WHERE i.tenant = ?1 AND i.kind = {kind} AND i.id = {id}")
@@ -77,33 +123,40 @@ impl Compiler<'_> {
                 )
             }
             By::Members { via, group } => self.member_ids(via, group, binds),
-            By::Token { indexed, test } => self.tokens(indexed, test, indexes, binds)?,
+            By::Token { indexed, test } => return self.tokens(indexed, test, indexes, binds).map(Given::numbers),
             By::Any(leads) => {
-                let each = leads.iter().map(|lead| self.ids(lead, indexes, binds)).collect::<Option<Vec<_>>>()?;
-                let of_one: Vec<_> = each.iter().map(|ids| format!("SELECT id FROM ({ids})")).collect();
-                of_one.join(" UNION ")
+                let each = leads.iter().map(|lead| self.given(lead, indexes, binds)).collect::<Option<Vec<_>>>()?;
+                let joined = |of_one: Vec<String>| of_one.join(" UNION ");
+                if each.iter().all(|given| given.by == Name::Number) {
+                    let numbers = each.iter().map(|given| format!("SELECT seq FROM ({})", given.sql));
+                    return Some(Given::numbers(joined(numbers.collect())));
+                }
+                joined(each.iter().map(|given| format!("SELECT id FROM ({})", given.as_ids())).collect())
             }
-        })
+        }))
     }
 
+    /// The numbers of those with such a token.
     fn tokens(&self, indexed: &Indexed, test: &Test, indexes: &Indexes, binds: &mut Binds) -> Option<String> {
-        let kind = self.kind_mark;
         match test {
             Test::Equals(token) => {
-                let (attr, token) = (binds.bind(indexed.attr.clone()), binds.bind(token.clone()));
-                let (table, tenant, kind, owner) = match indexed.via {
-                    Via::Term => ("term", "?1", kind, ""),
-                    Via::Claim => ("claim", "?1", kind, ""),
-                    Via::Global => ("claim", "''", "''", " AND t.owner = ?1"),
+                let (table, shelf) = indexes.place(indexed)?;
+                let (shelf, token) = (binds.bind(shelf), binds.bind(token.clone()));
+                let own = match indexed.via {
+                    Via::Term | Via::Claim => String::new(),
+                    // It may be of another tenant.
+                    Via::Global => {
+                        format!(
+                            " CROSS JOIN resource i ON i.seq = t.seq AND i.tenant = ?1 AND i.kind = {}",
+                            self.kind_mark
+                        )
+                    }
                 };
-                Some(format!(
-                    "SELECT t.holder AS id FROM {table} t WHERE t.tenant = {tenant} AND t.kind = {kind} \
-                     AND t.attr = {attr} AND t.token = {token}{owner}"
-                ))
+                Some(format!("SELECT t.seq FROM {table} t{own} WHERE t.shelf = {shelf} AND t.token = {token}"))
             }
             Test::Range(op, key) => {
                 let condition = format!("token {} {}", sign(*op)?, binds.bind(key.clone()));
-                self.rows(indexed, &condition, binds)
+                rows(indexed, &condition, indexes, binds)
             }
             Test::Prefix { low, end } => {
                 let low = binds.bind(low.clone());
@@ -111,14 +164,12 @@ impl Compiler<'_> {
                     Some(end) => format!("token >= {low} AND token < {}", binds.bind(end.clone())),
                     None => format!("token >= {low}"),
                 };
-                self.rows(indexed, &condition, binds)
+                rows(indexed, &condition, indexes, binds)
             }
             Test::Fragment { text, by_fragments: true, .. } => {
                 let Phrase { table, text } = Phrase::new(indexed, text, indexes)?;
                 let phrase = binds.bind(text);
-                Some(format!(
-                    "SELECT i.id FROM {table} g CROSS JOIN resource i ON i.seq = g.rowid WHERE {table} MATCH {phrase}"
-                ))
+                Some(format!("SELECT g.rowid AS seq FROM {table} g WHERE {table} MATCH {phrase}"))
             }
             Test::Fragment { text, at_end, .. } => {
                 let fragment = binds.bind(text.clone());
@@ -127,24 +178,17 @@ impl Compiler<'_> {
                 } else {
                     format!("instr(token, {fragment}) > 0")
                 };
-                self.rows(indexed, &condition, binds)
+                rows(indexed, &condition, indexes, binds)
             }
         }
     }
+}
 
-    /// The holders of the tokens that satisfy a condition.
-    fn rows(&self, indexed: &Indexed, condition: &str, binds: &mut Binds) -> Option<String> {
-        let table = match indexed.via {
-            Via::Term => "term",
-            Via::Claim => "claim",
-            Via::Global => return None,
-        };
-        let (attr, kind) = (binds.bind(indexed.attr.clone()), self.kind_mark);
-        let distinct = if indexed.single { "" } else { "DISTINCT " };
-        Some(format!(
-            "SELECT {distinct}holder AS id FROM {table} WHERE tenant = ?1 AND kind = {kind} AND attr = {attr} AND {condition}"
-        ))
-    }
+/// The numbers of those with tokens that satisfy a condition.
+fn rows(indexed: &Indexed, condition: &str, indexes: &Indexes, binds: &mut Binds) -> Option<String> {
+    let (table, shelf) = indexes.place(indexed).filter(|_| indexed.via != Via::Global)?;
+    let (shelf, distinct) = (binds.bind(shelf), if indexed.single { "" } else { "DISTINCT " });
+    Some(format!("SELECT {distinct}seq FROM {table} WHERE shelf = {shelf} AND {condition}"))
 }
 
 impl Phrase {

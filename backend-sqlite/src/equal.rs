@@ -5,7 +5,7 @@ use rusqlite::params;
 use scim_core::query::{Query, Select, SortKey, Source, Total, Window, sort};
 use scim_core::schema::ResourceType;
 use scim_core::store::index::lead::Known;
-use scim_core::store::index::{By, Lead, Test, Via};
+use scim_core::store::index::{By, Lead, Test};
 
 use crate::connection::Reader;
 use crate::error::Inner;
@@ -16,7 +16,7 @@ use crate::read::{self, Stored};
 /// The list, where at most one resource can stand in it; None where there are several, or where it is another list.
 pub(crate) fn of(
     reader: &Reader,
-    (tenant, extent, rt): (&str, &Extent, Option<&ResourceType>),
+    (extent, rt): (&Extent, Option<&ResourceType>),
     source: &Source,
     query: &Query,
 ) -> Inner<Option<Found>> {
@@ -30,13 +30,9 @@ pub(crate) fn of(
     else {
         return Ok(None);
     };
-    let index = match indexed.via {
-        Via::Term => "term",
-        Via::Claim => "claim",
-        Via::Global => return Ok(None),
-    };
-    let mut statement = reader.db.prepare_cached(&statement(index, &query.select))?;
-    let rows = statement.query_map(params![tenant, source.kind.as_str(), indexed.attr, token], |row| {
+    let Some((table, shelf)) = extent.indexes.place(&indexed) else { return Ok(None) };
+    let mut statement = reader.db.prepare_cached(&statement(table, &query.select))?;
+    let rows = statement.query_map(params![shelf, token], |row| {
         let stored = Stored::read(row, &source.kind, &query.select)?;
         let position = sort::position(&stored.record, SortKey::Absent);
         Ok((stored, position))
@@ -49,16 +45,15 @@ pub(crate) fn of(
     Ok(Some(Found { rows, total, more: false }))
 }
 
-/// The first two resources that an index names.
-fn statement(index: &str, select: &Select) -> String {
+/// The first two resources that have a value.
+fn statement(table: &str, select: &Select) -> String {
     let columns = read::columns(select);
     [
         "SELECT ",
         columns,
         " FROM ",
-        index,
-        " i CROSS JOIN resource r ON r.tenant = ?1 AND r.kind = ?2 AND r.id = i.holder
-          WHERE i.tenant = ?1 AND i.kind = ?2 AND i.attr = ?3 AND i.token = ?4 LIMIT 2",
+        table,
+        " t CROSS JOIN resource r ON r.seq = t.seq WHERE t.shelf = ?1 AND t.token = ?2 LIMIT 2",
     ]
     .concat()
 }

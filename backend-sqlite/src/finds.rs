@@ -1,5 +1,5 @@
-//! Lists of what a substring index finds, where it finds in list order (see [`crate::order`]): the finds are counted by
-//! their numbers alone, and only the resources of the page are read.
+//! Lists of what an index finds by numbers that are in list order (see [`crate::order`]): the finds are counted by their
+//! numbers alone, and only the resources of the page are read.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 use scim_core::query::{Query, SortKey, Total, Window, sort};
 
-use crate::drive::Phrase;
+use crate::drive::{Name, Phrase};
 use crate::error::Inner;
 use crate::query::{Found, Plan};
 use crate::read::{self, Stored};
@@ -95,19 +95,27 @@ impl Remembered {
 
 /// How the finds are counted, and which of them stand on the page.
 pub(crate) struct Finds {
-    phrase: Phrase,
+    /// Gives their numbers, in order.
+    pub sql: String,
+    /// Where they are those of an index of fragments, which are worth remembering.
+    phrase: Option<Phrase>,
     /// The number of the first resource behind a position (or of the last before it); None where there is none.
     from: Option<i64>,
 }
 
 /// The finds of a list; None where it is no list of finds in their own order.
 pub(crate) fn of(db: &Connection, plan: &Plan<'_>, query: &Query) -> Inner<Option<Finds>> {
-    let phrase = plan.drive.as_ref().filter(|drive| drive.exact).and_then(|drive| drive.phrase.clone());
-    let Some(phrase) = phrase.filter(|_| plan.extent.ordered && plan.source.sort.is_none()) else {
+    let drive = plan.drive.as_ref().filter(|drive| drive.exact && drive.given.by == Name::Number);
+    let Some(drive) = drive.filter(|_| plan.extent.ordered && plan.source.sort.is_none()) else {
         return Ok(None);
     };
+    let finds = Finds {
+        sql: format!("SELECT seq FROM ({}) ORDER BY seq", drive.given.sql),
+        phrase: drive.phrase.clone(),
+        from: None,
+    };
     let (sql, position) = match &query.window {
-        Window::Offset { .. } => return Ok(Some(Finds { phrase, from: None })),
+        Window::Offset { .. } => return Ok(Some(finds)),
         Window::After { position, .. } => {
             ("SELECT seq FROM resource WHERE tenant = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT 1", position)
         }
@@ -121,15 +129,10 @@ pub(crate) fn of(db: &Connection, plan: &Plan<'_>, query: &Query) -> Inner<Optio
             row.get(0)
         })
         .optional()?;
-    Ok(Some(Finds { phrase, from }))
+    Ok(Some(Finds { from, ..finds }))
 }
 
 impl Finds {
-    pub(crate) fn statement(&self) -> String {
-        let table = &self.phrase.table;
-        format!("SELECT rowid FROM {table} WHERE {table} MATCH ?1 ORDER BY rowid")
-    }
-
     /// Goes through the finds once; reads those of the page.
     pub(crate) fn records(
         self,
@@ -160,21 +163,29 @@ impl Finds {
                 }
             }
         };
-        let state = State::of(db)?;
-        if let Some(numbers) = remembered.get(state, &self.phrase) {
-            numbers.iter().copied().for_each(offer);
-        } else {
-            let mut all = Vec::new();
-            let mut statement = db.prepare_cached(&self.statement())?;
-            let mut rows = statement.query([&self.phrase.text])?;
-            while let Some(row) = rows.next()? {
-                let number = row.get(0)?;
-                offer(number);
-                if all.len() < LONGEST {
-                    all.push(number);
+        let find = |seen: &mut dyn FnMut(i64)| {
+            plan.binds.each(db, &self.sql, |row| {
+                seen(row.get(0)?);
+                Ok(())
+            })
+        };
+        match self.phrase {
+            None => find(&mut offer)?,
+            Some(phrase) => {
+                let state = State::of(db)?;
+                if let Some(numbers) = remembered.get(state, &phrase) {
+                    numbers.iter().copied().for_each(offer);
+                } else {
+                    let mut all = Vec::new();
+                    find(&mut |number| {
+                        offer(number);
+                        if all.len() < LONGEST {
+                            all.push(number);
+                        }
+                    })?;
+                    remembered.keep(state, phrase, all);
                 }
             }
-            remembered.keep(state, self.phrase, all);
         }
         let numbers: Rc<Vec<Value>> = Rc::new(kept.into_iter().map(Value::Integer).collect());
         let sql = format!(

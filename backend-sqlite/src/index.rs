@@ -15,6 +15,16 @@ pub(crate) struct Indexes {
     pub generation: i64,
     pub attributes: Vec<Indexed>,
     pub searches: Vec<Search>,
+    shelves: Vec<Shelf>,
+}
+
+/// An attribute, by the number under which its values stand in `claim` and `term`.
+#[derive(Debug)]
+struct Shelf {
+    attr: String,
+    /// Its values are unique in the whole server.
+    global: bool,
+    number: i64,
 }
 
 /// A substring index.
@@ -41,6 +51,18 @@ impl Indexes {
     /// The indexed attribute of this name, where its index is whole.
     pub(crate) fn built(&self, attr: &str) -> Option<&Indexed> {
         self.attributes.iter().find(|indexed| indexed.attr == attr && indexed.state == State::Built)
+    }
+
+    /// The number under which the values of an attribute stand (those that are unique in the whole server, or the type's
+    /// own); None where there were none yet.
+    pub(crate) fn shelf(&self, attr: &str, global: bool) -> Option<i64> {
+        self.shelves.iter().find(|shelf| shelf.attr == attr && shelf.global == global).map(|shelf| shelf.number)
+    }
+
+    /// The table of an attribute's values, and their number in it.
+    pub(crate) fn place(&self, indexed: &Indexed) -> Option<(&'static str, i64)> {
+        let table = if indexed.via == Via::Term { "term" } else { "claim" };
+        Some((table, self.shelf(&indexed.attr, indexed.via == Via::Global)?))
     }
 
     /// The substring index that holds this attribute, where it is whole, with the column.
@@ -85,7 +107,14 @@ impl Indexes {
             let attrs: String = row.get(1)?;
             Ok(Search { number: row.get(0)?, attrs: list(&attrs), state: State::numbered(row.get(2)?) })
         })?;
-        Ok(Indexes { generation, attributes, searches: rows.collect::<Result<_, _>>()? })
+        let searches = rows.collect::<Result<_, _>>()?;
+        let mut statement = db.prepare_cached(
+            "SELECT attr, tenant = '', number FROM shelf WHERE (tenant = ?1 AND kind = ?2) OR (tenant = '' AND kind = '')",
+        )?;
+        let rows = statement.query_map([tenant, kind], |row| {
+            Ok(Shelf { attr: row.get(0)?, global: row.get(1)?, number: row.get(2)? })
+        })?;
+        Ok(Indexes { generation, attributes, searches, shelves: rows.collect::<Result<_, _>>()? })
     }
 }
 
@@ -102,7 +131,7 @@ pub(crate) struct Catalogue {
 }
 
 /// One type in one tenant: how many resources there are, and how they are indexed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Extent {
     pub n: i64,
     /// Do their numbers rise with their ids?

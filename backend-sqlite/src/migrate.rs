@@ -10,8 +10,12 @@ use crate::error::OpenError;
 pub(crate) const APPLICATION_ID: i64 = 0x5343_494d;
 
 /// The steps from an empty file to today's layout. Only ever appended to; `PRAGMA user_version` counts those taken.
-const STEPS: &[&str] =
-    &[include_str!("layout/001.sql"), include_str!("layout/002.sql"), include_str!("layout/003.sql")];
+const STEPS: &[&str] = &[
+    include_str!("layout/001.sql"),
+    include_str!("layout/002.sql"),
+    include_str!("layout/003.sql"),
+    include_str!("layout/004.sql"),
+];
 
 /// How many steps this program knows.
 #[expect(clippy::cast_possible_wrap, reason = "a handful")]
@@ -34,7 +38,8 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
         transaction.pragma_update(None, "user_version", number).map_err(sql)?;
         transaction.commit().map_err(sql)?;
     }
-    Ok(())
+    // What was written anew is read from the database itself, not from its log.
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(sql)
 }
 
 /// The layout of the database, 0 for an empty one; refuses another program's and newer ones.

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 
 use rusqlite::params;
 use scim_core::schema::{Kind, ResourceType};
-use scim_core::store::index::{Indexed, State, usable, wanted};
+use scim_core::store::index::{Indexed, State, Via, usable, wanted};
 use scim_core::store::{Result, TenantId};
 
 use crate::SqliteStore;
@@ -83,6 +83,7 @@ fn add(writing: &mut Writing<'_>, tenant: &TenantId, kind: &Kind, wanted: &[Inde
     let known = writing.indexes(tenant, kind)?;
     let empty = writing.count(tenant, kind)? == 0;
     for indexed in wanted.iter().filter(|wanted| !known.attributes.iter().any(|known| known.keeps(wanted))) {
+        writing.shelf(tenant, kind, &indexed.attr, indexed.via == Via::Global)?;
         let was = known.attributes.iter().find(|known| known.attr == indexed.attr);
         // Only the wish to find fragments is new: the values are as they were.
         let same = was.filter(|was| was.keeps(&Indexed { search: false, ..indexed.clone() }));

@@ -17,7 +17,7 @@ use serde_json::Map;
 use crate::binds::Binds;
 use crate::compile::Compiler;
 use crate::connection::Reader;
-use crate::drive::Drive;
+use crate::drive::{Drive, Name};
 use crate::equal;
 use crate::error::Inner;
 use crate::finds;
@@ -119,8 +119,7 @@ impl<'q> Ask<'q> {
         let long_links = brief.then_some(FEW_LINKS);
         if let [source] = self.query.from.as_slice() {
             let extent = self.extent(reader, source)?;
-            let place = (self.tenant.as_str(), &extent, self.type_of(source));
-            if let Some(found) = equal::of(reader, place, source, self.query)? {
+            if let Some(found) = equal::of(reader, (&extent, self.type_of(source)), source, self.query)? {
                 return self.finished(&reader.db, found, long_links);
             }
         }
@@ -135,13 +134,13 @@ impl<'q> Ask<'q> {
             && let Some(found) = self.in_order(&reader.db, plan, long_links)?
         {
             found
+        } else if brief && !plans.iter().all(Plan::is_short) {
+            Answer::Long
         } else if let [plan] = plans.as_mut_slice()
             && let Some(finds) = finds::of(&reader.db, plan, self.query)?
         {
             let found = finds.records(&reader.db, &reader.finds, plan, self.query)?;
             self.finished(&reader.db, found, long_links)?
-        } else if brief && !plans.iter().all(Plan::is_short) {
-            Answer::Long
         } else {
             self.collected(reader, &mut plans, long_links)?
         };
@@ -149,8 +148,7 @@ impl<'q> Ask<'q> {
     }
 
     fn extent(&self, reader: &mut Reader, source: &Source) -> Inner<Extent> {
-        let extent = reader.extent(self.catalogue, self.tenant.as_str(), source.kind.as_str())?;
-        Ok(extent.unwrap_or_else(|| Extent { n: 0, ordered: false, indexes: Arc::default() }))
+        Ok(reader.extent(self.catalogue, self.tenant.as_str(), source.kind.as_str())?.unwrap_or_default())
     }
 
     fn type_of(&self, source: &Source) -> Option<&ResourceType> {
@@ -168,7 +166,7 @@ impl<'q> Ask<'q> {
         let compiler = Compiler { kind: &source.kind, kind_mark: &kind, rt: self.type_of(source) };
         let (mut drive, mut condition) = (None, None);
         if let Some(filter) = &source.filter {
-            drive = compiler.drive(filter, &extent.indexes, &mut binds);
+            drive = compiler.drive(filter, &extent, &mut binds);
             if !drive.as_ref().is_some_and(|drive| drive.exact) {
                 match compiler.condition(filter, &mut binds) {
                     Some(found) => condition = Some(found),
@@ -206,7 +204,7 @@ impl<'q> Ask<'q> {
             _ if first_page && !more => Total::Exact(found.len() as u64),
             (None, true) => Total::Exact(u64::try_from(plan.extent.n).unwrap_or_default()),
             (Some(drive), true) => {
-                let sql = format!("SELECT count(*) FROM ({})", drive.ids);
+                let sql = format!("SELECT count(*) FROM ({})", drive.given.sql);
                 let counted = plan.binds.all(db, &sql, |row| row.get::<_, i64>(0))?;
                 Total::Exact(counted.first().map_or(0, |n| u64::try_from(*n).unwrap_or_default()))
             }
@@ -275,11 +273,11 @@ impl Plan<'_> {
         if let Some(sorted) = Sorted::of(db, self, query.order)?
             && let Some(statement) = sorted.statement(self, &query.window, read::columns(&query.select))
         {
-            let count = self.drive.as_ref().map(|drive| format!("SELECT count(*) FROM ({})", drive.ids));
+            let count = self.drive.as_ref().map(|drive| format!("SELECT count(*) FROM ({})", drive.given.sql));
             return Ok([statement].into_iter().chain(count).collect());
         }
         if let Some(finds) = finds::of(db, self, query)? {
-            return Ok(vec![finds.statement()]);
+            return Ok(vec![finds.sql]);
         }
         let collector = Collector::new(&query.window, query.order);
         Ok(vec![self.pass(db, query, &collector)?])
@@ -335,12 +333,15 @@ impl Plan<'_> {
         let condition = self.condition.as_deref().unwrap_or("1");
         if let Some(drive) = &self.drive {
             if drive.exact && self.source.sort.is_none() {
-                return Ok(drive.ids.clone());
+                return Ok(drive.given.as_ids());
             }
+            let resource = match drive.given.by {
+                Name::Id => format!("r.tenant = ?1 AND r.kind = {kind} AND r.id = d.id"),
+                Name::Number => "r.seq = d.seq".to_owned(),
+            };
             return Ok(format!(
-                "SELECT {columns} FROM ({}) d CROSS JOIN resource r ON r.tenant = ?1 AND r.kind = {kind} AND r.id = d.id \
-                 WHERE {condition}",
-                drive.ids
+                "SELECT {columns} FROM ({}) d CROSS JOIN resource r ON {resource} WHERE {condition}",
+                drive.given.sql
             ));
         }
         let unsorted = self.source.sort.is_none() && query.order.is_none();

@@ -10,7 +10,7 @@ use scim_core::store::index::{State, Via, wanted};
 use scim_core::store::{Result, StoreErrorKind, TenantId};
 
 use crate::SqliteStore;
-use crate::commit::{Room, take};
+use crate::commit::take;
 use crate::error::Inner;
 use crate::index::Search;
 use crate::writing::Writing;
@@ -99,10 +99,11 @@ impl SqliteStore {
             let deleted = self
                 .writer
                 .ask("reindex", move |writing| {
+                    let shelf = writing.shelf(own.as_str(), kind.as_str(), &attr, false)?;
                     writing.run(
-                        "DELETE FROM term WHERE tenant = ?1 AND kind = ?2 AND attr = ?3 AND (token, holder) IN (
-                           SELECT token, holder FROM term WHERE tenant = ?1 AND kind = ?2 AND attr = ?3 LIMIT ?4)",
-                        params![own.as_str(), kind.as_str(), attr, PIECE * 10],
+                        "DELETE FROM term WHERE shelf = ?1 AND (token, seq) IN (
+                           SELECT token, seq FROM term WHERE shelf = ?1 LIMIT ?2)",
+                        params![shelf, PIECE * 10],
                     )
                 })
                 .await?;
@@ -212,14 +213,15 @@ impl Building {
             let entries = indexes.entries(document);
             for indexed in indexes.attributes.iter().filter(|indexed| self.attrs.contains(&indexed.attr)) {
                 if indexed.via == Via::Term {
+                    let shelf = writing.shelf(tenant, kind, &indexed.attr, false)?;
                     for token in entries.of(&indexed.attr) {
                         writing.run(
-                            "INSERT OR IGNORE INTO term (tenant, kind, attr, token, holder) VALUES (?1, ?2, ?3, ?4, ?5)",
-                            params![tenant, kind, indexed.attr, token, id],
+                            "INSERT OR IGNORE INTO term (shelf, token, seq) VALUES (?1, ?2, ?3)",
+                            params![shelf, token, seq],
                         )?;
                     }
                 } else {
-                    self.claim(writing, &indexed.attr, id, document)?;
+                    self.claim(writing, &indexed.attr, (*seq, id), document)?;
                 }
             }
             if let Some(search) = &self.search {
@@ -231,13 +233,12 @@ impl Building {
     }
 
     /// Takes the unique values that a resource had before they were unique.
-    fn claim(&self, writing: &Writing<'_>, attr: &str, id: &str, document: &str) -> Inner<()> {
+    fn claim(&self, writing: &mut Writing<'_>, attr: &str, (seq, id): (i64, &str), document: &str) -> Inner<()> {
         let members = Document::from_stored(document).parse();
         for claim in claims(&members, &self.rt, false).iter().filter(|claim| claim.at.to_string() == attr) {
-            let (tenant, kind) = if claim.global { ("", "") } else { (self.tenant.as_str(), self.rt.kind.as_str()) };
-            let room = Room { tenant, kind, attr, token: &claim.token };
-            if !take(writing, room, self.tenant.as_str(), id)? {
-                return Err(self.duplicate(writing, &claim.at, (tenant, kind, &claim.token), id)?.into());
+            let shelf = writing.shelf(self.tenant.as_str(), self.rt.kind.as_str(), attr, claim.global)?;
+            if !take(writing, shelf, &claim.token, seq)? {
+                return Err(self.duplicate(writing, &claim.at, (shelf, &claim.token), id)?.into());
             }
         }
         Ok(())
@@ -247,13 +248,15 @@ impl Building {
         &self,
         writing: &Writing<'_>,
         at: &AttrPath,
-        (tenant, kind, token): (&str, &str, &str),
+        (shelf, token): (i64, &str),
         id: &str,
     ) -> Inner<StoreErrorKind> {
         let other: Option<String> = writing
             .db
-            .prepare_cached("SELECT holder FROM claim WHERE tenant = ?1 AND kind = ?2 AND attr = ?3 AND token = ?4")?
-            .query_row(params![tenant, kind, at.to_string(), token], |row| row.get(0))
+            .prepare_cached(
+                "SELECT r.id FROM claim c CROSS JOIN resource r ON r.seq = c.seq WHERE c.shelf = ?1 AND c.token = ?2",
+            )?
+            .query_row(params![shelf, token], |row| row.get(0))
             .optional()?;
         let other = other.unwrap_or_default();
         Ok(StoreErrorKind::Invalid {
@@ -270,14 +273,13 @@ impl Building {
         let (tenant, kind) = (self.tenant.as_str(), self.rt.kind.as_str());
         let indexes = writing.indexes(tenant, kind)?;
         for indexed in indexes.attributes.iter().filter(|indexed| self.attrs.contains(&indexed.attr)) {
-            let table = if indexed.via == Via::Term { "term" } else { "claim" };
+            let Some((table, shelf)) = indexes.place(indexed) else { continue };
             writing.run(
                 &format!(
-                    "UPDATE indexed SET state = 1,
-                       n = (SELECT count(*) FROM {table} t WHERE t.tenant = ?1 AND t.kind = ?2 AND t.attr = ?3)
+                    "UPDATE indexed SET state = 1, n = (SELECT count(*) FROM {table} t WHERE t.shelf = ?4)
                      WHERE tenant = ?1 AND kind = ?2 AND attr = ?3 AND state = 0"
                 ),
-                params![tenant, kind, indexed.attr],
+                params![tenant, kind, indexed.attr, shelf],
             )?;
         }
         if let Some(search) = &self.search {

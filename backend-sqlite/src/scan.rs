@@ -83,11 +83,10 @@ impl Scanning {
         let rt = self.types.as_ref().and_then(|types| types.iter().find(|rt| rt.kind == *kind));
         let compiler = Compiler { kind, kind_mark: &mark, rt: rt.map(AsRef::as_ref) };
         if let (Stand::Start, Some(filter)) = (&stand, &self.scan.filter) {
-            let extent = self.catalogue.extent(db, self.tenant.as_str(), kind.as_str())?;
-            let indexes = extent.map(|extent| extent.indexes).unwrap_or_default();
-            if let Some(drive) = compiler.drive(filter, &indexes, &mut binds) {
+            let extent = self.catalogue.extent(db, self.tenant.as_str(), kind.as_str())?.unwrap_or_default();
+            if let Some(drive) = compiler.drive(filter, &extent, &mut binds) {
                 let mut ids = VecDeque::new();
-                binds.each(db, &drive.ids, |row| {
+                binds.each(db, &drive.given.as_ids(), |row| {
                     ids.push_back(ResourceId::new(row.get_ref(0)?.as_str()?));
                     Ok(())
                 })?;

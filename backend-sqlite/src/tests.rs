@@ -109,27 +109,15 @@ async fn lists_start_from_an_index() {
     let store = store(&dir, 50).await;
     const HELD: &str = "SEARCH l USING PRIMARY KEY (tenant=? AND target=? AND attr=? AND holder_kind=?)";
     for (kind, text, expected) in [
-        ("User", "userName eq \"name7\"", "SEARCH t USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token=?)"),
-        ("User", "externalId eq \"x\"", "SEARCH t USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token=?)"),
-        ("User", "emails.value eq \"x\"", "SEARCH t USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token=?)"),
-        (
-            "User",
-            "emails[type eq \"work\" and value eq \"x\"]",
-            "SEARCH t USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token=?)",
-        ),
-        ("User", "displayName eq \"x\"", "SEARCH t USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token=?)"),
-        (
-            "User",
-            "title eq \"x\" and active eq true",
-            "SEARCH t USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token=?)",
-        ),
-        (
-            "User",
-            "displayName sw \"x\"",
-            "SEARCH term USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token>? AND token<?)",
-        ),
+        ("User", "userName eq \"name7\"", "SEARCH t USING PRIMARY KEY (shelf=? AND token=?)"),
+        ("User", "externalId eq \"x\"", "SEARCH t USING PRIMARY KEY (shelf=? AND token=?)"),
+        ("User", "emails.value eq \"x\"", "SEARCH t USING PRIMARY KEY (shelf=? AND token=?)"),
+        ("User", "emails[type eq \"work\" and value eq \"x\"]", "SEARCH t USING PRIMARY KEY (shelf=? AND token=?)"),
+        ("User", "displayName eq \"x\"", "SEARCH t USING PRIMARY KEY (shelf=? AND token=?)"),
+        ("User", "title eq \"x\" and active eq true", "SEARCH t USING PRIMARY KEY (shelf=? AND token=?)"),
+        ("User", "displayName sw \"x\"", "SEARCH term USING PRIMARY KEY (shelf=? AND token>? AND token<?)"),
         ("User", "displayName co \"ame\"", "VIRTUAL TABLE INDEX"),
-        ("User", "displayName co \"am\"", "SEARCH term USING PRIMARY KEY (tenant=? AND kind=? AND attr=?)"),
+        ("User", "displayName co \"am\"", "SEARCH term USING PRIMARY KEY (shelf=?)"),
         ("User", "userName eq \"a\" or emails.value eq \"b\"", "UNION"),
         ("User", "id eq \"u00001\"", "(tenant=? AND kind=? AND id=?)"),
         (
@@ -164,12 +152,8 @@ async fn windows_and_orders_start_in_an_index_too() {
     check(&store, &query, "sqlite_autoindex_resource_1 (tenant=? AND kind=? AND id<?)");
     query.order = Some(Order::Ascending);
     for (name, key, expected) in [
-        (
-            "userName",
-            SortKey::Text("name7".into()),
-            "claim USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token",
-        ),
-        ("title", SortKey::Text("x".into()), "term USING PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token"),
+        ("userName", SortKey::Text("name7".into()), "SEARCH k USING PRIMARY KEY (shelf=? AND token"),
+        ("title", SortKey::Text("x".into()), "SEARCH k USING PRIMARY KEY (shelf=? AND token"),
         (
             "meta.lastModified",
             SortKey::Instant("1000000000".into()),
@@ -187,7 +171,7 @@ async fn windows_and_orders_start_in_an_index_too() {
     }
     let mut equal = list("User", Some("title eq \"x\""));
     equal.window = Window::After { position: position(SortKey::Absent), count: 10 };
-    check(&store, &equal, "PRIMARY KEY (tenant=? AND kind=? AND attr=? AND token=? AND holder>?)");
+    check(&store, &equal, "PRIMARY KEY (shelf=? AND token=? AND seq>?)");
 }
 
 #[tokio::test]

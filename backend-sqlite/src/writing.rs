@@ -146,6 +146,23 @@ impl<'a> Writing<'a> {
         Ok(extent.map(|extent| extent.indexes).unwrap_or_default())
     }
 
+    /// The number under which the values of an attribute stand; a new one where there were none yet.
+    pub(crate) fn shelf(&mut self, tenant: &str, kind: &str, attr: &str, global: bool) -> Inner<i64> {
+        if let Some(shelf) = self.indexes(tenant, kind)?.shelf(attr, global) {
+            return Ok(shelf);
+        }
+        let among = if global { ("", "") } else { (tenant, kind) };
+        self.run(
+            "INSERT INTO shelf (tenant, kind, attr) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            params![among.0, among.1, attr],
+        )?;
+        self.moved(tenant, kind)?;
+        Ok(self
+            .db
+            .prepare_cached("SELECT number FROM shelf WHERE tenant = ?1 AND kind = ?2 AND attr = ?3")?
+            .query_row([among.0, among.1, attr], |row| row.get(0))?)
+    }
+
     /// How many resources there are of a type, those of this transaction included.
     pub(crate) fn count(&mut self, tenant: &str, kind: &str) -> Inner<i64> {
         let (place, extent) = self.place(tenant, kind)?;
@@ -234,22 +251,22 @@ impl<'a> Writing<'a> {
         let (place, _) = self.place(row.tenant, row.kind)?;
         for indexed in indexes.attributes.iter().filter(|indexed| indexed.state != State::Dropped) {
             let (old, new) = (old.of(&indexed.attr), new.of(&indexed.attr));
-            let mut by = 0i64;
-            if indexed.via == Via::Term {
+            if indexed.via == Via::Term && old != new {
+                let shelf = self.shelf(row.tenant, row.kind, &indexed.attr, false)?;
                 for token in old.iter().filter(|token| !new.contains(token)) {
                     self.run(
-                        "DELETE FROM term WHERE tenant = ?1 AND kind = ?2 AND attr = ?3 AND token = ?4 AND holder = ?5",
-                        params![row.tenant, row.kind, indexed.attr, token, row.id],
+                        "DELETE FROM term WHERE shelf = ?1 AND token = ?2 AND seq = ?3",
+                        params![shelf, token, row.seq],
                     )?;
                 }
                 for token in new.iter().filter(|token| !old.contains(token)) {
                     self.run(
-                        "INSERT OR IGNORE INTO term (tenant, kind, attr, token, holder) VALUES (?1, ?2, ?3, ?4, ?5)",
-                        params![row.tenant, row.kind, indexed.attr, token, row.id],
+                        "INSERT OR IGNORE INTO term (shelf, token, seq) VALUES (?1, ?2, ?3)",
+                        params![shelf, token, row.seq],
                     )?;
                 }
             }
-            by += i64::try_from(new.len()).unwrap_or(0) - i64::try_from(old.len()).unwrap_or(0);
+            let by = i64::try_from(new.len()).unwrap_or(0) - i64::try_from(old.len()).unwrap_or(0);
             if by != 0 {
                 self.counting.push(Counted { of: place, attr: Some(indexed.attr.clone()), by });
             }
@@ -340,6 +357,5 @@ impl<'a> Writing<'a> {
 pub(crate) struct Row<'a> {
     pub tenant: &'a str,
     pub kind: &'a str,
-    pub id: &'a str,
     pub seq: i64,
 }

@@ -48,11 +48,22 @@ async fn tenants_are_made_changed_and_deleted_with_all_that_is_theirs() {
     commit(store, create("Group", "g1", &group("all"))).await.unwrap();
     commit(store, members("add", "g1", &["u1", "u2"])).await.unwrap();
     store.create_credential(&credential("ci", 1, 10)).await.unwrap();
+    let db = rusqlite::Connection::open(home.dir.path().join("scim.db")).unwrap();
+    // Unique in the whole server: of this tenant, and of another.
+    db.execute_batch(
+        "INSERT INTO shelf (tenant, kind, attr) VALUES ('', '', 'seat');
+         INSERT INTO claim SELECT max(number), '1A', (SELECT max(seq) FROM resource) FROM shelf;
+         INSERT INTO claim SELECT max(number), '1B', -1 FROM shelf;",
+    )
+    .unwrap();
     assert!(store.delete_tenant(&tenant()).await.unwrap());
     assert!(!store.delete_tenant(&tenant()).await.unwrap());
     assert!(store.credential(&TokenDigest([1; 32])).await.unwrap().is_none());
-    let db = rusqlite::Connection::open(home.dir.path().join("scim.db")).unwrap();
-    for table in ["resource", "link", "term", "claim", "secret", "change", "indexed", "search", "credential"] {
+    assert_eq!(db.execute("DELETE FROM claim WHERE token = '1B' AND seq = -1", []).unwrap(), 1);
+    assert_eq!(db.execute("DELETE FROM shelf WHERE tenant = ''", []).unwrap(), 1);
+    for table in
+        ["resource", "bundle", "link", "term", "claim", "secret", "change", "indexed", "shelf", "search", "credential"]
+    {
         let left: i64 = db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
         assert_eq!(left, 0, "{table}");
     }

@@ -15,4 +15,5 @@ mod fragments;
 mod merge;
 mod model;
 mod open;
+mod order;
 mod reindex;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use backend_sqlite::{OpenError, Options, SqliteStore};
 use rusqlite::Connection;
-use scim_core::store::Store;
+use scim_core::store::{Scope, Store, StoreErrorKind, TenantId};
 use tempfile::tempdir;
 
 use crate::common::*;
@@ -123,4 +123,91 @@ async fn a_database_of_the_first_layout_is_brought_to_todays() {
     let page =
         store.query(&scope(), &query("User", Some("emails.value eq \"ann@example.com\""))).await.unwrap().unwrap();
     assert_eq!(ids(&page), ["u1"]);
+}
+
+/// Values that named their holders by tenant and id name them by number.
+#[tokio::test]
+async fn values_of_the_third_layout_are_brought_to_todays() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("scim.db");
+    let old = Connection::open(&path).unwrap();
+    for step in [
+        include_str!("../../src/layout/001.sql"),
+        include_str!("../../src/layout/002.sql"),
+        include_str!("../../src/layout/003.sql"),
+    ] {
+        old.execute_batch(step).unwrap();
+    }
+    old.execute_batch(
+        r#"PRAGMA application_id = 1396918605; PRAGMA user_version = 3;
+         INSERT INTO extent (tenant, kind, n, generation, ordered)
+           VALUES ('', '', 0, 9, 0), ('acme', 'User', 2, 8, 1), ('acme', 'Group', 1, 0, 1), ('zeta', 'User', 1, 9, 1);
+         INSERT INTO indexed (tenant, kind, attr, via, path, rule, single, search, state, n)
+           SELECT column1, 'User', column2, column3, column4, 'folded', 1, 0, 1, column5
+           FROM (VALUES ('acme', 'userName', 'claim', '["userName"]', 2), ('acme', 'title', 'term', '["title"]', 2),
+                        ('zeta', 'userName', 'claim', '["userName"]', 1), ('zeta', 'title', 'term', '["title"]', 1));
+         INSERT INTO claim VALUES ('zeta', 'User', 'userName', 'ann', 'zeta', 'u1'),
+           ('acme', 'User', 'userName', 'ann', 'acme', 'u1'), ('acme', 'User', 'userName', 'bob', 'acme', 'u2'),
+           ('acme', 'Group', 'displayName', 'all', 'acme', 'g1'), ('', '', 'seat', '1A', 'zeta', 'u1'),
+           ('', '', 'seat', '1B', 'acme', 'g1'), ('acme', 'User', 'userName', 'gone', 'acme', 'u9');
+         INSERT INTO term VALUES ('acme', 'User', 'title', 'boss', 'u2'), ('acme', 'User', 'title', 'boss', 'u1'),
+           ('zeta', 'User', 'title', 'boss', 'u1'), ('zeta', 'User', 'title', 'boss', 'u9'), ('zeta', 'User', 'nick', 'x', 'u1');"#,
+    )
+    .unwrap();
+    for (seq, tenant, kind, id, document) in [
+        (4, "acme", "User", "u1", titled("ann")),
+        (8, "zeta", "User", "u1", titled("ann")),
+        (12, "acme", "User", "u2", titled("bob")),
+        (16, "acme", "Group", "g1", group("All")),
+    ] {
+        old.execute(
+            "INSERT INTO resource (seq, tenant, kind, id, version, created, modified, linked, label, document)
+             VALUES (?1, ?2, ?3, ?4, 1, 1, 2, 0, NULL, ?5)",
+            (seq, tenant, kind, id, document),
+        )
+        .unwrap();
+    }
+    let store = SqliteStore::open(Options { indexed: vec!["title".into()], ..Options::new(&path) }).unwrap();
+    let zeta = Scope { tenant: TenantId::new("zeta"), ..scope() };
+    for scope in [scope(), zeta.clone()] {
+        store.prepare(&scope.tenant, registry().types()).await.unwrap();
+    }
+    let rows: Vec<(String, String, String, i64)> = old
+        .prepare(
+            "SELECT s.tenant, s.attr, c.token, c.seq FROM claim c JOIN shelf s ON s.number = c.shelf ORDER BY 1, 2, 3",
+        )
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let rows: Vec<_> = rows.iter().map(|(tenant, attr, token, seq)| (&**tenant, &**attr, &**token, *seq)).collect();
+    assert_eq!(
+        rows,
+        [
+            ("", "seat", "1A", 8),
+            ("", "seat", "1B", 16),
+            ("acme", "displayName", "all", 16),
+            ("acme", "userName", "ann", 4),
+            ("acme", "userName", "bob", 12),
+            ("zeta", "userName", "ann", 8)
+        ]
+    );
+    let found = async |scope: &Scope, filter: &str| {
+        ids(&store.query(scope, &query("User", Some(filter))).await.unwrap().unwrap())
+    };
+    assert_eq!(found(&scope(), "title eq \"BOSS\"").await, ["u1", "u2"]);
+    assert_eq!(found(&zeta, "title eq \"boss\"").await, ["u1"]);
+    assert_eq!(found(&scope(), "userName eq \"Bob\"").await, ["u2"]);
+    assert_eq!(found(&zeta, "userName eq \"bob\"").await, [""; 0]);
+    let error = commit(&store, create("User", "u3", &user("bob"))).await.unwrap_err();
+    assert!(matches!(error.kind, StoreErrorKind::Taken { .. }), "{error}");
+    commit(&store, delete("User", "u2")).await.unwrap();
+    commit(&store, create("User", "u3", &user("bob"))).await.unwrap();
+    assert_eq!(found(&scope(), "userName eq \"bob\"").await, ["u3"]);
+    assert_eq!(found(&scope(), "title eq \"boss\"").await, ["u1"]);
+}
+
+fn titled(name: &str) -> String {
+    user(name).replace("\"active\"", "\"title\":\"Boss\",\"active\"")
 }

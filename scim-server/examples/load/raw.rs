@@ -22,6 +22,8 @@ const LOOK: u64 = 64;
 /// An indexed attribute, as the database describes it.
 struct Indexed {
     attr: String,
+    /// The number under which its values stand.
+    shelf: i64,
     claimed: bool,
     path: Vec<String>,
     exact: bool,
@@ -52,8 +54,16 @@ pub struct Prepared {
     id: String,
     label: Option<String>,
     document: String,
-    /// Attribute, token, and whether it must be unique.
-    tokens: Vec<(String, String, bool)>,
+    tokens: Vec<Token>,
+}
+
+/// What a resource has of an indexed attribute.
+struct Token {
+    attr: String,
+    shelf: i64,
+    text: String,
+    /// It must be unique.
+    claimed: bool,
 }
 
 impl Raw {
@@ -67,12 +77,14 @@ impl Raw {
         )?;
         db.query_row("PRAGMA mmap_size = 1073741824", [], |_| Ok(()))?;
         db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        let mut statement =
-            db.prepare("SELECT attr, via, path, rule FROM indexed WHERE tenant = ?1 AND kind = 'User'")?;
+        let mut statement = db.prepare(
+            "SELECT i.attr, i.via, i.path, i.rule, s.number FROM indexed i JOIN shelf s USING (tenant, kind, attr)
+             WHERE i.tenant = ?1 AND i.kind = 'User'",
+        )?;
         let rows = statement.query_map([TENANT], |row| {
             let (via, path, rule): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
             let path = serde_json::from_str(&path).unwrap_or_default();
-            Ok(Indexed { attr: row.get(0)?, claimed: via != "term", path, exact: rule == "exact" })
+            Ok(Indexed { attr: row.get(0)?, shelf: row.get(4)?, claimed: via != "term", path, exact: rule == "exact" })
         })?;
         let indexed = rows.collect::<Result<Vec<_>, _>>()?;
         drop(statement);
@@ -132,8 +144,9 @@ impl Raw {
             let mut found = Vec::new();
             collect(user, &indexed.path, &mut found);
             for text in found {
-                let token = if indexed.exact { text.to_owned() } else { text.to_lowercase() };
-                tokens.push((indexed.attr.clone(), token, indexed.claimed));
+                let text = if indexed.exact { text.to_owned() } else { text.to_lowercase() };
+                let Indexed { attr, shelf, claimed, .. } = indexed;
+                tokens.push(Token { attr: attr.clone(), shelf: *shelf, text, claimed: *claimed });
             }
         }
         let label = user.get("displayName").and_then(Value::as_str).map(str::to_owned);
@@ -183,13 +196,13 @@ impl Raw {
                                ON r.tenant = e.tenant AND r.kind = e.kind AND r.id = ?2 WHERE e.tenant = ?1)",
             params![TENANT, user.id, 1_700_000_000_000i64, user.label, user.document, seq],
         )?;
-        for (attr, token, claimed) in &user.tokens {
+        for Token { shelf, text, claimed, .. } in &user.tokens {
             let sql = if *claimed {
-                "INSERT INTO claim (tenant, kind, attr, token, owner, holder) VALUES (?1, 'User', ?2, ?3, ?1, ?4)"
+                "INSERT INTO claim (shelf, token, seq) VALUES (?1, ?2, ?3)"
             } else {
-                "INSERT OR IGNORE INTO term (tenant, kind, attr, token, holder) VALUES (?1, 'User', ?2, ?3, ?4)"
+                "INSERT OR IGNORE INTO term (shelf, token, seq) VALUES (?1, ?2, ?3)"
             };
-            self.run(sql, params![TENANT, attr, token, user.id])?;
+            self.run(sql, params![shelf, text, seq])?;
         }
         self.log(&self.created)?;
         Ok(seq)
@@ -203,7 +216,7 @@ impl Raw {
             self.db.prepare_cached(&format!("INSERT INTO {table} (rowid{names}) VALUES (?1{marks})"))?;
         statement.raw_bind_parameter(1, seq)?;
         for (number, attr) in attrs.iter().enumerate() {
-            let own = user.tokens.iter().filter(|(of, ..)| of == attr).map(|(_, token, _)| token.as_str());
+            let own = user.tokens.iter().filter(|token| token.attr == *attr).map(|token| token.text.as_str());
             statement.raw_bind_parameter(number + 2, own.collect::<Vec<_>>().join("\n"))?;
         }
         statement.raw_execute()?;
@@ -324,20 +337,17 @@ impl Raw {
     /// All display names that hold a fragment, found by looking at every one: how many, and the bytes of the first
     /// hundred documents.
     pub fn scan(&self, fragment: &str) -> Result<(usize, usize)> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT holder FROM term WHERE tenant = ?1 AND kind = 'User' AND attr = 'displayName'
-             AND instr(token, ?2) > 0",
-        )?;
-        let rows = statement.query_map([TENANT, fragment], |row| row.get::<_, String>(0))?;
-        let mut ids = rows.collect::<Result<Vec<_>, _>>()?;
-        ids.sort_unstable();
-        let mut statement =
-            self.db.prepare_cached("SELECT document FROM resource WHERE tenant = ?1 AND kind = 'User' AND id = ?2")?;
+        let shelf = self.indexed.iter().find(|indexed| indexed.attr == "displayName").map(|indexed| indexed.shelf);
+        let mut statement = self.db.prepare_cached("SELECT seq FROM term WHERE shelf = ?1 AND instr(token, ?2) > 0")?;
+        let rows = statement.query_map(params![shelf, fragment], |row| row.get::<_, i64>(0))?;
+        let mut numbers = rows.collect::<Result<Vec<_>, _>>()?;
+        numbers.sort_unstable();
+        let mut statement = self.db.prepare_cached("SELECT document FROM resource WHERE seq = ?1")?;
         let mut bytes = 0;
-        for id in ids.iter().take(100) {
-            bytes += statement.query_row([TENANT, id], |row| Ok(row.get_ref(0)?.as_str()?.len()))?;
+        for number in numbers.iter().take(100) {
+            bytes += statement.query_row([number], |row| Ok(row.get_ref(0)?.as_str()?.len()))?;
         }
-        Ok((ids.len(), bytes))
+        Ok((numbers.len(), bytes))
     }
 
     fn standing(&self, kind: &str, id: &str) -> Result<(i64, i64)> {
