@@ -17,12 +17,18 @@ const STEP: i32 = 512;
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum BackupError {
-    #[error("{0}")]
+    #[error(transparent)]
     Open(#[from] OpenError),
+    #[error("there is no backup {path:?}; name a file that the command backup made")]
+    Missing { path: PathBuf },
     #[error("{path:?} exists already; name a new file, or delete that one first")]
     Exists { path: PathBuf },
     #[error("the backup {path:?} is damaged and was not restored: {why}; take another one")]
     Damaged { path: PathBuf, why: String },
+    #[error(
+        "the database {path:?} is damaged and no copy was made: {why}; stop the server and restore the last good backup"
+    )]
+    Source { path: PathBuf, why: String },
     #[error("the copy could not be written to {path:?}: {source}; see that there is room and that it may be written")]
     Failed { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
 }
@@ -33,7 +39,8 @@ impl SqliteStore {
     /// many.
     ///
     /// # Errors
-    /// `Exists` for a file that is there, `Failed` where the copy cannot be written; nothing is left behind then.
+    /// `Exists` for a file that is there, `Failed` where the copy cannot be written, `Source` where the database itself
+    /// is damaged: its copy would only be refused on the day it is needed. Nothing is left behind then.
     pub fn backup(&self, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<(), BackupError> {
         open::directory(to)?;
         if to.exists() {
@@ -42,11 +49,20 @@ impl SqliteStore {
         // A name that appears means a copy that is whole.
         let part = beside(to, "-part");
         let made = copy(&self.options.path, &part, progress)
+            .and_then(|()| verify(&part).map_err(|error| self.blamed(error)))
             .and_then(|()| std::fs::rename(&part, to).and_then(|()| settle(to)).map_err(|error| failed(to, error)));
         if made.is_err() {
             remove(&part);
         }
         made
+    }
+
+    /// A copy that is not whole, though it was made page by page, shows what is wrong with the database.
+    fn blamed(&self, error: BackupError) -> BackupError {
+        match error {
+            BackupError::Damaged { why, .. } => BackupError::Source { path: self.options.path.clone(), why },
+            other => other,
+        }
     }
 
     /// Puts a backup in the place of the database at `to`. What is there now is kept beside it under `-before-restore`.
@@ -144,7 +160,7 @@ fn copy(from: &Path, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<()
 /// Is this a database of ours, not newer than this program, and whole?
 fn verify(path: &Path) -> Result<(), BackupError> {
     if !path.is_file() {
-        return Err(OpenError::NoDirectory { path: path.to_owned() }.into());
+        return Err(BackupError::Missing { path: path.to_owned() });
     }
     let damaged = |why: String| BackupError::Damaged { path: path.to_owned(), why };
     let db = connection::plain(path, false).map_err(|error| OpenError::sql(path, error))?;

@@ -33,6 +33,7 @@ mod migrate;
 mod open;
 mod order;
 mod prepare;
+mod presence;
 mod query;
 mod queue;
 mod read;
@@ -70,6 +71,7 @@ pub use error::OpenError;
 pub use reindex::Progress;
 
 use index::Catalogue;
+use presence::Presence;
 use readers::Readers;
 use writer::Writer;
 
@@ -86,6 +88,7 @@ pub struct SqliteStore {
     capabilities: Capabilities,
     readers: Arc<Readers>,
     writer: Writer,
+    presence: Arc<Presence>,
     catalogue: Arc<Catalogue>,
     /// What is remembered of fragments that were looked for.
     finds: finds::Remembered,
@@ -230,6 +233,9 @@ impl Store for SqliteStore {
     }
 
     async fn health(&self) -> Result<Health> {
+        if !self.presence.holds() {
+            return Err(writer::gone("health"));
+        }
         let check = |reader: &mut connection::Reader| {
             let (first, last): (i64, i64) = reader
                 .db

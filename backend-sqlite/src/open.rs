@@ -11,6 +11,7 @@ use crate::error::{BACKEND, OpenError};
 use crate::finds::Remembered;
 use crate::index::Catalogue;
 use crate::inline::Inline;
+use crate::presence::Presence;
 use crate::readers::Readers;
 use crate::writer::Writer;
 use crate::{SqliteStore, connection, migrate};
@@ -24,8 +25,8 @@ impl SqliteStore {
     pub fn open(options: Options) -> Result<SqliteStore, OpenError> {
         let path = options.path.clone();
         directory(&path)?;
-        let lock = if options.exclusive { Some(lock(&path)?) } else { None };
         create(&path)?;
+        let lock = if options.exclusive { Some(lock(&path)?) } else { None };
         let sql = |error| OpenError::sql(&path, error);
         let mut db = connection::writer(&options).map_err(sql)?;
         migrate::check(&db, &path)?;
@@ -35,7 +36,8 @@ impl SqliteStore {
         let inline = Inline::open(&options, &finds).map_err(sql)?;
         let readers = Readers::open(&options, inline.clone(), &finds).map_err(sql)?;
         let catalogue = Arc::new(Catalogue::new(options.search_from));
-        let writer = Writer::start(db, catalogue.clone(), inline, options.queue)?;
+        let presence = Arc::new(Presence::of(&path).map_err(|error| OpenError::io(&path, error))?);
+        let writer = Writer::start(db, catalogue.clone(), inline, presence.clone(), options.queue)?;
         Ok(SqliteStore {
             capabilities: Capabilities {
                 name: BACKEND,
@@ -50,6 +52,7 @@ impl SqliteStore {
             },
             readers: Arc::new(readers),
             writer,
+            presence,
             catalogue,
             finds,
             types: Arc::default(),
@@ -72,9 +75,11 @@ pub(crate) fn directory(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Who serves the file holds this lock; the system gives it back when the process ends, however it ends.
+/// Who serves the file holds this lock; the system gives it back when the process ends, however it ends. It stands
+/// beside the file itself, not beside a symbolic link to it: both names are one database.
 pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut name = path.as_os_str().to_owned();
+    let real = path.canonicalize();
+    let mut name = real.as_deref().unwrap_or(path).as_os_str().to_owned();
     name.push("-lock");
     let beside = PathBuf::from(name);
     let file = options().create(true).truncate(false).open(&beside).map_err(|error| OpenError::io(path, error))?;

@@ -21,7 +21,7 @@ impl SqliteStore {
         self.types.write().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), types.into());
         for name in self.options.indexed.iter().chain(&self.options.substring) {
             if !types.iter().any(|rt| usable(name, rt).is_some()) {
-                tracing::warn!(%tenant, "no type has an attribute {name} that can be indexed; see store.sqlite.indexed");
+                tracing::warn!(%tenant, "no type has an attribute {name} that can be indexed; see store.sqlite.index");
             }
         }
         for rt in types {

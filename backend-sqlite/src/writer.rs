@@ -18,6 +18,7 @@ use crate::holders;
 use crate::index::Catalogue;
 use crate::inline::Inline;
 use crate::merge;
+use crate::presence::Presence;
 use crate::queue::Queue;
 use crate::writing::Writing;
 
@@ -115,6 +116,7 @@ impl Writer {
         mut db: Connection,
         catalogue: Arc<Catalogue>,
         inline: Arc<Inline>,
+        presence: Arc<Presence>,
         queue: usize,
     ) -> std::result::Result<Writer, OpenError> {
         let path = db.path().unwrap_or_default().to_owned();
@@ -128,6 +130,7 @@ impl Writer {
         let work = Work {
             inline,
             db,
+            presence,
             catalogue,
             pages,
             checkpointed: 0,
@@ -246,11 +249,18 @@ pub(crate) fn lost(operation: &'static str, why: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable).during(BACKEND, operation).because(why)
 }
 
+/// The file is no longer the one that was opened.
+pub(crate) fn gone(operation: &'static str) -> StoreError {
+    lost(operation, "the database was removed or replaced under the server; put it back, or start the server anew")
+}
+
 struct Work {
     /// Who must learn of commits. Stands first, so that its connections close first: the last one to close copies the
     /// log into the database, and must be the one that may write.
     inline: Arc<Inline>,
     db: Connection,
+    /// What goes elsewhere than into the file of this name is not committed.
+    presence: Arc<Presence>,
     catalogue: Arc<Catalogue>,
     /// In the write-ahead log, at the last commit.
     pages: Arc<AtomicI32>,
@@ -337,6 +347,9 @@ impl Work {
         }
         let holders = std::mem::take(&mut writing.holders);
         let settled = writing.settle().and_then(|grown| {
+            if !self.presence.holds() {
+                return Err(gone("commit").into());
+            }
             self.db.prepare_cached("COMMIT")?.execute([])?;
             Ok(grown)
         });

@@ -102,3 +102,33 @@ async fn what_is_damaged_foreign_or_served_is_not_restored() {
     drop(served);
     SqliteStore::restore(&at("good.db"), &at("served.db"), &mut |_, _| {}).unwrap();
 }
+
+/// A copy of what is damaged would be found out on the day it is needed.
+#[tokio::test]
+async fn a_damaged_database_is_not_called_backed_up() {
+    let home = Home::new().await;
+    for n in 0..200 {
+        commit(&home.store, create("User", &format!("u{n}"), &user(&format!("n{n}")))).await.unwrap();
+    }
+    let at = |name: &str| home.dir.path().join(name);
+    home.store.backup(&at("whole.db"), &mut |_, _| {}).unwrap();
+    let mut bytes = std::fs::read(at("whole.db")).unwrap();
+    let middle = bytes.len() / 2 / 4_096 * 4_096;
+    bytes[middle..middle + 4_096].fill(0xa5);
+    std::fs::write(at("damaged.db"), bytes).unwrap();
+    let damaged = SqliteStore::open(Options::new(at("damaged.db"))).unwrap();
+    let error = damaged.backup(&at("copy.db"), &mut |_, _| {}).unwrap_err();
+    assert!(matches!(&error, BackupError::Source { path, .. } if *path == at("damaged.db")), "{error}");
+    assert!(!at("copy.db").exists() && !at("copy.db-part").exists());
+}
+
+#[test]
+fn a_backup_that_is_not_there_is_called_so_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let absent = dir.path().join("absent.db");
+    let error = SqliteStore::restore(&absent, &dir.path().join("target.db"), &mut |_, _| {}).unwrap_err();
+    assert!(matches!(&error, BackupError::Missing { path } if *path == absent), "{error}");
+    let nowhere = SqliteStore::restore(&absent, &dir.path().join("no/target.db"), &mut |_, _| {}).unwrap_err();
+    assert!(matches!(nowhere, BackupError::Open(OpenError::NoDirectory { .. })), "{nowhere}");
+    assert!(std::error::Error::source(&nowhere).is_none(), "its words stand in it already");
+}

@@ -170,3 +170,26 @@ async fn a_query_past_its_deadline_is_stopped() {
     let error = home.store.query(&scope, &slow).await.unwrap_err();
     assert!(matches!(error.kind, StoreErrorKind::TooMany), "{error}");
 }
+
+/// SQLite itself goes on writing into a file that nobody can open any more.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_goes_into_a_file_that_was_taken_away_is_not_answered_as_written() {
+    for name in ["scim.db", "scim.db-wal"] {
+        let home = Home::new().await;
+        let (file, aside) = (home.dir.path().join(name), home.dir.path().join("aside"));
+        commit(&home.store, create("User", "u1", &user("n1"))).await.unwrap();
+        std::fs::rename(&file, &aside).unwrap();
+        let error = commit(&home.store, create("User", "u2", &user("n2"))).await.unwrap_err();
+        assert!(matches!(error.kind, StoreErrorKind::Unavailable), "{name}: {error}");
+        assert!(error.to_string().contains("removed or replaced"), "{name}: {error}");
+        assert!(home.store.health().await.is_err(), "{name}");
+        std::fs::copy(&aside, &file).unwrap();
+        assert!(commit(&home.store, create("User", "u3", &user("n3"))).await.is_err(), "{name}: another file");
+        std::fs::rename(&aside, &file).unwrap();
+        commit(&home.store, create("User", "u4", &user("n4"))).await.unwrap();
+        home.store.health().await.unwrap();
+        let found = home.store.query(&scope(), &query("User", None)).await.unwrap().unwrap();
+        assert_eq!(ids(&found), ["u1", "u4"], "{name}");
+    }
+}

@@ -68,6 +68,22 @@ fn who_serves_a_file_serves_it_alone_while_commands_stand_beside() {
     assert!(SqliteStore::open(serve).is_ok());
 }
 
+/// SQLite follows the link; so does the lock.
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_served_file_is_no_other_file() {
+    let dir = tempdir().unwrap();
+    let link = dir.path().join("link.db");
+    std::os::unix::fs::symlink(dir.path().join("scim.db"), &link).unwrap();
+    let serve = |path: &Path| SqliteStore::open(Options { exclusive: true, ..Options::new(path) });
+    let first = serve(&link).unwrap();
+    let second = serve(&dir.path().join("scim.db")).expect_err("served already");
+    assert!(matches!(second, OpenError::Served { .. }), "{second}");
+    drop(first);
+    let _first = serve(&dir.path().join("scim.db")).unwrap();
+    assert!(serve(&link).is_err());
+}
+
 #[cfg(unix)]
 #[test]
 fn only_the_owner_can_read_the_files() {
