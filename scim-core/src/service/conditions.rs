@@ -39,6 +39,16 @@ impl Conditions {
         }
     }
 
+    /// `If-Match` on a reading: 412 where it names other versions only, as RFC 9110 section 13.1.1 asks of every method.
+    pub(super) fn hold(&self, version: &Version) -> Result<(), ScimError> {
+        match self.if_match.as_deref().map(expect_version) {
+            Some(expected) if !expected.holds(version) => {
+                Err(ScimError::stale("the resource has another version than those in If-Match"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Does the client hold this very representation already?
     pub(super) fn is_current(&self, etag: &str) -> bool {
         match self.if_none_match.as_deref().map(tags) {
@@ -108,6 +118,20 @@ mod tests {
             if_match: None,
         };
         assert!(!tagged.is_unmodified(Timestamp::default()));
+    }
+
+    #[test]
+    fn a_reading_holds_to_if_match() {
+        let check = |header: Option<&str>, good: bool| {
+            let conditions = Conditions { if_match: header.map(str::to_owned), ..Conditions::default() };
+            assert_eq!(conditions.hold(&Version::new("7")).is_ok(), good, "{header:?}");
+        };
+        check(None, true);
+        check(Some("*"), true);
+        check(Some("W/\"7\""), true);
+        check(Some("\"6\", \"7-0a1b2c3d\""), true);
+        check(Some("W/\"6\""), false);
+        check(Some(""), false);
     }
 
     #[test]

@@ -220,6 +220,12 @@ fn conditions_are_passed_on() {
     assert_eq!((held.status, held.header("etag"), held.body.len()), (304, Some(tag.as_str()), 0));
     assert_eq!(get("W/\"other\"").status, 200);
     assert_eq!(get(&format!("W/\"other\", {tag}")).status, 304);
+    let read = |value: &str| server.request("GET", &path).header("If-Match", value).send().status;
+    assert_eq!(
+        (read(&tag), read("*"), read("W/\"other\"")),
+        (200, 200, 412),
+        "RFC 9110 section 13.1.1: of every method"
+    );
     let put = |name: &str, value: &str| {
         let request = server.request("PUT", &path).header(name, value);
         request.json(&json!({"schemas": [USER], "userName": "anna"})).send().status
