@@ -1,6 +1,8 @@
-//! `/Me`: the resource that a credential stands for (RFC 7644 section 3.11).
+//! `/Me`: the resource that a credential stands for (RFC 7644 section 3.11), and whether it still does.
 
 use std::sync::Arc;
+
+use serde_json::Value;
 
 use crate::error::ScimError;
 use crate::query::Select;
@@ -26,5 +28,18 @@ impl Service {
             }
         }
         Err(nobody())
+    }
+
+    /// May the caller still act? A credential that stands for a user ends with the user: not where that one is gone, or
+    /// deactivated (threat A11). One that stands for nobody always may.
+    pub async fn may_act(&self, caller: &Caller) -> Result<bool, ScimError> {
+        let Some(id) = &caller.principal.subject else { return Ok(true) };
+        let scope = self.scope(caller);
+        for rt in caller.tenant.registry.types() {
+            if let Some(record) = self.store.get(&scope, &rt.kind, id, &Select::document()).await? {
+                return Ok(record.document.parse().get("active") != Some(&Value::Bool(false)));
+            }
+        }
+        Ok(false)
     }
 }

@@ -3,6 +3,9 @@
 use anyhow::{Context, Result, bail};
 use scim_core::clock::Timestamp;
 
+/// A hundred years: beyond, years have more than four digits one day.
+const LONGEST: i64 = 36_525 * 86_400;
+
 /// `90d`, `12h`, `30m`, `45s` in seconds.
 pub fn duration(text: &str) -> Result<i64> {
     let wrong = || format!("{text:?} is no duration: use a number and d, h, m or s, such as 90d");
@@ -28,6 +31,9 @@ pub fn end(text: &str, now: Timestamp) -> Result<Option<Timestamp>> {
     if seconds == 0 {
         bail!("{text:?} would end at once");
     }
+    if seconds > LONGEST {
+        bail!("{text:?} is longer than a hundred years; write never");
+    }
     Ok(Some(now.plus_seconds(seconds)))
 }
 
@@ -39,6 +45,16 @@ pub fn moment(moment: Option<Timestamp>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_end_is_soon_enough_to_be_written() {
+        let check = |text: &str, good: bool| assert_eq!(end(text, Timestamp::default()).is_ok(), good, "{text:?}");
+        check("never", true);
+        check("36525d", true);
+        check("36526d", false);
+        check("4294967295d", false);
+        check("0d", false);
+    }
 
     #[test]
     fn durations_are_read() {

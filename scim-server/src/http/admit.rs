@@ -58,6 +58,9 @@ pub async fn admit(
         base: base.clone(),
         deadline: asked.at.checked_add(Duration::from_secs(app.limits.request_time)),
     };
+    if !app.service.may_act(&caller).await? {
+        return Err(wrong(app, asked, "the user whom this token stands for is deactivated or gone"));
+    }
     Ok(Admitted { caller, tenant })
 }
 

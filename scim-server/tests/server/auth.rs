@@ -97,6 +97,29 @@ fn a_revoked_token_is_refused_with_the_next_request() {
     assert_eq!(ask(), 401);
 }
 
+/// A11: what stands for a user ends with the user, and is good again with the user.
+#[test]
+fn a_token_of_a_user_is_good_as_long_as_the_user_is() {
+    let server = Running::start();
+    let id = server.user("anna");
+    let token = server.make_token("default", "anna", &["--subject", &id]);
+    let ask = |path: &str| server.anonymous("GET", path).header("Authorization", &format!("Bearer {token}")).send();
+    let set_active = |active: bool| {
+        let patch = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{"op": "replace", "path": "active", "value": active}]});
+        assert_eq!(server.request("PATCH", &format!("/scim/v2/Users/{id}")).json(&patch).send().status, 200);
+    };
+    let paths = ["/scim/v2/Users", "/scim/v2/Me", "/t/default/scim/v2/Schemas"];
+    for (active, status) in [(true, 200), (false, 401), (true, 200)] {
+        set_active(active);
+        assert_eq!(paths.map(|path| ask(path).status), [status; 3], "active: {active}");
+    }
+    assert_eq!(server.request("DELETE", &format!("/scim/v2/Users/{id}")).send().status, 204);
+    for path in paths {
+        ask(path).is_error(401, None);
+    }
+}
+
 #[test]
 fn a_token_ends_when_it_says_so() {
     let server = Running::start();
