@@ -13,9 +13,14 @@ impl Place {
         }
     }
 
-    /// Is this entry one of them? It shows what [`Place::looks_at`] names.
+    /// Is this entry one of them, as far as it can be told here?
     pub fn has(&self, entry: &Entry) -> bool {
-        self.has_name(&entry.dn) && holds(&self.filter, entry).unwrap_or(false)
+        self.tells(entry) == Some(true)
+    }
+
+    /// Is this entry one of them? It shows what [`Place::looks_at`] names. None: only the directory can tell.
+    pub fn tells(&self, entry: &Entry) -> Option<bool> {
+        if self.has_name(&entry.dn) { holds(&self.filter, entry) } else { Some(false) }
     }
 
     /// What [`Place::has`] must see.
@@ -131,6 +136,16 @@ mod tests {
         check("(objectClass=group)", Reach::Tree, "uid=a,ou=people,dc=x", false);
         check("(userAccountControl:1.2.840.113556.1.4.803:=2)", Reach::Tree, "uid=a,ou=people,dc=x", true);
         check("(|(uid>=a)(objectClass=x))", Reach::Tree, "uid=a,ou=people,dc=x", false);
+        for (filter, expected) in [
+            ("(|(uid>=a)(objectClass=x))", None),
+            ("(&(uid>=a)(objectClass=x))", Some(false)),
+            ("(|(uid>=a)(objectClass=person))", Some(true)),
+            ("(!(uid~=a))", None),
+            ("(memberOf:1.2.840.113556.1.4.1941:=cn=a,dc=x)", None),
+        ] {
+            assert_eq!(place(filter, Reach::Tree).tells(&entry("uid=a,ou=people,dc=x")), expected, "{filter}");
+            assert_eq!(place(filter, Reach::Tree).tells(&entry("uid=a,ou=others,dc=x")), Some(false), "{filter}");
+        }
         for (filter, expected) in [
             ("(objectClass=PER*)", true),
             ("(objectClass=*son)", true),

@@ -86,9 +86,14 @@ impl Tenant {
         &self.mappings
     }
 
-    /// The type of an entry among these.
-    pub fn kind_of(&self, entry: &Entry, kinds: &[Kind]) -> Option<&Arc<Mapping>> {
-        self.mappings.iter().find(|mapping| kinds.contains(&mapping.rt.kind) && mapping.place.has(entry))
+    /// The types that an entry may be of among these; with each whether it is, or None where only the directory can tell.
+    pub fn kinds_of<'a>(
+        &'a self,
+        entry: &'a Entry,
+        kinds: &'a [Kind],
+    ) -> impl Iterator<Item = (&'a Arc<Mapping>, Option<bool>)> {
+        let told = self.of(kinds).map(|mapping| (mapping, mapping.place.tells(entry)));
+        told.filter(|(_, told)| *told != Some(false))
     }
 
     /// What must be seen of an entry that is referred to: its type, its id, its label.

@@ -46,7 +46,7 @@ impl Inner {
         let deref = self.dereferences(columns);
         for (select, column) in columns {
             let found = match deref {
-                true => entries.iter().map(|entry| dereferenced(tenant, column, entry)).collect::<Result<_>>()?,
+                true => self.named(call, tenant, column, entries).await?,
                 false => self.targets(call, tenant, column, entries).await?,
             };
             for (links, mut targets) in all.iter_mut().zip(found) {
@@ -66,6 +66,22 @@ impl Inner {
     /// Does the directory resolve these references by itself? One attribute at a time.
     fn dereferences(&self, columns: &[(&LinkSelect, &LinkColumn)]) -> bool {
         self.features.deref && matches!(columns, [(_, column)] if !column.by_name)
+    }
+
+    /// What came beside each entry of those it refers to.
+    async fn named(
+        &self,
+        call: &Call,
+        tenant: &Tenant,
+        column: &LinkColumn,
+        entries: &[Entry],
+    ) -> Result<Vec<Vec<Link>>> {
+        let mut found = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let links = self.judged(call, tenant, &column.link.kinds, &dereferenced(column, entry)?).await?;
+            found.push(links.into_iter().flatten().collect());
+        }
+        Ok(found)
     }
 
     /// What one link attribute of each entry refers to.
@@ -123,7 +139,7 @@ impl Inner {
             let search = Search::new(mapping.place.base.clone(), mapping.place.reach, filter, attributes);
             let entries = self.search(call, &search).await.map_err(|error| error.during("read members"))?;
             for entry in entries {
-                if let Some(link) = link(tenant, kinds, &entry) {
+                if let Some(link) = link(mapping, &entry).filter(|_| mapping.place.has_name(&entry.dn)) {
                     found.extend(entry.texts(&own.name).map(|name| (name.to_owned(), link.clone())));
                 }
             }
@@ -179,7 +195,8 @@ impl Inner {
                 let shown = page.iter().filter_map(|entry| Some((holder.id_of(entry)?, seen(holder, entry))));
                 self.recent.note(call, Instant::now(), shown);
                 for entry in page {
-                    let Some(link) = link(tenant, &holders, &entry) else { continue };
+                    let own = link(holder, &entry).filter(|_| holder.place.has_name(&entry.dn));
+                    let Some(link) = own else { continue };
                     if let Some(only) = single {
                         found.push((only.id.clone(), link, entry.dn));
                         continue;
@@ -271,7 +288,7 @@ impl Inner {
 }
 
 /// What came beside an entry of those it refers to.
-fn dereferenced(tenant: &Tenant, column: &LinkColumn, entry: &Entry) -> Result<Vec<Link>> {
+pub(crate) fn dereferenced(column: &LinkColumn, entry: &Entry) -> Result<Vec<Entry>> {
     let found = controls::dereferenced(&entry.controls).map_err(|bad| LdapError::from(bad).during("read members"))?;
     let own = found.into_iter().filter(|one| one.of == column.name);
     // One that is not there comes without attributes.
@@ -279,7 +296,7 @@ fn dereferenced(tenant: &Tenant, column: &LinkColumn, entry: &Entry) -> Result<V
         let dn = Dn::parse(std::str::from_utf8(&one.dn).ok()?).ok()?;
         Some(Entry { dn, attributes: one.attributes, controls: Vec::new() })
     });
-    Ok(entries.filter_map(|entry| link(tenant, &column.link.kinds, &entry)).collect())
+    Ok(entries.collect())
 }
 
 /// Does this name stand for nobody?

@@ -46,6 +46,9 @@ use crate::mapping::settings::TypeSettings;
 use crate::settings::{Mode, Settings};
 use crate::tenant::Tenant;
 
+pub(crate) use members::dereferenced;
+pub(crate) use read::{record, seen};
+
 use brakes::Brakes;
 use list::Lists;
 use queue::Queue;

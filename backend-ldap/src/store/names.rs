@@ -99,7 +99,41 @@ impl Inner {
             self.one_by_one(call, names, &attributes).await
         };
         let entries = found.map_err(|error| error.during("read members"))?;
-        Ok(entries.into_iter().filter_map(|entry| Some((entry.dn.clone(), link(tenant, kinds, &entry)?))).collect())
+        let links = self.judged(call, tenant, kinds, &entries).await?;
+        Ok(entries.into_iter().zip(links).filter_map(|(entry, link)| Some((entry.dn, link?))).collect())
+    }
+
+    /// What each of these entries is to somebody who refers to it; None where it is nothing of these. Where the filter of a type
+    /// asks what can be told of no entry in hand, the directory is asked.
+    pub(super) async fn judged(
+        &self,
+        call: &Call,
+        tenant: &Tenant,
+        kinds: &[Kind],
+        entries: &[Entry],
+    ) -> Result<Vec<Option<Link>>> {
+        let mut open: HashMap<&Kind, (&Arc<Mapping>, Vec<ResourceId>)> = HashMap::new();
+        for entry in entries {
+            for (mapping, _) in tenant.kinds_of(entry, kinds).take_while(|(_, told)| told.is_none()) {
+                let (_, ids) = open.entry(&mapping.rt.kind).or_insert_with(|| (mapping, Vec::new()));
+                ids.extend(mapping.id_of(entry));
+            }
+        }
+        let mut told: HashSet<(Kind, ResourceId)> = HashSet::new();
+        for (kind, (mapping, ids)) in open {
+            let found = self.entries(call, mapping, &ids, vec![mapping.id.name.clone()], |search| search).await;
+            let found = found.map_err(|error| error.during("ask of which type members are"))?;
+            told.extend(found.iter().filter_map(|entry| Some((kind.clone(), mapping.id_of(entry)?))));
+        }
+        let is = |mapping: &Mapping, entry: &Entry| {
+            mapping.id_of(entry).is_some_and(|id| told.contains(&(mapping.rt.kind.clone(), id)))
+        };
+        let link_of = |entry| {
+            let mut kinds = tenant.kinds_of(entry, kinds);
+            let (mapping, _) = kinds.find(|(mapping, told)| told.is_some() || is(mapping, entry))?;
+            link(mapping, entry)
+        };
+        Ok(entries.iter().map(link_of).collect())
     }
 
     async fn by_entry_dn(
@@ -145,10 +179,8 @@ impl Inner {
     }
 }
 
-/// What an entry is to somebody who refers to it; None where it is nothing of these.
-pub(super) fn link(tenant: &Tenant, kinds: &[Kind], entry: &Entry) -> Option<Link> {
-    let mapping = tenant.kind_of(entry, kinds)?;
-    let id = mapping.id_of(entry)?;
-    let display = mapping.label_of(entry).map(Label::from);
-    Some(Link { target: Key { kind: mapping.rt.kind.clone(), id }, display, indirect: false })
+/// What an entry of a type is to somebody who refers to it; None where it has no id.
+pub(super) fn link(mapping: &Mapping, entry: &Entry) -> Option<Link> {
+    let target = Key { kind: mapping.rt.kind.clone(), id: mapping.id_of(entry)? };
+    Some(Link { target, display: mapping.label_of(entry).map(Label::from), indirect: false })
 }

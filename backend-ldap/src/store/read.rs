@@ -221,7 +221,7 @@ pub(super) fn link_columns<'a>(mapping: &'a Mapping, select: &'a Select) -> Vec<
 }
 
 /// An entry as a record without links; None where it has no id.
-pub(super) fn record(mapping: &Mapping, entry: &Entry, document: bool) -> Option<Record> {
+pub(crate) fn record(mapping: &Mapping, entry: &Entry, document: bool) -> Option<Record> {
     let (created, modified) = mapping.times_of(entry);
     Some(Record {
         key: Key { kind: mapping.rt.kind.clone(), id: mapping.id_of(entry)? },
@@ -264,7 +264,7 @@ pub(super) fn asserted<'v>(mapping: &Mapping, version: &'v Version) -> Option<(A
 }
 
 /// What others refer to an entry by.
-pub(super) fn seen(mapping: &Mapping, entry: &Entry) -> Seen {
+pub(crate) fn seen(mapping: &Mapping, entry: &Entry) -> Seen {
     let user_name = mapping.columns.iter().find(|own| own.at.attr().name == "userName");
     Seen {
         dn: entry.dn.clone(),

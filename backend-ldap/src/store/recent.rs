@@ -19,7 +19,7 @@ const MOST: usize = 4_096;
 
 /// What was seen of an entry.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// Its name.
     pub(super) dn: Dn,
     /// Its user name, where others refer to it by that.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use conformance_tests::servers::slapd::{Setup, Slapd, group, people};
 use serde_json::Value;
 
-use crate::gateway;
 use crate::support::Running;
+use crate::{gateway, gateway_of};
 
 fn bare() -> Slapd {
     let entries = people(0..1000) + &group("staff", 0..700) + &group("few", 3..6);
@@ -117,4 +117,27 @@ fn what_is_not_mapped_is_refused_in_filters() {
     let title =
         list(&server, "/scim/v2/Users?filter=title%20eq%20%22title%207%22%20and%20not%20(userName%20ew%20%2217%22)");
     assert_eq!(title["totalResults"], 90);
+}
+
+/// A type's filter may ask what can be told of no entry in hand: then the directory is asked of which type a member is.
+#[test]
+fn members_are_shown_by_what_the_directory_says_of_their_type() {
+    for deref in [false, true] {
+        let entries = people(0..8) + &group("staff", 0..8) + &group("few", 3..6);
+        let slapd = Slapd::start(&Setup { entries, deref, ..Setup::default() }).unwrap();
+        let tables = "[store.ldap.users]\nbase = \"ou=people,dc=example,dc=org\"\n\
+             filter = \"(&(objectClass=inetOrgPerson)(!(uid:caseExactMatch:=user000004)))\"\n\
+             [store.ldap.groups]\nbase = \"ou=groups,dc=example,dc=org\"\n\
+             filter = \"(&(objectClass=groupOfNames)(createTimestamp>=19700101000000Z))\"";
+        let server = gateway_of(&slapd, tables, &["acme"]);
+        assert_eq!(list(&server, "/scim/v2/Users")["totalResults"], 7);
+        let groups = list(&server, "/scim/v2/Groups?filter=displayName%20eq%20%22few%22");
+        let members = groups["Resources"][0]["members"].as_array().unwrap();
+        let shown: BTreeSet<_> = members.iter().map(|one| one["display"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(shown, ["user000003", "user000005"].map(str::to_owned).into(), "deref: {deref}");
+        let found = list(&server, "/scim/v2/Users?filter=userName%20eq%20%22user000003%22");
+        let of: BTreeSet<_> =
+            found["Resources"][0]["groups"].as_array().unwrap().iter().map(|one| one["display"].to_string()).collect();
+        assert_eq!(of, ["\"few\"", "\"staff\""].map(str::to_owned).into(), "deref: {deref}");
+    }
 }
