@@ -6,7 +6,7 @@
 
 mod attribute;
 pub(crate) mod ber;
-mod control;
+pub(crate) mod control;
 pub mod controls;
 mod dn;
 mod entry;

@@ -265,6 +265,17 @@ impl Builder<'_> {
             };
             lines.retain(|(other, _)| *other != meaning && !(whole && other.at.same_attribute(&meaning.at)));
             if let Some(line) = self.line(&key, cell, primary)? {
+                let ty = meaning.at.leaf().ty;
+                if line.syntax.is_some_and(|syntax| !syntax.makes(ty)) {
+                    return self.wrong(
+                        &key,
+                        format_args!(
+                            "{} is of the type {} in SCIM, which no value of this syntax is: leave it out",
+                            meaning.at,
+                            ty.name()
+                        ),
+                    );
+                }
                 lines.push((meaning, line));
             }
         }

@@ -200,7 +200,7 @@ impl Mapping {
 }
 
 /// Has JSON of a directory the shape of this attribute? Others than we may have written it.
-fn fits(attr: &AttributeDef, value: &Value) -> bool {
+pub(crate) fn fits(attr: &AttributeDef, value: &Value) -> bool {
     match (attr.multi_valued, value) {
         (true, Value::Array(elements)) => {
             !elements.is_empty() && elements.iter().all(|element| one_fits(attr, element))

@@ -51,6 +51,23 @@ impl Syntax {
         }
     }
 
+    /// Are its values ones of this SCIM type?
+    pub fn makes(self, ty: Type) -> bool {
+        let text = matches!(ty, Type::String | Type::Reference | Type::Binary | Type::DateTime);
+        match self {
+            Syntax::Text => ty != Type::Complex,
+            Syntax::Boolean => ty == Type::Boolean,
+            Syntax::Integer => matches!(ty, Type::Integer | Type::Decimal | Type::String),
+            Syntax::Json => true,
+            Syntax::GeneralizedTime
+            | Syntax::Filetime
+            | Syntax::Binary
+            | Syntax::Guid
+            | Syntax::Lines
+            | Syntax::Photo => text,
+        }
+    }
+
     /// The SCIM value of these bytes, for an attribute of this type; None where they make none: what is shown is never
     /// invented.
     pub fn to_scim(self, bytes: &[u8], ty: Type) -> Option<Value> {

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use backend_ldap::ldap::LdapError;
-use backend_ldap::untrusted::{Ended, filter, server_says};
+use backend_ldap::untrusted::{Ended, entry, filter, server_says};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tokio::runtime::{Builder, Runtime};
@@ -102,6 +102,12 @@ proptest! {
             bytes.extend(content);
         }
         says(&runtime(), &bytes);
+    }
+
+    #[test]
+    fn an_entry_that_holds_anything_is_a_resource(bytes in proptest::collection::vec(any::<u8>(), 200..900)) {
+        let read = entry(&bytes);
+        prop_assert!(read.is_ok(), "{:?}", read);
     }
 
     #[test]

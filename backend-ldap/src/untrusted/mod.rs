@@ -1,6 +1,8 @@
 //! What others write, given to all that reads it: for the fuzz target, and for the tests that run the same within bounds.
 //! Nothing else needs this.
 
+mod entries;
+
 use std::time::{Duration, Instant};
 
 use ldap3::asn1::{ASNTag, StructureTag, parse_tag};
@@ -10,6 +12,8 @@ use tokio::runtime::Handle;
 use crate::directory::{Bounds, Connection, Found};
 use crate::ldap::ber::whole_length;
 use crate::ldap::{Answer, AttributeName, Change, Dn, Filter, LdapError, Operation, Reach, Request, Search};
+
+pub use entries::entry;
 
 /// How the operations ended to which a server answered.
 #[derive(Debug)]
