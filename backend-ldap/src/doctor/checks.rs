@@ -121,6 +121,14 @@ pub(super) fn integrity(profile: &Profile, mode: Mode) -> Finding {
     }
 }
 
+/// Which names are refused for their letters.
+pub(super) fn letters(profile: &Profile, mode: Mode) -> Option<Finding> {
+    let what = format!("{} take no letters beyond ASCII: a user \"zoë\" is refused", profile.ascii.join(", "));
+    (mode != Mode::ReadOnly && !profile.ascii.is_empty()).then(|| {
+        Finding::warning(what, "dsconf INSTANCE plugin set --enabled off \"7-bit check\", and restart the server")
+    })
+}
+
 /// Where groups of users come from: their own entries, or a search; and why. `compared` where it could be.
 pub(super) fn groups_of_users(profile: &Profile, asked: MemberOf, compared: Option<&Agreement>) -> Finding {
     const SEARCHED: &str = "groups of users are searched for";

@@ -52,6 +52,7 @@ pub async fn examine(
     report.findings.extend(checks::clock(&profile, now));
     report.findings.extend(checks::abilities(&profile, &features, settings.mode));
     report.findings.push(checks::integrity(&profile, settings.mode));
+    report.findings.extend(checks::letters(&profile, settings.mode));
 
     let mut settings = settings.clone();
     if settings.tenants.is_empty() {

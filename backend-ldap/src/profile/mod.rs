@@ -39,6 +39,8 @@ pub struct Profile {
     pub integrity: Kept,
     /// Does it keep `memberOf` of entries by itself?
     pub member_of: Kept,
+    /// The attributes in which it takes no letters beyond ASCII, where the account may see that.
+    pub ascii: Vec<String>,
     /// The attributes with an index, where the account may see that.
     pub indexes: Option<Vec<Index>>,
 }
@@ -63,8 +65,9 @@ impl Profile {
         let vendor = Vendor::of(&root, has_ipa(directory, call, &root).await?);
         let integrity = upkeep::integrity(directory, call, vendor, &root).await?;
         let member_of = upkeep::member_of(directory, call, vendor, &schema).await?;
+        let ascii = upkeep::ascii(directory, call, vendor).await?;
         let indexes = upkeep::indexes(directory, call, vendor, &root).await?;
-        Ok(Profile { vendor, root, schema, integrity, member_of, indexes })
+        Ok(Profile { vendor, root, schema, integrity, member_of, ascii, indexes })
     }
 
     /// Does it list this control?

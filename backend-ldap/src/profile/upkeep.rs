@@ -30,6 +30,7 @@ pub struct Index {
 
 const INTEGRITY_OF_389: &str = "cn=referential integrity postoperation,cn=plugins,cn=config";
 const MEMBER_OF_OF_389: &str = "cn=MemberOf Plugin,cn=plugins,cn=config";
+const LETTERS_OF_389: &str = "cn=7-bit check,cn=plugins,cn=config";
 const INDEXES_OF_389: &str = "cn=ldbm database,cn=plugins,cn=config";
 
 /// Do references to an entry go with it?
@@ -92,6 +93,35 @@ async fn plugin(directory: &Directory, call: &Call, at: &str, what: &str) -> Res
         Some([plugin, ..]) if plugin.text(&on).is_some() => Kept::Not,
         _ => Kept::Unknown,
     })
+}
+
+/// The attributes in which it takes no letters beyond ASCII, as far as the account may see it.
+pub(super) async fn ascii(directory: &Directory, call: &Call, vendor: Vendor) -> Result<Vec<String>, LdapError> {
+    if !matches!(vendor, Vendor::Ds389 | Vendor::FreeIpa) {
+        return Ok(Vec::new());
+    }
+    let all = AttributeName::known("*");
+    let found = visible(directory, call, LETTERS_OF_389, Reach::Base, "(objectClass=*)", &[&all]).await?;
+    Ok(found.as_deref().and_then(<[Entry]>::first).map(checked).unwrap_or_default())
+}
+
+/// The attributes that the 7-bit check plug-in of 389 Directory Server looks at, where it is on: its arguments up to a comma, behind which
+/// stand the places.
+fn checked(plugin: &Entry) -> Vec<String> {
+    const ARGUMENT: &str = "nsslapd-pluginarg";
+    if plugin.text(&AttributeName::known("nsslapd-pluginEnabled")) != Some("on") {
+        return Vec::new();
+    }
+    let mut arguments: Vec<(u32, &str)> = plugin
+        .attributes
+        .iter()
+        .filter_map(|attribute| {
+            let number = attribute.name.as_str().to_ascii_lowercase().strip_prefix(ARGUMENT)?.parse().ok()?;
+            Some((number, plugin.text(&attribute.name)?))
+        })
+        .collect();
+    arguments.sort_unstable();
+    arguments.into_iter().map(|(_, text)| text.to_owned()).take_while(|text| text != ",").collect()
 }
 
 /// Which attributes have an index? None: the account may not see it.
@@ -186,6 +216,19 @@ async fn visible(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_arguments_of_a_plug_in_are_told_apart() {
+        let plugin = |on: &'static str| {
+            let argument = |entry: Entry, (number, text): (usize, &'static str)| {
+                entry.with(AttributeName::new(&format!("nsslapd-pluginarg{number}")).unwrap(), [text])
+            };
+            let entry = Entry::new(Dn::root()).with(AttributeName::known("nsslapd-pluginenabled"), [on]);
+            [(10, "dc=x"), (9, ","), (1, "mail"), (0, "uid")].into_iter().fold(entry, argument)
+        };
+        assert_eq!(checked(&plugin("on")), ["uid", "mail"]);
+        assert_eq!(checked(&plugin("off")), [""; 0]);
+    }
 
     #[test]
     fn a_line_of_indexes_is_taken_apart() {

@@ -93,6 +93,8 @@ fn what_it_refuses_is_told_with_its_reason() {
     };
     let told = refused(400, Some("invalidValue"), &user("Zoë", json!({})));
     assert!(told.contains("7-bit") && told.contains("Zoë") && !told.contains("familyName"), "{told}");
+    let doctor = server.command(&["doctor"]);
+    assert!(doctor.contains("uid, mail take no letters beyond ASCII"), "{doctor}");
     // Passwords are taken over TLS only, also where nobody could listen.
     let told = refused(403, None, &user("zoe", json!({"password": SECRET})));
     assert!(told.starts_with("password: ") && told.contains("ldaps://"), "{told}");
