@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -285,7 +285,7 @@ fn take_answers(buffer: &mut BytesMut, out: &mut Vec<u8>, seam: &Seam) -> Result
     let mut state = seam.state();
     let now = Instant::now();
     while let Some(message) = next_message(buffer, seam.bounds.message)? {
-        match state.traffic.comes(message.freeze(), now)? {
+        match state.traffic.comes(kept(message), now)? {
             Passage::As(other) => out.extend_from_slice(&other),
             Passage::No => {}
             Passage::Stop(message) => {
@@ -296,6 +296,11 @@ fn take_answers(buffer: &mut BytesMut, out: &mut Vec<u8>, seam: &Seam) -> Result
         }
     }
     Ok(None)
+}
+
+/// A message as it can be kept: entries share the memory in which they came, and a small one must not hold all that was read with it.
+fn kept(message: BytesMut) -> Bytes {
+    if message.len() < CHUNK { Bytes::copy_from_slice(&message) } else { message.freeze() }
 }
 
 /// The next message, once it is whole.

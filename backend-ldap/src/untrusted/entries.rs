@@ -138,7 +138,8 @@ fn tenant(types: &[Arc<ResourceType>], product: Product, n: usize) -> Result<Ten
     let active: Value =
         ACTIVE.get(n % ACTIVE.len()).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let users = settings(serde_json::json!({ "base": "ou=people,dc=x", "attributes": attributes, "active": active }))?;
-    let by_name = if n % 3 == 0 { serde_json::json!({ "members": "memberUid" }) } else { serde_json::json!({}) };
+    let by_name =
+        if n.is_multiple_of(3) { serde_json::json!({ "members": "memberUid" }) } else { serde_json::json!({}) };
     let groups = settings(serde_json::json!({ "base": "ou=groups,dc=x", "attributes": by_name }))?;
     let settings = Settings { mode: Mode::Write, users, groups, ..Settings::default() };
     let features = Features { product, ..Features::default() };
