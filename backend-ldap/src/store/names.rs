@@ -18,6 +18,8 @@ use super::Inner;
 pub(super) const CHUNK: usize = 100;
 /// Searches of one call at a time.
 pub(super) const AT_ONCE: usize = 8;
+/// Entries that are held at a time while it is found out what they are.
+const PART: usize = 1_600;
 /// Reads of single entries at a time.
 pub(super) const READS: usize = 64;
 
@@ -93,14 +95,19 @@ impl Inner {
         let attributes = tenant.reference_attributes(kinds);
         let inside = |dn: &Dn| tenant.of(kinds).any(|mapping| mapping.place.has_name(dn));
         let names: Vec<Dn> = names.into_iter().filter(inside).collect();
-        let found = if self.features.entry_dn {
-            self.by_entry_dn(call, tenant, kinds, &names, &attributes).await
-        } else {
-            self.one_by_one(call, names, &attributes).await
-        };
-        let entries = found.map_err(|error| error.during("read members"))?;
-        let links = self.judged(call, tenant, kinds, &entries).await?;
-        Ok(entries.into_iter().zip(links).filter_map(|(entry, link)| Some((entry.dn, link?))).collect())
+        let mut all = HashMap::with_capacity(names.len());
+        // An entry is many times what is kept of it.
+        for names in names.chunks(PART) {
+            let found = if self.features.entry_dn {
+                self.by_entry_dn(call, tenant, kinds, names, &attributes).await
+            } else {
+                self.one_by_one(call, names, &attributes).await
+            };
+            let entries = found.map_err(|error| error.during("read members"))?;
+            let links = self.judged(call, tenant, kinds, &entries).await?;
+            all.extend(entries.into_iter().zip(links).filter_map(|(entry, link)| Some((entry.dn, link?))));
+        }
+        Ok(all)
     }
 
     /// What each of these entries is to somebody who refers to it; None where it is nothing of these. Where the filter of a type
@@ -167,13 +174,11 @@ impl Inner {
     async fn one_by_one(
         &self,
         call: &Call,
-        names: Vec<Dn>,
+        names: &[Dn],
         attributes: &[AttributeName],
     ) -> std::result::Result<Vec<Entry>, LdapError> {
-        let reads = names.into_iter().map(|dn| {
-            let search = Search::entry(dn, attributes.to_vec());
-            async move { self.directory.entry(call, &search).await }
-        });
+        let reads: Vec<Search> = names.iter().map(|dn| Search::entry(dn, attributes.to_vec())).collect();
+        let reads = reads.into_iter().map(|search| async move { self.directory.entry(call, &search).await });
         let found: Vec<Option<Entry>> = stream::iter(reads).buffered(READS).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
     }
