@@ -88,9 +88,8 @@ impl Compiler<'_> {
         if let Some(target) = link_target(leaf) {
             let (attr, target) = (binds.bind(at.attribute().to_string()), binds.bind(target.to_owned()));
             return Some(format!(
-                "EXISTS (SELECT 1 FROM link l WHERE l.tenant = ?1 AND l.target = {target} AND l.attr = {attr} \
-                 AND l.holder_kind = {} AND l.holder = r.id)",
-                self.kind_mark
+                "EXISTS (SELECT 1 FROM link l WHERE l.shelf = {} AND l.target = {target} AND l.holder = r.id)",
+                shelf(self.kind_mark, &attr)
             ));
         }
         let present = BoundFilter::Leaf(Leaf::Present(at.clone()));
@@ -124,8 +123,8 @@ impl Compiler<'_> {
         let via = &self.rt?.reverse(at)?.via;
         let (attr, holder) = (binds.bind(via.at.to_string()), binds.bind(via.holder.as_str().to_owned()));
         Some(format!(
-            "EXISTS (SELECT 1 FROM link l WHERE l.tenant = ?1 AND l.target = r.id AND l.attr = {attr} \
-             AND l.holder_kind = {holder} AND l.target_kind = {})",
+            "EXISTS (SELECT 1 FROM link l WHERE l.shelf = {} AND l.target = r.id AND l.target_kind = {})",
+            shelf(&holder, &attr),
             self.kind_mark
         ))
     }
@@ -156,6 +155,11 @@ impl Compiler<'_> {
             self.kind_mark
         )
     }
+}
+
+/// The number under which the links of an attribute stand.
+pub(crate) fn shelf(kind: &str, attr: &str) -> String {
+    format!("(SELECT s.number FROM shelf s WHERE s.tenant = ?1 AND s.kind = {kind} AND s.attr = {attr})")
 }
 
 /// Joins conditions into a tree of logarithmic depth: SQLite bounds the depth of an expression.

@@ -30,7 +30,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("claim", "shelf, token", OWN_SHELVES),
     ("resource", "seq", OWN),
     ("bundle", "tenant, holder, attr, first", OWN),
-    ("link", "tenant, target, attr, holder_kind, holder", OWN),
+    ("link", "shelf, target, holder", OWN_SHELVES),
     ("secret", "tenant, holder, attr", OWN),
     ("change", "id", OWN),
     ("external", "tenant, client, id", OWN),

@@ -6,7 +6,7 @@ use scim_core::store::index::lead::Known;
 use scim_core::store::index::{By, Indexed, Lead, Test, Via};
 
 use crate::binds::Binds;
-use crate::compile::Compiler;
+use crate::compile::{Compiler, shelf};
 use crate::index::{Extent, Indexes};
 
 /// What an index gives.
@@ -117,10 +117,8 @@ impl Compiler<'_> {
             }
             By::Holders { attr, target } => {
                 let (attr, target) = (binds.bind(attr.clone()), binds.bind(target.clone()));
-                format!(
-                    "SELECT l.holder AS id FROM link l \
-                     WHERE l.tenant = ?1 AND l.target = {target} AND l.attr = {attr} AND l.holder_kind = {kind}"
-                )
+                let shelf = shelf(kind, &attr);
+                format!("SELECT l.holder AS id FROM link l WHERE l.shelf = {shelf} AND l.target = {target}")
             }
             By::Members { via, group } => self.member_ids(via, group, binds),
             By::Token { indexed, test } => return self.tokens(indexed, test, indexes, binds).map(Given::numbers),

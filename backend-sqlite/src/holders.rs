@@ -34,6 +34,8 @@ struct Relation {
     tenant: String,
     holder: Kind,
     attr: String,
+    /// The number under which its links stand; None where there were none yet.
+    shelf: Option<i64>,
     /// What shows a holder is read once, however many it holds. None: it is gone, and not shown.
     links: HashMap<String, Option<Link>>,
     /// Who holds a resource that may be a holder itself.
@@ -48,19 +50,24 @@ impl Remembered {
     }
 
     /// What is remembered of an attribute, to be given back by [`Remembered::keep`].
-    fn take(&mut self, tenant: &str, holder: &Kind, attr: &str) -> Relation {
+    fn take(&mut self, db: &Connection, tenant: &str, holder: &Kind, attr: &str) -> Inner<Relation> {
         let same = |one: &Relation| one.tenant == tenant && one.holder == *holder && one.attr == attr;
-        match self.0.iter().position(same) {
-            Some(place) => self.0.swap_remove(place),
-            None => Relation {
-                tenant: tenant.to_owned(),
-                holder: holder.clone(),
-                attr: attr.to_owned(),
-                links: HashMap::default(),
-                above: HashMap::default(),
-                kept: 0,
-            },
+        if let Some(place) = self.0.iter().position(same) {
+            return Ok(self.0.swap_remove(place));
         }
+        let shelf = db
+            .prepare_cached("SELECT number FROM shelf WHERE tenant = ?1 AND kind = ?2 AND attr = ?3")?
+            .query_row([tenant, holder.as_str(), attr], |row| row.get(0))
+            .optional()?;
+        Ok(Relation {
+            tenant: tenant.to_owned(),
+            holder: holder.clone(),
+            attr: attr.to_owned(),
+            shelf,
+            links: HashMap::default(),
+            above: HashMap::default(),
+            kept: 0,
+        })
     }
 
     fn keep(&mut self, relation: Relation) {
@@ -165,7 +172,7 @@ fn find(
     most: usize,
 ) -> Inner<Vec<(ResourceId, Link)>> {
     let (holder, attr) = (&via.holder, via.at.to_string());
-    let mut relation = remembered.take(tenant, holder, &attr);
+    let mut relation = remembered.take(db, tenant, holder, &attr)?;
     // Those that are no holders are too many to be remembered.
     let nested = of == holder;
     if let Some(pairs) = nested.then(|| relation.known(targets)).flatten() {
@@ -173,13 +180,15 @@ fn find(
         return Ok(pairs);
     }
     // Mostly each is held once or twice, if at all.
-    let pairs = Vec::with_capacity(targets.len().min(most) * 2);
-    let mut found = Found { db, tenant, holder, links: &mut relation.links, pairs, most };
-    if targets.len() < MANY || !targets.is_sorted() || !found.in_one_pass(of, targets, &attr)? {
-        found.pairs.clear();
-        found.one_by_one(of, targets, &attr)?;
+    let mut pairs = Vec::with_capacity(targets.len().min(most) * 2);
+    if let Some(shelf) = relation.shelf {
+        let mut found = Found { db, tenant, holder, shelf, links: &mut relation.links, pairs, most };
+        if targets.len() < MANY || !targets.is_sorted() || !found.in_one_pass(of, targets)? {
+            found.pairs.clear();
+            found.one_by_one(of, targets)?;
+        }
+        pairs = found.pairs;
     }
-    let pairs = found.pairs;
     if nested && pairs.len() <= most {
         relation.learn(targets, &pairs);
     }
@@ -191,6 +200,7 @@ struct Found<'a> {
     db: &'a Connection,
     tenant: &'a str,
     holder: &'a Kind,
+    shelf: i64,
     links: &'a mut HashMap<String, Option<Link>>,
     pairs: Vec<(ResourceId, Link)>,
     /// Once there are more than so many, no more are looked for.
@@ -199,21 +209,13 @@ struct Found<'a> {
 
 impl Found<'_> {
     /// From the first target to the last, over whatever lies between. False where that is too much.
-    fn in_one_pass(&mut self, of: &Kind, targets: &[ResourceId], attr: &str) -> Inner<bool> {
+    fn in_one_pass(&mut self, of: &Kind, targets: &[ResourceId]) -> Inner<bool> {
         let (Some(first), Some(last)) = (targets.first(), targets.last()) else { return Ok(true) };
         let mut statement = self.db.prepare_cached(
             "SELECT holder, target FROM link
-             WHERE tenant = ?1 AND target BETWEEN ?2 AND ?3 AND +attr = ?4 AND +holder_kind = ?5 AND +target_kind = ?6
-             ORDER BY target",
+             WHERE shelf = ?1 AND target BETWEEN ?2 AND ?3 AND target_kind = ?4 ORDER BY target",
         )?;
-        let mut rows = statement.query(params![
-            self.tenant,
-            first.as_str(),
-            last.as_str(),
-            attr,
-            self.holder.as_str(),
-            of.as_str()
-        ])?;
+        let mut rows = statement.query(params![self.shelf, first.as_str(), last.as_str(), of.as_str()])?;
         let mut ahead = targets.iter().peekable();
         let mut strangers = 0;
         while let Some(row) = rows.next()? {
@@ -233,15 +235,11 @@ impl Found<'_> {
         Ok(true)
     }
 
-    fn one_by_one(&mut self, of: &Kind, targets: &[ResourceId], attr: &str) -> Inner<()> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT holder FROM link
-             WHERE tenant = ?1 AND target = ?2 AND attr = ?3 AND holder_kind = ?4 AND target_kind = ?5",
-        )?;
-        statement.raw_bind_parameter(1, self.tenant)?;
-        statement.raw_bind_parameter(3, attr)?;
-        statement.raw_bind_parameter(4, self.holder.as_str())?;
-        statement.raw_bind_parameter(5, of.as_str())?;
+    fn one_by_one(&mut self, of: &Kind, targets: &[ResourceId]) -> Inner<()> {
+        let mut statement =
+            self.db.prepare_cached("SELECT holder FROM link WHERE shelf = ?1 AND target = ?2 AND target_kind = ?3")?;
+        statement.raw_bind_parameter(1, self.shelf)?;
+        statement.raw_bind_parameter(3, of.as_str())?;
         for target in targets {
             statement.raw_bind_parameter(2, target.as_str())?;
             let mut rows: Rows<'_> = statement.raw_query();

@@ -17,21 +17,23 @@ use crate::writing::Writing;
 
 /// Makes an edit true; tells whether it changed anything.
 pub(crate) fn edit(
-    writing: &Writing<'_>,
+    writing: &mut Writing<'_>,
     tenant: &str,
     holder_kind: &Kind,
     holder: &ResourceId,
     edit: LinkEdit,
 ) -> Inner<bool> {
-    let rows = |at: &AttrPath| Rows { writing, tenant, holder_kind, holder: holder.as_str(), attr: at.to_string() };
+    let (LinkEdit::Add { at, .. } | LinkEdit::Remove { at, .. } | LinkEdit::Replace { at, .. }) = &edit;
+    let attr = at.at.to_string();
+    let shelf = writing.shelf(tenant, holder_kind.as_str(), &attr, false)?;
+    let rows = Rows { writing, tenant, holder_kind, holder: holder.as_str(), attr, shelf };
     match edit {
         LinkEdit::Add { at, targets, kinds } => {
-            let found = rows(&at.at).find(&at.at, targets.iter().map(|target| (target, &*kinds)))?;
-            rows(&at.at).insert(found)
+            let found = rows.find(&at.at, targets.iter().map(|target| (target, &*kinds)))?;
+            rows.insert(found)
         }
-        LinkEdit::Remove { at, targets } => rows(&at.at).delete(targets.iter().map(ResourceId::as_str)),
+        LinkEdit::Remove { targets, .. } => rows.delete(targets.iter().map(ResourceId::as_str)),
         LinkEdit::Replace { at, targets } => {
-            let rows = rows(&at.at);
             let found = rows.find(&at.at, targets.iter().map(|(target, kinds)| (target, &**kinds)))?;
             let mut gone: HashMap<String, ()> = rows.targets()?.into_iter().map(|target| (target, ())).collect();
             let mut new = Vec::new();
@@ -60,6 +62,8 @@ struct Rows<'a> {
     holder_kind: &'a Kind,
     holder: &'a str,
     attr: String,
+    /// The number under which they stand from their far end.
+    shelf: i64,
 }
 
 impl Rows<'_> {
@@ -93,23 +97,17 @@ impl Rows<'_> {
 
     fn insert(&self, mut targets: Vec<Found<'_>>) -> Inner<bool> {
         targets.sort_unstable_by_key(|found| found.id);
-        let mut far = self.writing.db.prepare_cached(
-            "INSERT INTO link (tenant, target, attr, holder_kind, holder, target_kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?;
+        let mut far = self
+            .writing
+            .db
+            .prepare_cached("INSERT INTO link (shelf, target, holder, target_kind) VALUES (?1, ?2, ?3, ?4)")?;
         self.each(
             &targets,
             |found| found.id,
             |bundle, Found { id, kind, label }| {
                 let new = bundle.insert(id, kind, label.as_deref());
                 if new {
-                    far.execute(params![
-                        self.tenant,
-                        id,
-                        self.attr,
-                        self.holder_kind.as_str(),
-                        self.holder,
-                        kind.as_str()
-                    ])?;
+                    far.execute(params![self.shelf, id, self.holder, kind.as_str()])?;
                 }
                 Ok(new)
             },
@@ -126,7 +124,7 @@ impl Rows<'_> {
             |bundle, target| {
                 let lost = bundle.remove(target);
                 if lost {
-                    far.execute(params![self.tenant, target, self.attr, self.holder_kind.as_str(), self.holder])?;
+                    far.execute(params![self.shelf, target, self.holder])?;
                 }
                 Ok(lost)
             },
@@ -135,9 +133,7 @@ impl Rows<'_> {
 
     /// Removes a link as its target sees it.
     fn far(&self) -> Inner<CachedStatement<'_>> {
-        Ok(self.writing.db.prepare_cached(
-            "DELETE FROM link WHERE tenant = ?1 AND target = ?2 AND attr = ?3 AND holder_kind = ?4 AND holder = ?5",
-        )?)
+        Ok(self.writing.db.prepare_cached("DELETE FROM link WHERE shelf = ?1 AND target = ?2 AND holder = ?3")?)
     }
 
     /// Edits the bundles in which these targets are or would be, which come in ascending order; tells whether one changed.
@@ -237,27 +233,28 @@ impl Rows<'_> {
 
 /// Gives all links to a resource its new label.
 pub(crate) fn relabel(writing: &Writing<'_>, tenant: &str, id: &ResourceId, label: &str) -> Inner<()> {
-    for (holder, attr) in holders(writing, tenant, id)? {
-        let rows = Rows { writing, tenant, holder_kind: &holder.kind, holder: holder.id.as_str(), attr };
+    for (holder, attr, shelf) in holders(writing, tenant, id)? {
+        let rows = Rows { writing, tenant, holder_kind: &holder.kind, holder: holder.id.as_str(), attr, shelf };
         rows.each(&[id.as_str()], |target| target, |bundle, target| Ok(bundle.relabel(target, label)))?;
     }
     Ok(())
 }
 
-/// Who holds a resource, each with the attribute, in order.
-fn holders(writing: &Writing<'_>, tenant: &str, id: &ResourceId) -> Inner<Vec<(Key, String)>> {
+/// Who holds a resource, each with the attribute and its number, in order.
+fn holders(writing: &Writing<'_>, tenant: &str, id: &ResourceId) -> Inner<Vec<(Key, String, i64)>> {
     let mut statement = writing.db.prepare_cached(
-        "SELECT holder_kind, holder, attr FROM link WHERE tenant = ?1 AND target = ?2 ORDER BY holder, attr",
+        "SELECT s.kind, l.holder, s.attr, s.number FROM shelf s
+         CROSS JOIN link l ON l.shelf = s.number AND l.target = ?2 WHERE s.tenant = ?1 ORDER BY l.holder, s.attr",
     )?;
     let rows = statement.query_map(params![tenant, id.as_str()], |row| {
         let (kind, holder) = (Kind::new(row.get_ref(0)?.as_str()?), ResourceId::new(row.get_ref(1)?.as_str()?));
-        Ok((Key { kind, id: holder }, row.get(2)?))
+        Ok((Key { kind, id: holder }, row.get(2)?, row.get(3)?))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Removes all links of a resource that goes, and all links to it; gives the holders that lost one, with the attribute.
-pub(crate) fn release(writing: &Writing<'_>, tenant: &str, own: &Key) -> Inner<Vec<(Key, String)>> {
+pub(crate) fn release(writing: &mut Writing<'_>, tenant: &str, own: &Key) -> Inner<Vec<(Key, String)>> {
     let attrs: Vec<String> = {
         let mut statement =
             writing.db.prepare_cached("SELECT DISTINCT attr FROM bundle WHERE tenant = ?1 AND holder = ?2")?;
@@ -265,20 +262,21 @@ pub(crate) fn release(writing: &Writing<'_>, tenant: &str, own: &Key) -> Inner<V
         rows.collect::<Result<_, _>>()?
     };
     for attr in attrs {
-        let rows = Rows { writing, tenant, holder_kind: &own.kind, holder: own.id.as_str(), attr };
+        let shelf = writing.shelf(tenant, own.kind.as_str(), &attr, false)?;
+        let rows = Rows { writing, tenant, holder_kind: &own.kind, holder: own.id.as_str(), attr, shelf };
         let mut far = rows.far()?;
         for target in rows.targets()? {
-            far.execute(params![tenant, target, rows.attr, own.kind.as_str(), rows.holder])?;
+            far.execute(params![shelf, target, rows.holder])?;
         }
     }
     writing.run("DELETE FROM bundle WHERE tenant = ?1 AND holder = ?2", params![tenant, own.id.as_str()])?;
     let lost = holders(writing, tenant, &own.id)?;
-    for (holder, attr) in &lost {
-        let attr = attr.clone();
-        let rows = Rows { writing, tenant, holder_kind: &holder.kind, holder: holder.id.as_str(), attr };
+    for (holder, attr, shelf) in &lost {
+        let (attr, shelf) = (attr.clone(), *shelf);
+        let rows = Rows { writing, tenant, holder_kind: &holder.kind, holder: holder.id.as_str(), attr, shelf };
         rows.delete([own.id.as_str()].into_iter())?;
     }
-    Ok(lost)
+    Ok(lost.into_iter().map(|(holder, attr, _)| (holder, attr)).collect())
 }
 
 /// Ids as a table: `rarray(?)`.

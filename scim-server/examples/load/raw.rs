@@ -40,6 +40,8 @@ pub struct Person {
 pub struct Raw {
     db: Connection,
     indexed: Vec<Indexed>,
+    /// The number under which members of groups stand; None where there are none.
+    members: Option<i64>,
     /// The table and the attributes of the substring index.
     search: Option<(String, Vec<String>)>,
     /// A line of the change log as the server writes it for a new user.
@@ -89,6 +91,8 @@ impl Raw {
         let indexed = rows.collect::<Result<Vec<_>, _>>()?;
         drop(statement);
         ensure!(!indexed.is_empty(), "{} has no indexes", path.display());
+        let members = "SELECT number FROM shelf WHERE tenant = ?1 AND kind = 'Group' AND attr = 'members'";
+        let members = db.query_row(members, [TENANT], |row| row.get(0)).optional()?;
         let search = db
             .query_row("SELECT number, attrs FROM search WHERE tenant = ?1 AND kind = 'User'", [TENANT], |row| {
                 Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
@@ -100,7 +104,7 @@ impl Raw {
                        ORDER BY id LIMIT 1";
         let created: Option<String> = db.query_row(created, [], |row| row.get(0)).optional()?;
         let created = created.unwrap_or_default();
-        Ok(Raw { db, indexed, search, changed: changed(&created), created, written: 0 })
+        Ok(Raw { db, indexed, members, search, changed: changed(&created), created, written: 0 })
     }
 
     /// Takes all resources out, and leaves the indexes.
@@ -257,9 +261,8 @@ impl Raw {
         bundle.links.push(json!([user, "User", label]));
         bundle.links.sort_by(|a, b| target(a).cmp(target(b)));
         self.run(
-            "INSERT INTO link (tenant, target, attr, holder_kind, holder, target_kind)
-             VALUES (?1, ?2, 'members', 'Group', ?3, 'User')",
-            params![TENANT, user, group],
+            "INSERT INTO link (shelf, target, holder, target_kind) VALUES (?1, ?2, ?3, 'User')",
+            params![self.members, user, group],
         )?;
         self.keep(group, &bundle)?;
         self.run(
@@ -280,8 +283,8 @@ impl Raw {
         bundle.links.retain(|link| target(link) != user);
         self.keep(group, &bundle)?;
         self.run(
-            "DELETE FROM link WHERE tenant = ?1 AND target = ?2 AND attr = 'members' AND holder_kind = 'Group' AND holder = ?3",
-            params![TENANT, user, group],
+            "DELETE FROM link WHERE shelf = ?1 AND target = ?2 AND holder = ?3",
+            params![self.members, user, group],
         )
     }
 
