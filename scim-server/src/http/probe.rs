@@ -1,9 +1,11 @@
 //! `/healthz`, `/readyz`, `/metrics`: up or down, and numbers for who may see them (threat F11).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::{Method, StatusCode, header};
+use scim_core::store::Health;
 use scim_core::{ErrorKind, ScimError};
 
 use crate::config::server::loopback;
@@ -11,6 +13,9 @@ use crate::config::server::loopback;
 use super::respond::Answer;
 use super::route::Probe;
 use super::{App, Asked};
+
+/// How long the store may take to say how it is: less than those who ask `/readyz` commonly wait.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Answers a probe.
 pub async fn answer(app: &App, asked: &Asked<'_>, probe: Probe) -> Result<Answer, ScimError> {
@@ -44,10 +49,19 @@ async fn ready(app: &App) -> bool {
     if app.is_draining() {
         return false;
     }
-    match app.store.health().await {
-        Ok(_) => true,
-        Err(error) => {
+    answers(app.store.health(), PATIENCE).await
+}
+
+/// Does the store say within this time that it is well? One that hangs is as good as away.
+async fn answers(health: impl Future<Output = scim_core::store::Result<Health>>, within: Duration) -> bool {
+    match tokio::time::timeout(within, health).await {
+        Ok(Ok(_)) => true,
+        Ok(Err(error)) => {
             tracing::warn!(%error, "not ready");
+            false
+        }
+        Err(_) => {
+            tracing::warn!(seconds = within.as_secs(), "not ready: the store does not answer");
             false
         }
     }
@@ -59,4 +73,19 @@ fn direct(app: &App, asked: &Asked<'_>) -> bool {
     let through = [header::FORWARDED, header::VIA].iter().any(|name| headers.contains_key(name))
         || headers.keys().any(|name| name.as_str().starts_with("x-forwarded-"));
     app.local_metrics && !through && asked.http.peer_addr().is_some_and(|peer| loopback(peer.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use scim_core::store::{StoreError, StoreErrorKind};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_that_hangs_is_not_ready() {
+        const LONG: Duration = Duration::from_secs(600);
+        assert!(answers(async { Ok(Health { note: None }) }, LONG).await);
+        assert!(!answers(async { Err(StoreError::new(StoreErrorKind::Unavailable)) }, LONG).await);
+        assert!(!answers(std::future::pending(), Duration::from_millis(1)).await);
+    }
 }
