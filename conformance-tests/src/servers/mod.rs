@@ -5,9 +5,11 @@
 //! the feature `containers` and an engine answers; else an error that says what to install. Nothing is ever skipped.
 //!
 //! `guard` is what the kinds share: a process that ends when ours does, however ours ends · `certificates` for those that
-//! speak TLS.
+//! speak TLS · `container` PostgreSQL in a container.
 
 pub mod certificates;
+#[cfg(feature = "containers")]
+mod container;
 pub mod ds389;
 pub mod fake_directory;
 mod guard;

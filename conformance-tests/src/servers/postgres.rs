@@ -14,6 +14,10 @@ use super::guard::{Folder, Guarded, free_port};
 
 /// Where a server stands that tests may make databases on.
 const VARIABLE: &str = "SCIM_TEST_POSTGRES_URL";
+/// What to do where there is none. Tests that stop their server need its programs.
+const MISSING: &str = "no PostgreSQL to test with: install it (apt-get install postgresql, dnf install postgresql-server, \
+     brew install postgresql), as ./test.sh does; where tests need not stop it, set SCIM_TEST_POSTGRES_URL, or start a \
+     container engine and test with --features conformance-tests/containers";
 /// How long a start may take before it has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Whom it may run as, where we are root.
@@ -46,6 +50,36 @@ pub struct Postgres {
     own: Option<Own>,
 }
 
+/// Where the server comes from that tests share.
+#[derive(Debug, PartialEq, Eq)]
+enum Source {
+    /// Somebody runs one.
+    Url(String),
+    /// From the programs of this machine.
+    Programs,
+    /// From an engine for containers.
+    Engine,
+    Nothing,
+}
+
+/// The first of these that there is. An engine is asked for last.
+fn source(url: Option<String>, programs: Option<PathBuf>, engine: impl FnOnce() -> bool) -> Source {
+    match (url, programs) {
+        (Some(url), _) => Source::Url(url),
+        (None, Some(_)) => Source::Programs,
+        (None, None) if engine() => Source::Engine,
+        (None, None) => Source::Nothing,
+    }
+}
+
+/// Does an engine for containers answer? Never where this is built without.
+fn engine() -> bool {
+    #[cfg(feature = "containers")]
+    return super::container::answers();
+    #[cfg(not(feature = "containers"))]
+    false
+}
+
 /// One that we started.
 #[derive(Debug)]
 struct Own {
@@ -67,9 +101,11 @@ impl Postgres {
     /// The one that all tests of this process share. Fast.
     pub fn shared() -> Result<&'static Postgres> {
         static SHARED: OnceLock<Result<Postgres>> = OnceLock::new();
-        let found = SHARED.get_or_init(|| match std::env::var(VARIABLE) {
-            Ok(url) => Postgres::at(&url),
-            Err(_) => Postgres::start(Care::Fast),
+        let found = SHARED.get_or_init(|| match source(std::env::var(VARIABLE).ok(), programs(), engine) {
+            Source::Url(url) => Postgres::at(&url),
+            Source::Programs => Postgres::start(Care::Fast),
+            Source::Engine => Postgres::contained(),
+            Source::Nothing => bail!("{MISSING}"),
         });
         found.as_ref().map_err(|error| anyhow!("{error:#}"))
     }
@@ -79,6 +115,25 @@ impl Postgres {
             Url::parse(url).with_context(|| format!("{VARIABLE} is no URL, such as postgres://user@host/db"))?;
         connected(parsed.as_str(), async |_| Ok(())).with_context(|| format!("{VARIABLE} leads nowhere"))?;
         Ok(Postgres { url: parsed, own: None })
+    }
+
+    /// One in a container, fast.
+    #[cfg(feature = "containers")]
+    fn contained() -> Result<Postgres> {
+        let url = super::container::start()?;
+        let begun = Instant::now();
+        loop {
+            match connected(url.as_str(), async |_| Ok(())) {
+                Ok(()) => return Ok(Postgres { url, own: None }),
+                Err(error) if begun.elapsed() > PATIENCE => return Err(error.context("PostgreSQL in its container")),
+                Err(_) => std::thread::sleep(Duration::from_millis(100)),
+            }
+        }
+    }
+
+    #[cfg(not(feature = "containers"))]
+    fn contained() -> Result<Postgres> {
+        bail!("{MISSING}")
     }
 
     /// One for the caller alone, who may stop it.
@@ -102,10 +157,7 @@ impl Postgres {
     }
 
     fn start_in(folder: Folder, care: Care, settings: &[&str]) -> Result<Postgres> {
-        let programs = programs().context(
-            "no PostgreSQL to test with: set SCIM_TEST_POSTGRES_URL, or install it \
-             (apt-get install postgresql, dnf install postgresql-server, brew install postgresql); ./test.sh does",
-        )?;
+        let programs = programs().context(MISSING)?;
         let data = folder.path().join("data");
         init(&folder, &programs.join("initdb"), &data)?;
         let mut own = Own { process: None, program: programs.join("postgres"), arguments: Vec::new(), folder };
@@ -298,6 +350,24 @@ mod tests {
 
     fn answer(database: &Database) -> i64 {
         database.number("SELECT count(*) FROM pg_class WHERE relname = 'kept'").unwrap()
+    }
+
+    #[test]
+    fn the_server_is_the_first_that_there_is_and_an_engine_is_asked_for_last() {
+        let (url, programs) = (|| Some("postgres://here/db".to_owned()), || Some(PathBuf::from("/usr/bin")));
+        let unasked = || panic!("nobody needs an engine");
+        assert_eq!(source(url(), programs(), unasked), Source::Url("postgres://here/db".into()));
+        assert_eq!(source(url(), None, unasked), Source::Url("postgres://here/db".into()));
+        assert_eq!(source(None, programs(), unasked), Source::Programs);
+        assert_eq!(source(None, None, || true), Source::Engine);
+        assert_eq!(source(None, None, || false), Source::Nothing);
+    }
+
+    #[test]
+    fn who_has_none_is_told_what_to_install() {
+        for way in ["apt-get install postgresql", "SCIM_TEST_POSTGRES_URL", "--features conformance-tests/containers"] {
+            assert!(MISSING.contains(way), "{MISSING}");
+        }
     }
 
     #[test]
