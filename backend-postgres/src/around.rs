@@ -46,9 +46,10 @@ pub(crate) struct Rows {
 pub(crate) enum Ids {
     /// They are the value with this mark.
     Bound(&'static str),
-    /// From a query for `holder`, which is named `w`: the rows are read by what it gives.
-    Window(String),
-    /// From this query. The rows are all that there are of their type from the first to the last.
+    /// From a query for `holder`, which is named `w`: the rows are read by what it gives. Are they `most` of those that there are of
+    /// their type from the first to the last?
+    Window { query: String, most: bool },
+    /// From this query. The rows are all of those.
     Stretch(String),
 }
 
@@ -93,39 +94,33 @@ impl<'a> Around<'a> {
         let told = once.map(|once| format!(", {once}")).unwrap_or_default();
         if !self.page {
             return match ids {
-                Ids::Window(window) => {
-                    format!("SELECT {columns}{told}{joined}{reversed} FROM ({window}) w CROSS JOIN LATERAL {from}")
+                Ids::Window { query, .. } => {
+                    format!("SELECT {columns}{told}{joined}{reversed} FROM ({query}) w CROSS JOIN LATERAL {from}")
                 }
                 Ids::Bound(_) | Ids::Stretch(_) => format!("SELECT {columns}{told}{joined}{reversed} FROM {from}"),
             };
         }
-        let (own, those, between, from) = match ids {
-            Ids::Bound(mark) => (String::new(), format!("ANY({mark})"), None, from.clone()),
-            Ids::Window(window) => (
-                format!(
-                    "w AS MATERIALIZED ({window}), own AS MATERIALIZED (SELECT ARRAY(SELECT holder FROM w) AS ids)"
-                ),
-                "ANY((SELECT ids FROM own)::text[])".to_owned(),
-                None,
+        let those = if let Ids::Bound(mark) = ids { mark } else { "(SELECT ids FROM own)::text[]" };
+        let all = |query: &str| {
+            format!(
+                "own AS MATERIALIZED (SELECT ids, least(ids[1], ids[cardinality(ids)]) AS low, \
+                 greatest(ids[1], ids[cardinality(ids)]) AS high FROM (SELECT ARRAY({query}) AS ids) i)"
+            )
+        };
+        let (mut parts, between, from) = match ids {
+            Ids::Bound(_) => (Vec::new(), false, from.clone()),
+            Ids::Window { query, most } => (
+                vec![format!("w AS MATERIALIZED ({query})"), all("SELECT holder FROM w")],
+                *most,
                 format!("w CROSS JOIN LATERAL {from}"),
             ),
-            Ids::Stretch(query) => (
-                format!(
-                    "own AS MATERIALIZED (SELECT ids, least(ids[1], ids[cardinality(ids)]) AS low, \
-                     greatest(ids[1], ids[cardinality(ids)]) AS high FROM (SELECT ARRAY({query}) AS ids) i)"
-                ),
-                "ANY((SELECT ids FROM own)::text[])".to_owned(),
-                // One way through the index instead of one for each row.
-                Some("l.target >= (SELECT low FROM own) AND l.target <= (SELECT high FROM own)"),
-                from.clone(),
-            ),
+            Ids::Stretch(query) => (vec![all(query)], true, from.clone()),
         };
         let mut mark = self.first + self.joined.values();
         let mut next = || {
             mark += 1;
             mark - 1
         };
-        let mut parts: Vec<String> = if own.is_empty() { Vec::new() } else { vec![own] };
         let mut shown = told;
         // Writing to a string does not fail.
         for _ in 0..self.joined.width() {
@@ -137,12 +132,17 @@ impl<'a> Around<'a> {
                 shown,
                 ", ARRAY(SELECT unnest(ARRAY[k.holder, k.target, k.target_kind, (SELECT t.label FROM resource t \
                  WHERE t.tenant = $1 AND t.kind = k.target_kind AND t.id = k.target)]) FROM link k \
-                 WHERE k.tenant = $1 AND k.holder = {those} AND k.attr = ${attr})"
+                 WHERE k.tenant = $1 AND k.holder = ANY({those}) AND k.attr = ${attr})"
             );
         }
         for (number, one) in self.gathered.iter().enumerate() {
             let (attr, holder) = (next(), next());
-            let targets = between.map_or_else(|| format!("l.target = {those}"), str::to_owned);
+            // One way through the index instead of one for each row.
+            let targets = if between {
+                "l.target >= (SELECT low FROM own) AND l.target <= (SELECT high FROM own)".to_owned()
+            } else {
+                format!("l.target = ANY({those})")
+            };
             parts.push(format!(
                 "held{number} AS MATERIALIZED (SELECT l.target, l.holder FROM link l WHERE l.tenant = $1 \
                  AND {targets} AND l.attr = ${attr} AND l.holder_kind = ${holder} AND l.target_kind = $2)"

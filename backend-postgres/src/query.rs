@@ -24,7 +24,7 @@ use crate::index::Indexes;
 use crate::read::{self, Joined};
 use crate::sorted::{Sorted, Stretch};
 use crate::statement::Line;
-use crate::tally::{Counted, List, MOVED, RESOURCES};
+use crate::tally::{Counted, List, MOVED, Matching, RESOURCES};
 
 /// Resources on a page, and before it, up to which a list may be read on a connection that others read on too.
 const SHORT: u32 = 200;
@@ -101,8 +101,8 @@ impl Ask {
             counted = Some(self.counted(link, plan, list.clone()).await?);
         }
         let skip = if let Window::Offset { skip, .. } = self.query.window { skip } else { 0 };
-        let many = choice && counted.is_some_and(|counted| counted.are_many(skip, self.query.window.count()));
-        let Some(ordered) = plan.statement(&self.query, many) else { return Ok(None) };
+        let seen = counted.filter(|_| choice).map(|counted| counted.seen_from(skip, self.query.window.count()));
+        let Some(ordered) = plan.statement(&self.query, seen.unwrap_or(Matching::Few)) else { return Ok(None) };
         let Ordered { sorted, text, binds, sound, mut around } = ordered;
         let (select, kind) = (&self.query.select, &plan.source.kind);
         let width = read::width(select);
@@ -321,11 +321,11 @@ impl Plan<'_> {
         self.drive.as_ref().is_none_or(|drive| drive.general)
     }
 
-    /// The statement for a page that an index gives whole; `many` as in [`Sorted::rows`].
-    pub(crate) fn statement<'q>(&self, query: &'q Query, many: bool) -> Option<Ordered<'q>> {
+    /// The statement for a page that an index gives whole.
+    pub(crate) fn statement<'q>(&self, query: &'q Query, matching: Matching) -> Option<Ordered<'q>> {
         let sorted = Sorted::of(self, query.order)?;
         let mut binds = Binds::clone(&self.binds);
-        let Stretch { from, ids, token, sound } = sorted.rows(self, &query.window, many, &mut binds)?;
+        let Stretch { from, ids, token, sound } = sorted.rows(self, &query.window, matching, &mut binds)?;
         // What one value gives is mostly one resource.
         let page = query.window.count() > 1 && self.drive.as_ref().is_none_or(|drive| !drive.quick);
         let around = Around::new(&query.select, &query.select.reverse, &self.source.kind, binds.next(), page);

@@ -11,6 +11,7 @@ use crate::drive::none_is_long;
 use crate::error::Inner;
 use crate::query::Plan;
 use crate::statement::Line;
+use crate::tally::Matching;
 
 /// What a list is in order of.
 pub(crate) enum Sorted {
@@ -61,8 +62,15 @@ impl Sorted {
     }
 
     /// The rows of a window, in no order. None where the position is none in this order.
-    /// `many`: those that an index names are so many that they are gone through in order of ids.
-    pub(crate) fn rows(&self, plan: &Plan<'_>, window: &Window, many: bool, binds: &mut Binds) -> Option<Stretch> {
+    /// How many those are that an index names: where many, they are gone through in order of ids.
+    pub(crate) fn rows(
+        &self,
+        plan: &Plan<'_>,
+        window: &Window,
+        matching: Matching,
+        binds: &mut Binds,
+    ) -> Option<Stretch> {
+        let (many, most) = (matching != Matching::Few, matching == Matching::Most);
         let (source, condition, sound) = match self {
             Sorted::Id => match &plan.drive {
                 Some(drive) => {
@@ -127,7 +135,7 @@ impl Sorted {
         // The window touches nothing but an index, also where many rows are skipped. The second LIMIT keeps the join a look-up a
         // row, whatever the planner believes of the window.
         let from = "(SELECT * FROM resource r WHERE r.tenant = $1 AND r.kind = $2 AND r.id = w.holder LIMIT 1) r";
-        let ids = Ids::Window(format!("{source} {window}{offset}"));
+        let ids = Ids::Window { query: format!("{source} {window}{offset}"), most: most && matches!(self, Sorted::Id) };
         Some(Stretch { from: from.to_owned(), ids, token: "w.token", sound })
     }
 

@@ -31,13 +31,29 @@ pub(crate) struct Counted {
     pub of: u64,
 }
 
+/// How many a filter accepts, for a window of its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Matching {
+    /// Sorting them is the shortest way.
+    Few,
+    /// So many that going through all in order of ids, no further than a window ends, looks at fewer rows.
+    Many,
+    /// Many, and at least half of all.
+    Most,
+}
+
 impl Counted {
-    /// Are they so many that going through all in order of ids, no further than a window ends, looks at fewer rows than
-    /// sorting them?
-    pub(crate) fn are_many(&self, skip: u64, count: u32) -> bool {
+    /// How many they are, seen from this window.
+    pub(crate) fn seen_from(&self, skip: u64, count: u32) -> Matching {
         let window = u128::from(skip) + u128::from(count) + 1;
         let matching = u128::from(self.matching);
-        window * u128::from(self.of) < matching * matching
+        if window * u128::from(self.of) >= matching * matching {
+            Matching::Few
+        } else if matching * 2 < u128::from(self.of) {
+            Matching::Many
+        } else {
+            Matching::Most
+        }
     }
 }
 
@@ -71,10 +87,13 @@ mod tests {
     #[test]
     fn few_are_sorted_and_many_are_gone_through_in_order() {
         let counted = |matching, of| Counted { moved: 0, matching, of };
-        assert!(!counted(0, 100_000).are_many(0, 100));
-        assert!(!counted(1_000, 100_000).are_many(0, 100));
-        assert!(counted(10_000, 100_000).are_many(0, 100));
-        assert!(!counted(10_000, 100_000).are_many(5_000, 100), "far behind the beginning most are gone through");
-        assert!(counted(100_000, 100_000).are_many(5_000, 100));
+        assert_eq!(counted(0, 100_000).seen_from(0, 100), Matching::Few);
+        assert_eq!(counted(1_000, 100_000).seen_from(0, 100), Matching::Few);
+        assert_eq!(counted(10_000, 100_000).seen_from(0, 100), Matching::Many);
+        // Far behind the beginning most are gone through.
+        assert_eq!(counted(10_000, 100_000).seen_from(5_000, 100), Matching::Few);
+        assert_eq!(counted(49_999, 100_000).seen_from(0, 100), Matching::Many);
+        assert_eq!(counted(50_000, 100_000).seen_from(0, 100), Matching::Most);
+        assert_eq!(counted(100_000, 100_000).seen_from(5_000, 100), Matching::Most);
     }
 }

@@ -12,6 +12,7 @@ use crate::around::Around;
 use crate::links::{Alone, statements};
 use crate::query::{Ordered, plan};
 use crate::statement::Sql;
+use crate::tally::Matching;
 use crate::{Options, PostgresStore};
 
 const USERS: usize = 20_000;
@@ -59,8 +60,8 @@ async fn store() -> (PostgresStore, Database) {
 }
 
 /// The steps of the statement that answers a list, planned as it is when it is asked: once for all values, or for these;
-/// `many` as where the filter is known to accept many.
-async fn steps(store: &PostgresStore, query: &Query, many: bool) -> Vec<String> {
+/// where the filter is known to accept so many.
+async fn steps(store: &PostgresStore, query: &Query, matching: Matching) -> Vec<String> {
     let (shared, query) = (store.shared.clone(), query.clone());
     let explaining = async move {
         let lease = shared.lender.lend(None).await?;
@@ -69,7 +70,7 @@ async fn steps(store: &PostgresStore, query: &Query, many: bool) -> Vec<String> 
         let types = shared.types_of(&tenant());
         let plan = plan(tenant().as_str(), &query.from[0], indexes, types.as_deref()).unwrap();
         let seen = plan.sees();
-        let (text, binds, around) = match plan.statement(&query, many) {
+        let (text, binds, around) = match plan.statement(&query, matching) {
             Some(Ordered { text, binds, around, .. }) => (text, binds, around),
             None => {
                 let (text, binds) = plan.pass(&query, &seen, 101);
@@ -96,7 +97,7 @@ async fn steps(store: &PostgresStore, query: &Query, many: bool) -> Vec<String> 
 
 /// No step goes through a table: each looks into an index.
 async fn check(store: &PostgresStore, query: &Query, index: &str) {
-    let shown = steps(store, query, false).await.join("\n");
+    let shown = steps(store, query, Matching::Few).await.join("\n");
     looks_up(query, &shown, index);
 }
 
@@ -161,7 +162,7 @@ async fn long_lists_with_a_filter_are_read_in_order_of_ids_without_sorting() {
             Window::Before { position: Position { key: SortKey::Absent, id: ResourceId::new("u000700") }, count: 100 },
         ] {
             list.window = window;
-            let shown = steps(&store, &list, true).await.join("\n");
+            let shown = steps(&store, &list, Matching::Many).await.join("\n");
             looks_up(&list, &shown, index);
             // Backwards over what may have several values, those before are sorted.
             let sorts = filter.starts_with("emails") && matches!(list.window, Window::Before { .. });
@@ -218,8 +219,12 @@ async fn the_groups_of_a_page_are_looked_up_by_its_users() {
     query.select = query.select.with_link(&rt("User").links[0]);
     let position = || Position { key: SortKey::Absent, id: ResourceId::new("u000010") };
     // Of all users there is no other between those of a page.
-    let all = (None, "(target >= ");
-    for (filter, by) in [all, (Some("userName sw \"name\""), "(target = ANY (")] {
+    let all = (None, Matching::Few, "(target >= ");
+    let filter = Some("userName sw \"name\"");
+    // Where the filter accepts most of them there are few.
+    for (filter, matching, by) in
+        [all, (filter, Matching::Most, "(target >= "), (filter, Matching::Many, "(target = ANY (")]
+    {
         query.from[0].filter = filter.map(|filter| bound("User", filter));
         for window in [
             Window::Offset { skip: 0, count: 100 },
@@ -227,7 +232,7 @@ async fn the_groups_of_a_page_are_looked_up_by_its_users() {
             Window::Before { position: position(), count: 100 },
         ] {
             query.window = window;
-            let shown = steps(&store, &query, true).await.join("\n");
+            let shown = steps(&store, &query, matching).await.join("\n");
             looks_up(&query, &shown, "link_target");
             for condition in [by, "(holder = ANY (", "(id = held0"] {
                 assert!(shown.contains(condition), "{condition} is not in\n{shown}");
