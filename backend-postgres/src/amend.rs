@@ -61,6 +61,12 @@ impl<'a> Amend<'a> {
         self.checks.push(format!("CASE WHEN {condition} THEN scim_refuse('{reason}') END"));
     }
 
+    /// The same, told before anything else: parts run as checks ask for them.
+    pub(crate) fn refuse_first(&mut self, condition: &str, reason: &str) {
+        self.refuse(condition, reason);
+        self.checks.rotate_right(1);
+    }
+
     /// The statement.
     pub(crate) fn sql(mut self) -> Sql<'a> {
         self.count();

@@ -17,6 +17,7 @@ use crate::links::{Alone, Done};
 use crate::pool::{Lease, reading};
 use crate::read::{is_text, records, version};
 use crate::statement::{Line, Sql};
+use crate::unlocked;
 use crate::writing::{ALONE, Frame, PART, WHOLE, Writing, alone, are_creations, creations, is_one_statement};
 
 /// How often a transaction that lost a race is begun again, at most.
@@ -34,7 +35,17 @@ enum Failed {
     /// Nothing of it stands.
     Whole(Fault),
     /// It was told to commit, and the connection was lost before it said whether it did.
-    Unknown { fault: Fault, session: Arc<str>, number: Option<i64> },
+    Unknown { fault: Fault, session: Arc<str>, number: Option<Number>, record: String },
+    /// Nothing was written: the resource is to be locked first.
+    Unlocked,
+}
+
+/// What is known of the number of a transaction.
+#[derive(Debug, Clone, Copy)]
+enum Number {
+    Is(i64),
+    /// It began behind that of this number.
+    Least(i64),
 }
 
 impl From<Fault> for Failed {
@@ -96,14 +107,16 @@ fn writing<'a>(shared: &'a Shared, link: &'a Link, scope: &'a Scope, frame: Fram
 
 /// One mutation, in a transaction of its own.
 async fn single(shared: &Shared, scope: &Scope, mutation: &Mutation) -> Inner<Outcome> {
-    let mut tries = 0;
+    let (mut tries, mut locks) = (0, !unlocked::may_be(mutation));
     loop {
         late(scope)?;
         let lease = shared.lender.lend(Some(&scope.tenant)).await?;
         let mut reason = None;
-        let done = attempt(shared, scope, mutation, lease, &mut reason).await;
+        let done = attempt(shared, scope, mutation, lease, locks, &mut reason).await;
+        locks = true;
         match (done, reason) {
             (Ok(outcome), _) => return Ok(outcome),
+            (Err(Failed::Unlocked), _) => {}
             (Err(Failed::Whole(Fault::Refused(fault))), Some(None)) => {
                 if !again(scope, &mut tries).await {
                     return Err(Fault::Refused(fault));
@@ -111,19 +124,20 @@ async fn single(shared: &Shared, scope: &Scope, mutation: &Mutation) -> Inner<Ou
             }
             (Err(Failed::Whole(Fault::Refused(_))), Some(Some(fault))) => return Err(fault),
             (Err(Failed::Whole(fault)), _) => return Err(fault),
-            (Err(Failed::Unknown { fault, session, number }), _) => {
-                return unknown(shared, scope, mutation, fault, &session, number).await;
+            (Err(Failed::Unknown { fault, session, number, record }), _) => {
+                return unknown(shared, scope, mutation, fault, &session, number, &record).await;
             }
         }
     }
 }
 
-/// One try. `reason` is what a refusal means: inner None for another try.
+/// One try; `locks` what is to be changed before it is read. `reason` is what a refusal means: inner None for another try.
 async fn attempt(
     shared: &Shared,
     scope: &Scope,
     mutation: &Mutation,
     lease: Lease,
+    locks: bool,
     reason: &mut Option<Option<Fault>>,
 ) -> std::result::Result<Outcome, Failed> {
     if let Some((id, edit, record, expect)) = alone(mutation) {
@@ -145,14 +159,21 @@ async fn attempt(
         let effect = if done.changed { Effect::Changed } else { Effect::Unchanged };
         return Ok(plain(id, version(done.version), effect));
     }
-    let frame = if is_one_statement(mutation) { ALONE } else { WHOLE };
-    let (done, committing, number) = transaction(shared, &lease, scope, frame, mutation, reason).await;
+    let frame = if is_one_statement(mutation) || !locks { ALONE } else { WHOLE };
+    let mut writing = writing(shared, &lease, scope, frame);
+    let (done, committing) = transaction(&mut writing, mutation, locks, reason).await;
+    let (number, resolved) = (writing.number, writing.resolved.take());
     let session = lease.session.clone();
     let done = lease.back(done).await;
     done.map_err(|fault| match fault {
-        Fault::Lost(_) if committing => Failed::Unknown { fault, session, number },
+        Fault::Lost(_) if committing => {
+            let number = number.map(if locks { Number::Is } else { Number::Least });
+            let record = resolved.map(|change| change.record.id.clone()).unwrap_or_default();
+            Failed::Unknown { fault, session, number, record }
+        }
         fault => Failed::Whole(fault),
-    })
+    })?
+    .ok_or(Failed::Unlocked)
 }
 
 /// What may have been done, done again, as soon as there is a database again.
@@ -172,26 +193,23 @@ async fn repeated(shared: &Shared, scope: &Scope, alone: &Alone<'_>) -> Inner<Do
     }
 }
 
-/// A mutation in a transaction of its own; whether it was told to commit, and its number.
+/// A mutation in a transaction of its own, and whether it was told to commit; None where nothing was written, because what is to
+/// be changed must be locked first.
 async fn transaction(
-    shared: &Shared,
-    link: &Link,
-    scope: &Scope,
-    frame: Frame,
+    writing: &mut Writing<'_>,
     mutation: &Mutation,
+    locks: bool,
     reason: &mut Option<Option<Fault>>,
-) -> (Inner<Outcome>, bool, Option<i64>) {
-    let mut writing = writing(shared, link, scope, frame);
-    let done = writing.apply(mutation).await;
-    let committing = writing.ended || (frame == ALONE && writing.begun);
-    let number = writing.number;
+) -> (Inner<Option<Outcome>>, bool) {
+    let done = if locks { writing.apply(mutation).await.map(Some) } else { writing.unlocked(mutation).await };
+    let committing = writing.ended || (writing.frame == ALONE && writing.begun);
     let fault = match done {
-        Ok(_) | Err(Fault::Lost(_)) => return (done, committing, number),
+        Ok(_) | Err(Fault::Lost(_)) => return (done, committing),
         Err(fault) => fault,
     };
     let rolled_back = async {
-        if writing.begun && frame != ALONE {
-            link.batch("ROLLBACK").await?;
+        if writing.begun && writing.frame != ALONE {
+            writing.link.batch("ROLLBACK").await?;
         }
         if let Fault::Refused(error) = fault {
             *reason = Some(writing.reason(Fault::Refused(error), mutation).await?);
@@ -200,9 +218,9 @@ async fn transaction(
         Ok(fault)
     };
     match rolled_back.await {
-        Ok(fault) => (Err(fault), false, number),
+        Ok(fault) => (Err(fault), false),
         // The refusal was the server's last word: it may have come behind the commit.
-        Err(lost) => (Err(lost), committing, number),
+        Err(lost) => (Err(lost), committing),
     }
 }
 
@@ -254,7 +272,7 @@ async fn many(shared: &Shared, scope: &Scope, batch: &[Mutation]) -> Inner<Vec<I
         match done {
             Ok(()) => return Ok(told.outcomes),
             Err(fault @ Fault::Lost(_)) if told.committing => {
-                return match fate(shared, scope, &session, told.number, "").await {
+                return match fate(shared, scope, &session, told.number.map(Number::Is), "").await {
                     Fate::Gone => Err(fault),
                     Fate::Stands(_) => Ok(told.outcomes),
                     Fate::Unknown => Err(Fault::Store(StoreError::new(StoreErrorKind::Uncertain))),
@@ -357,7 +375,8 @@ async fn unknown(
     mutation: &Mutation,
     fault: Fault,
     session: &str,
-    number: Option<i64>,
+    number: Option<Number>,
+    record: &str,
 ) -> Inner<Outcome> {
     let uncertain = || Fault::Store(StoreError::new(StoreErrorKind::Uncertain));
     match &mutation.action {
@@ -370,10 +389,10 @@ async fn unknown(
         }
         Action::Modify { id, change, .. } => {
             let record = match change {
-                Change::Known(change) => change.record.id.clone(),
-                Change::Of(_) => String::new(),
+                Change::Known(change) => &change.record.id,
+                Change::Of(_) => record,
             };
-            match fate(shared, scope, session, number, &record).await {
+            match fate(shared, scope, session, number, record).await {
                 Fate::Stands(version) => Ok(reread(shared, scope, mutation, id, version, Effect::Changed).await),
                 Fate::Gone => Err(fault),
                 Fate::Unknown => Err(uncertain()),
@@ -412,14 +431,20 @@ enum Fate {
 
 /// Did the transaction of this number commit? Its lines in the change log tell, for a number alone may be given out again
 /// after a crash.
-async fn fate(shared: &Shared, scope: &Scope, session: &str, number: Option<i64>, record: &str) -> Fate {
-    let Some(number) = number else { return Fate::Unknown };
+async fn fate(shared: &Shared, scope: &Scope, session: &str, number: Option<Number>, record: &str) -> Fate {
+    let (number, end) = match number {
+        Some(Number::Is(number)) => (number, number + 1),
+        // Among the lines since then it is found by its own number.
+        Some(Number::Least(number)) if !record.is_empty() => (number, i64::MAX >> LINES),
+        _ => return Fate::Unknown,
+    };
     let start = if record.is_empty() { String::new() } else { format!("{{\"id\":{}", serde_json::Value::from(record)) };
     let sql = Sql::new(
-        "SELECT record FROM change WHERE position >= $1::bigint << $3::int AND position < ($1::bigint + 1) << $3::int
+        "SELECT record FROM change WHERE position >= $1::bigint << $3::int AND position < $4::bigint << $3::int
          AND starts_with(record, $2) ORDER BY position LIMIT 1",
     );
-    let line = found(shared, scope, session, sql.once().bind(number).bind(start).bind(i64::from(LINES))).await;
+    let sql = sql.once().bind(number).bind(start).bind(i64::from(LINES)).bind(end);
+    let line = found(shared, scope, session, sql).await;
     let logged = |line: &Line| line.text(0, |line| serde_json::from_str::<serde_json::Value>(line).unwrap_or_default());
     match line {
         None => Fate::Unknown,

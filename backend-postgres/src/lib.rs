@@ -1,7 +1,8 @@
 //! SCIM resources, tenants and credentials in a PostgreSQL database, for any number of servers side by side.
 //!
 //! `config` how it is opened · `open`, `begun` and `migrate` the database and its layout · `connection`, `pool`, `turns`, `near`,
-//! `statement`, `binds` who runs what where · `commit`, `writing`, `many`, `amend`, `links` mutations · `index`, `prepare`, `reindex` the indexed values ·
+//! `statement`, `binds` who runs what where · `commit`, `writing`, `unlocked`, `many`, `amend`, `links`
+//! mutations · `index`, `prepare`, `reindex` the indexed values ·
 //! `compile`, `drive`, `sorted`, `tally`, `query`, `scan` filters and lists · `read` known
 //! resources, `around` the links of a list · `changelog` the outbox ·
 //! `control`, `grants` tenants and tokens.
@@ -36,6 +37,7 @@ mod sorted;
 mod statement;
 mod tally;
 mod turns;
+mod unlocked;
 mod writing;
 
 #[cfg(test)]

@@ -252,35 +252,47 @@ impl<'a> Linked<'a> {
         self.joined.is_empty() && self.reversed.reverse.is_empty()
     }
 
-    /// The statement, which gives one row, or none where the resource is gone.
-    pub(crate) fn sql<'v>(&self, tenant: &'v str, kind: &'v Kind, id: &'v ResourceId) -> Sql<'v> {
+    /// The statement, which gives one row of these columns of `r` and what is around it, or none where the resource is gone.
+    pub(crate) fn sql<'v>(&self, columns: &str, tenant: &'v str, kind: &'v Kind, id: &'v ResourceId) -> Sql<'v> {
         let text = format!(
-            "SELECT r.id, r.version, r.created, r.modified{}{} FROM resource r \
-             WHERE r.tenant = $1 AND r.kind = $2 AND r.id = $3",
+            "SELECT {columns}{}{} FROM resource r WHERE r.tenant = $1 AND r.kind = $2 AND r.id = $3",
             self.joined.columns, self.reversed.columns
         );
         self.reversed.bind(self.joined.bind(Sql::new(text).bind(tenant).bind(kind.as_str()).bind(id.as_str())))
     }
 
-    /// The links and the reverse attributes of its row.
+    /// The links and the reverse attributes of the resource with this key, from this column of its row on.
     pub(crate) async fn of(
         &self,
         link: &Link,
         tenant: &str,
         line: &Line,
-        kind: &Kind,
+        from: usize,
+        key: Key,
     ) -> Inner<(Vec<Links>, Vec<Links>)> {
-        let mut record = record(line, kind, &Select::bare())?;
-        self.joined.fill(line, width(&Select::bare()), &mut record)?;
+        let mut record = bare(key);
+        self.joined.fill(line, from, &mut record)?;
         let links = std::mem::take(&mut record.links);
-        let upwards = self.reversed.fill(line, width(&Select::bare()) + self.joined.width(), &mut record)?;
+        let upwards = self.reversed.fill(line, from + self.joined.width(), &mut record)?;
         for number in upwards {
             if let Some(one) = self.reversed.reverse.get(number) {
-                let own = std::slice::from_ref(&record.key.id).to_vec();
-                Box::pin(climb(link, tenant, kind, &own, one, std::slice::from_mut(&mut record))).await?;
+                let (own, kind) = (std::slice::from_ref(&record.key.id).to_vec(), record.key.kind.clone());
+                Box::pin(climb(link, tenant, &kind, &own, one, std::slice::from_mut(&mut record))).await?;
             }
         }
         Ok((links, record.links))
+    }
+}
+
+/// A record of which nothing is known yet.
+fn bare(key: Key) -> Record {
+    Record {
+        key,
+        version: version(0),
+        created: Timestamp::default(),
+        modified: Timestamp::default(),
+        document: Document::default(),
+        links: Vec::new(),
     }
 }
 
@@ -355,8 +367,8 @@ pub(crate) async fn reversed(
     ids: &[String],
     reverse: &Arc<ReverseType>,
 ) -> Inner<Vec<Record>> {
-    let (own, bare) = (std::slice::from_ref(reverse), Select::bare());
-    let mut around = Around::new(&bare, own, kind, 4, true);
+    let (own, none) = (std::slice::from_ref(reverse), Select::bare());
+    let mut around = Around::new(&none, own, kind, 4, true);
     let sql = Sql::new(around.text(&Rows {
         columns: "r.id".to_owned(),
         width: 1,
@@ -370,14 +382,7 @@ pub(crate) async fn reversed(
             if around.head(&line, 1)? {
                 return Ok(None);
             }
-            let mut record = Record {
-                key: Key { kind: kind.clone(), id: line.text(0, ResourceId::new)? },
-                version: version(0),
-                created: Timestamp::default(),
-                modified: Timestamp::default(),
-                document: Document::default(),
-                links: Vec::new(),
-            };
+            let mut record = bare(Key { kind: kind.clone(), id: line.text(0, ResourceId::new)? });
             around.fill(&line, 1, &mut record)?;
             Ok(Some(record))
         })

@@ -1,7 +1,7 @@
 //! One mutation inside a transaction. Order: is it there → `expect` → resolve → claims → links → document, index rows,
 //! secrets, version and change record (the store trait's contract).
 //!
-//! A mutation takes two round trips: one that begins, locks the record and reads it, and one that writes and commits. What
+//! A mutation that locks takes two round trips: one that begins, locks the record and reads it, and one that writes and commits. What
 //! begins and what ends stands before the first statement and behind the last, sent without waiting in between.
 
 use std::collections::BTreeMap;
@@ -26,8 +26,13 @@ use crate::many::Many;
 use crate::read::{Linked, is_id, is_text, version};
 use crate::statement::{Line, Sql};
 
+/// Somebody changed a resource that was not locked.
+const CHANGED: &str = "resource_changed";
 /// Somebody linked to a resource while it was being deleted.
 const HOLDERS: &str = "holders_came";
+
+/// Creations that are put together before others go on.
+const PIECE: i64 = 8;
 
 /// What begins before the first statement of a mutation, and ends behind its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,12 +72,12 @@ pub(crate) struct Standing {
     pub version: i64,
     pub created: i64,
     pub modified: i64,
-    label: Option<Label>,
+    pub label: Option<Label>,
     pub document: Document,
     /// Selected links, those of `resolve` and those of the reply.
-    links: Vec<Links>,
+    pub links: Vec<Links>,
     /// Reverse attributes, where the reply wants some; None where they are not known.
-    reverse: Option<Vec<Links>>,
+    pub reverse: Option<Vec<Links>>,
 }
 
 impl Standing {
@@ -83,7 +88,7 @@ impl Standing {
         Ok(Standing { version, created: history.created.millis(), modified: history.modified.millis(), ..self })
     }
 
-    fn record(&self, key: &Key, select: &Select) -> Record {
+    pub(crate) fn record(&self, key: &Key, select: &Select) -> Record {
         let mut links = Vec::new();
         for wanted in select.links.iter().filter(|wanted| wanted.link.holder == key.kind) {
             if let Some(found) = self.links.iter().find(|links| links.at == wanted.link.at) {
@@ -109,7 +114,7 @@ impl Standing {
 }
 
 /// What a change reads and what its reply shows, each link as far as either wants it.
-fn both(one: &Select, reply: Option<&Select>) -> Select {
+pub(crate) fn both(one: &Select, reply: Option<&Select>) -> Select {
     let mut both = one.clone();
     let Some(other) = reply else { return both };
     both.document |= other.document;
@@ -215,12 +220,12 @@ impl<'a> Writing<'a> {
         let bare = Select { links: shown.links.clone(), ..Select::default() };
         let linked = Linked::new(&bare, kind, &[]);
         if rereads {
-            statements.push(linked.sql(self.tenant, kind, id));
+            statements.push(linked.sql("r.id", self.tenant, kind, id));
         }
         let answers = self.send(statements, true).await?;
         let key = Key { kind: kind.clone(), id: id.clone() };
         if rereads && let Some(line) = answers.last().and_then(|lines| lines.first()) {
-            (standing.links, _) = linked.of(self.link, self.tenant, line, kind).await?;
+            (standing.links, _) = linked.of(self.link, self.tenant, line, 1, key.clone()).await?;
         }
         Ok(outcome(&key, &standing, effect, reply))
     }
@@ -284,8 +289,8 @@ impl<'a> Writing<'a> {
         self.write(kind, id, change, standing, links_changed, reply).await
     }
 
-    /// Writes what has changed.
-    async fn write(
+    /// Writes what has changed. Where the resource is not locked, only if it still has its version.
+    pub(crate) async fn write(
         &mut self,
         kind: &Kind,
         id: &ResourceId,
@@ -304,6 +309,10 @@ impl<'a> Writing<'a> {
         let document = document.as_ref().filter(|document| **document != standing.document);
         let label = label.as_deref().filter(|label| standing.label.as_deref() != Some(label));
         let changed = links_changed || document.is_some() || !secrets.is_empty();
+        let same = match self.frame {
+            ALONE => format!(" AND version = {} RETURNING 1", amend.value(standing.version)),
+            _ => String::new(),
+        };
         if changed {
             match history {
                 Some(history) => standing = standing.with(history)?,
@@ -337,7 +346,11 @@ impl<'a> Writing<'a> {
                 let document = amend.value(document.as_str());
                 sets.push_str(&format!(", document = {document}"));
             }
-            amend.part("written", &format!("UPDATE resource SET {sets} WHERE tenant = $1 AND kind = $2 AND id = $3"));
+            let own = "tenant = $1 AND kind = $2 AND id = $3";
+            amend.part("written", &format!("UPDATE resource SET {sets} WHERE {own}{same}"));
+            if !same.is_empty() {
+                amend.refuse_first("NOT EXISTS (SELECT 1 FROM written)", CHANGED);
+            }
         }
         let key = Key { kind: kind.clone(), id: id.clone() };
         if changed {
@@ -360,7 +373,7 @@ impl<'a> Writing<'a> {
         let bare = Select { links: select.links.clone(), ..Select::default() };
         let linked = Linked::new(&bare, kind, &select.reverse);
         if !linked.is_empty() {
-            statements.push(linked.sql(self.tenant, kind, id));
+            statements.push(linked.sql("r.id", self.tenant, kind, id));
         }
         let answers = self.send(statements, false).await?;
         let mut answers = answers.iter();
@@ -368,7 +381,8 @@ impl<'a> Writing<'a> {
         self.number = line.opt_int(4)?;
         let (mut links, mut reverse) = (Vec::new(), Vec::new());
         if let Some(line) = answers.next().and_then(|lines| lines.first()) {
-            (links, reverse) = linked.of(self.link, self.tenant, line, kind).await?;
+            let key = Key { kind: kind.clone(), id: id.clone() };
+            (links, reverse) = linked.of(self.link, self.tenant, line, 1, key).await?;
         }
         Ok(Standing {
             version: line.int(0)?,
@@ -465,7 +479,7 @@ impl<'a> Writing<'a> {
             (Some("resource_key"), _) => {
                 Ok(Some(StoreError::new(StoreErrorKind::Corrupt).because("an id was given out twice").into()))
             }
-            (Some(HOLDERS), _) => Ok(None),
+            (Some(HOLDERS | CHANGED), _) => Ok(None),
             (Some(MOVED), _) => {
                 self.catalogue.read(self.link, self.tenant, mutation.kind.as_str()).await?;
                 Ok(None)
@@ -601,6 +615,10 @@ pub(crate) async fn creations(
     let mut types: BTreeMap<&Kind, Many<'_>> = BTreeMap::new();
     let mut outcomes = Vec::with_capacity(batch.len());
     for (number, mutation) in (0i64..).zip(batch) {
+        // All that the connections do runs in one thread: whoever waits there for little comes between.
+        if number % PIECE == PIECE - 1 {
+            tokio::task::yield_now().await;
+        }
         let Action::Create { id, change } = &mutation.action else {
             return Err(StoreErrorKind::Unsupported("other mutations among creations").into());
         };
@@ -653,7 +671,7 @@ pub(crate) fn alone(mutation: &Mutation) -> Option<(&ResourceId, &LinkEdit, &Cha
     }
 }
 
-fn outcome(key: &Key, standing: &Standing, effect: Effect, reply: Option<&Select>) -> Outcome {
+pub(crate) fn outcome(key: &Key, standing: &Standing, effect: Effect, reply: Option<&Select>) -> Outcome {
     let record = reply.map(|select| Box::new(standing.record(key, select)));
     let filled = standing.reverse.is_some();
     Outcome { id: key.id.clone(), version: version(standing.version), effect, record, filled }

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 use backend_postgres::{Options, PostgresStore};
-use conformance_tests::alike::making::{create, delete, members, registry, replace, rt, scope, tenant, user};
+use conformance_tests::alike::making::{
+    change, create, delete, members, modify, registry, replace, rt, scope, tenant, user,
+};
 use conformance_tests::servers::postgres::{Database, Postgres};
-use scim_core::change::{Effect, Mutation, Outcome};
+use scim_core::change::{Change, Effect, Mutation, Outcome, Verb};
 use scim_core::query::Select;
 use scim_core::store::{Record, ResourceId, Result, Store, StoreErrorKind, StoreExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -205,14 +207,26 @@ const ALONE: &str = "INSERT INTO change";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change() {
     let bench = bench().await;
-    let other = user("other");
-    refused(&bench.cut(Cut::Before, COMMIT, vec![replace("User", "u1", &other)]).await);
-    assert_eq!(bench.get("User", "u1").await.unwrap().version.as_str(), "1");
-    let mutation = Mutation { reply: Some(Select::document()), ..replace("User", "u1", &other) };
-    let outcome = bench.cut(Cut::Behind, COMMIT, vec![mutation]).await.remove(0).unwrap();
-    assert_eq!((outcome.effect, outcome.version.as_str()), (Effect::Changed, "2"));
-    let now = bench.get("User", "u1").await.unwrap();
-    assert_eq!((now.version.as_str(), &now.document), ("2", &outcome.record.unwrap().document));
+    let known = |title: &str| {
+        let document = format!(r#"{{"userName":"u1","title":"{title}"}}"#);
+        modify("User", "u1", Change::Known(Box::new(change(&rt("User"), None, &document, Verb::Replace))))
+    };
+    // What depends on the record is read first and written by one statement; what does not is locked first.
+    for (at, mutations, version) in [
+        (ALONE, [replace("User", "u1", &user("other")), replace("User", "u1", &user("third"))], 2),
+        (COMMIT, [known("one"), known("two")], 3),
+    ] {
+        let [lost, done] = mutations;
+        let before = bench.get("User", "u1").await.unwrap();
+        refused(&bench.cut(Cut::Before, at, vec![lost]).await);
+        let now = bench.get("User", "u1").await.unwrap();
+        assert_eq!((&now.version, &now.document), (&before.version, &before.document));
+        let done = Mutation { reply: Some(Select::document()), ..done };
+        let outcome = bench.cut(Cut::Behind, at, vec![done]).await.remove(0).unwrap();
+        assert_eq!((outcome.effect, outcome.version.as_str()), (Effect::Changed, version.to_string().as_str()));
+        let now = bench.get("User", "u1").await.unwrap();
+        assert_eq!((&now.version, &now.document), (&outcome.version, &outcome.record.unwrap().document));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

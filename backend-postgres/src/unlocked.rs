@@ -1,0 +1,67 @@
+//! A change of a resource that nobody else changes meanwhile, as is usual: read without a lock and without a transaction, and
+//! written by one statement, which stands only where the resource still has the version that was read. Two statements instead
+//! of five. Who comes second, and what needs more than one statement, locks the resource first (`writing`).
+
+use std::sync::Arc;
+
+use scim_core::change::{Action, Change, Effect, Mutation, Outcome, resolve_guarded};
+use scim_core::document::Document;
+use scim_core::query::Select;
+use scim_core::schema::Kind;
+use scim_core::store::{Key, ResourceId, StoreErrorKind};
+
+use crate::error::Inner;
+use crate::read::{Linked, is_text, version};
+use crate::writing::{Standing, Writing, both, outcome};
+
+/// May it be made true without a lock?
+pub(crate) fn may_be(mutation: &Mutation) -> bool {
+    let Action::Modify { id, change: Change::Of(resolve), .. } = &mutation.action else { return false };
+    let wanted = both(resolve.reads(), mutation.reply.as_ref());
+    // What has many links is not read twice.
+    is_text(id.as_str()) && wanted.document && !wanted.links.iter().any(|one| one.link.multi_valued())
+}
+
+impl Writing<'_> {
+    /// Makes a change true; None where it must be locked first.
+    pub(crate) async fn unlocked(&mut self, mutation: &Mutation) -> Inner<Option<Outcome>> {
+        let Mutation { kind, action, reply } = mutation;
+        let Action::Modify { id, change: Change::Of(resolve), expect } = action else { return Ok(None) };
+        let reads = resolve.reads();
+        let standing = self.look(kind, id, &both(reads, reply.as_ref())).await?;
+        if !expect.holds(&version(standing.version)) {
+            return Err(StoreErrorKind::Stale.into());
+        }
+        let key = Key { kind: kind.clone(), id: id.clone() };
+        let Some(change) = resolve_guarded(&**resolve, &standing.record(&key, reads))?.map(Arc::new) else {
+            return Ok(Some(outcome(&key, &standing, Effect::Unchanged, reply.as_ref())));
+        };
+        // Only a new document moves the version in any case.
+        if !change.links.is_empty() || change.document.as_ref().is_none_or(|document| *document == standing.document) {
+            return Ok(None);
+        }
+        self.resolved = Some(change.clone());
+        self.write(kind, id, &change, standing, false, reply.as_ref()).await.map(Some)
+    }
+
+    /// Reads a record, its links and links to it. Also learns the least number that a transaction which begins later has.
+    async fn look(&mut self, kind: &Kind, id: &ResourceId, select: &Select) -> Inner<Standing> {
+        const OWN: &str = "r.version, r.created, r.modified, r.label, \
+             pg_snapshot_xmax(pg_current_snapshot())::text::bigint + (SELECT lead FROM epoch), r.document";
+        let bare = Select { links: select.links.clone(), ..Select::default() };
+        let linked = Linked::new(&bare, kind, &select.reverse);
+        let line = self.link.first(linked.sql(OWN, self.tenant, kind, id)).await?.ok_or(StoreErrorKind::NotFound)?;
+        self.number = line.opt_int(4)?;
+        let (links, reverse) =
+            linked.of(self.link, self.tenant, &line, 6, Key { kind: kind.clone(), id: id.clone() }).await?;
+        Ok(Standing {
+            version: line.int(0)?,
+            created: line.int(1)?,
+            modified: line.int(2)?,
+            label: line.opt_text(3)?,
+            document: Document::from_stored(line.text(5, |text| Arc::from(text))?),
+            links,
+            reverse: Some(reverse),
+        })
+    }
+}
