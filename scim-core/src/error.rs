@@ -179,7 +179,8 @@ shorthand! {
 
 /// A short, escaped excerpt of client input, safe to stand in an error's detail.
 pub fn excerpt(text: &str) -> String {
-    const LONGEST: usize = 40;
+    // A URN and an attribute behind it.
+    const LONGEST: usize = 120;
     let mut out = String::from("\"");
     for (n, c) in text.chars().enumerate() {
         if n == LONGEST {
