@@ -405,3 +405,20 @@ fn ids_rise_also_within_a_millisecond() {
     let ids: Vec<_> = made.into_iter().map(Result::unwrap).collect();
     assert!(ids.is_sorted(), "{ids:?}");
 }
+
+#[test]
+fn a_long_bulk_lets_others_come_between() {
+    let desk = desk();
+    let post = |n: u32| post("/Users", &n.to_string(), json!({ "schemas": [USER], "userName": n.to_string() }));
+    let body = bulk(&(0..100).map(post).collect::<Vec<_>>()).to_string();
+    let mut others = 0;
+    let mut run = std::pin::pin!(desk.service.bulk(&desk.caller, body.as_bytes()));
+    let answer = loop {
+        match run.as_mut().now_or_never() {
+            Some(reply) => break answer(reply).unwrap(),
+            None => others += 1,
+        }
+    };
+    assert_eq!(statuses(&answer), ["201"; 100]);
+    assert!(others >= 20, "others came between {others} times");
+}

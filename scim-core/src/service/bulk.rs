@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::task::Poll;
 
 use serde_json::{Map, Value, json};
 
@@ -187,6 +188,7 @@ impl<'a> Run<'a> {
     /// Understands every operation and settles the order of work.
     async fn prepare(&mut self) {
         for (n, operation) in self.operations.iter().enumerate() {
+            let_others_on(n).await;
             let mut needs = Vec::new();
             let prepared = self.prepare_one(n, operation, &mut needs).await;
             needs.sort_unstable();
@@ -385,6 +387,7 @@ impl<'a> Run<'a> {
             if self.waits_for(n, &of) {
                 self.send(std::mem::take(&mut batch), std::mem::take(&mut of)).await;
             }
+            let_others_on(n).await;
             self.renew(n).await;
             match self.mutation(n) {
                 Ok(mutation) => {
@@ -628,6 +631,23 @@ impl<'a> Run<'a> {
             Err(_) => Some(format!("{}/{}", self.caller.base, self.relative(&operation.path))),
         }
     }
+}
+
+/// Operations that are worked at in one go.
+const PIECE: usize = 8;
+
+/// Lets what else waits for this thread come between, behind every few operations: a thousand of them take as long as a
+/// thousand requests, and who shares the thread shall not wait for the last.
+async fn let_others_on(n: usize) {
+    let mut waited = n % PIECE != PIECE - 1;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn circle() -> ScimError {
