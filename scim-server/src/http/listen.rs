@@ -22,7 +22,7 @@ const STOPPING: u64 = 20;
 /// While it still listens, so that load balancers and clients with open connections learn that it will stop.
 const FAREWELL: Duration = Duration::from_millis(500);
 /// For connections that stand already to reach a worker, and for their requests to be read.
-const HANDOVER: Duration = Duration::from_millis(100);
+const HANDOVER: Duration = Duration::from_millis(250);
 
 /// Listens on each address. `setting` names it in errors.
 pub fn bind(setting: &str, addresses: &[SocketAddr]) -> Result<Vec<TcpListener>> {
@@ -116,12 +116,24 @@ pub async fn stop(app: &App, doors: Vec<Socket>, servers: &[ServerHandle]) {
     }
 }
 
-/// Newcomers knock in vain until the socket is closed; those in its queue are still taken.
+/// Newcomers knock in vain until the socket is closed; those in its queue are still taken, and those who were let in but
+/// have not come through the door yet: a client that was told so may have sent its request.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn shut(door: &Socket) -> std::io::Result<()> {
-    /// The instruction `BPF_RET | BPF_K`: here, to keep 0 bytes of every packet.
+    use socket2::SockFilter;
+    // Instructions of the classic packet filter, which is shown a segment from its TCP header on.
+    const LOAD_BYTE: u16 = 0x30;
+    const JUMP_IF_SET: u16 = 0x45;
     const RETURN: u16 = 0x06;
-    door.attach_filter(&[socket2::SockFilter::new(RETURN, 0, 0, 0)])
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 0x02;
+    door.attach_filter(&[
+        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
+        SockFilter::new(JUMP_IF_SET, 0, 1, SYN),
+        // So many bytes of a segment are kept: none of what asks for a connection, all of what belongs to one.
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ])
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
