@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::config::Options;
 use crate::error::Inner;
@@ -17,6 +17,9 @@ use crate::{finds, holders};
 
 /// Virtual machine steps between two looks at the watch: some ten microseconds.
 const STEPS: i32 = 1_000;
+
+/// Between two tries of what SQLite does not wait for.
+const SHORT: Duration = Duration::from_millis(10);
 
 /// Extents remembered.
 const EXTENTS: usize = 32;
@@ -182,8 +185,15 @@ pub(crate) fn writer(options: &Options) -> rusqlite::Result<Connection> {
 }
 
 /// Makes commits durable and lets readers work beside them. The file remembers the second, so it must be ours.
-pub(crate) fn durable(db: &Connection) -> rusqlite::Result<()> {
-    db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+pub(crate) fn durable(db: &Connection, busy: Duration) -> rusqlite::Result<()> {
+    let begun = Instant::now();
+    // Several may open a new file at once. For this one change SQLite waits for nobody, whatever its busy timeout.
+    while let Err(error) = db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {
+        if error.sqlite_error_code() != Some(ErrorCode::DatabaseBusy) || begun.elapsed() >= busy {
+            return Err(error);
+        }
+        std::thread::sleep(SHORT);
+    }
     // FULL: a commit that was answered survives a power cut. The writer makes checkpoints itself, behind its answers.
     db.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;")
 }

@@ -46,6 +46,8 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
 /// The layout of the database, 0 for an empty one; refuses another program's and newer ones.
 pub(crate) fn check(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
     let sql = |error| OpenError::sql(path, error);
+    // All of it as of one moment: another process may be making the first layout.
+    let _state = connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose().map_err(sql)?;
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(sql);
     let (application, layout) = (pragma("application_id")?, pragma("user_version")?);
     if application != APPLICATION_ID {

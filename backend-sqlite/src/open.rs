@@ -30,7 +30,7 @@ impl SqliteStore {
         let sql = |error| OpenError::sql(&path, error);
         let mut db = connection::writer(&options).map_err(sql)?;
         migrate::check(&db, &path)?;
-        connection::durable(&db).map_err(sql)?;
+        connection::durable(&db, options.busy).map_err(sql)?;
         migrate::migrate(&mut db, &path)?;
         let finds = Remembered::default();
         let inline = Inline::open(&options, &finds).map_err(sql)?;
