@@ -95,7 +95,7 @@ impl Remembered {
 
 /// How the finds are counted, and which of them stand on the page.
 pub(crate) struct Finds {
-    /// Gives their numbers, in order.
+    /// Gives their numbers.
     pub sql: String,
     /// Where they are those of an index of fragments, which are worth remembering.
     phrase: Option<Phrase>,
@@ -109,11 +109,8 @@ pub(crate) fn of(db: &Connection, plan: &Plan<'_>, query: &Query) -> Inner<Optio
     let Some(drive) = drive.filter(|_| plan.extent.ordered && plan.source.sort.is_none()) else {
         return Ok(None);
     };
-    let finds = Finds {
-        sql: format!("SELECT seq FROM ({}) ORDER BY seq", drive.given.sql),
-        phrase: drive.phrase.clone(),
-        from: None,
-    };
+    let finds =
+        Finds { sql: format!("SELECT seq FROM ({})", drive.given.sql), phrase: drive.phrase.clone(), from: None };
     let (sql, position) = match &query.window {
         Window::Offset { .. } => return Ok(Some(finds)),
         Window::After { position, .. } => {
@@ -145,7 +142,7 @@ impl Finds {
         let mut total = 0u64;
         // So many stood in the window, of which these are kept.
         let (mut inside, mut kept) = (0u64, VecDeque::new());
-        let mut offer = |number: i64| {
+        let offer = |number: i64| {
             total += 1;
             let fits = match &query.window {
                 Window::Offset { skip, .. } => total > *skip,
@@ -163,27 +160,22 @@ impl Finds {
                 }
             }
         };
-        let find = |seen: &mut dyn FnMut(i64)| {
-            plan.binds.each(db, &self.sql, |row| {
-                seen(row.get(0)?);
-                Ok(())
-            })
+        let find = || {
+            let mut numbers: Vec<i64> = plan.binds.all(db, &self.sql, |row| row.get(0))?;
+            // SQLite would take several times as long for it.
+            numbers.sort_unstable();
+            Inner::Ok(numbers)
         };
         match self.phrase {
-            None => find(&mut offer)?,
+            None => find()?.into_iter().for_each(offer),
             Some(phrase) => {
                 let state = State::of(db)?;
                 if let Some(numbers) = remembered.get(state, &phrase) {
                     numbers.iter().copied().for_each(offer);
                 } else {
-                    let mut all = Vec::new();
-                    find(&mut |number| {
-                        offer(number);
-                        if all.len() < LONGEST {
-                            all.push(number);
-                        }
-                    })?;
-                    remembered.keep(state, phrase, all);
+                    let numbers = find()?;
+                    numbers.iter().copied().for_each(offer);
+                    remembered.keep(state, phrase, numbers);
                 }
             }
         }
