@@ -1,9 +1,10 @@
 //! SCIM resources, tenants and credentials in one SQLite file.
 //!
-//! `config` how it is opened · `open` and `migrate` the file and its layout · `connection`, `inline`, `readers`, `writer` who runs
-//! what where · `writing`, `commit`, `links`, `bundle` one mutation · `index`, `prepare`, `reindex`, `merge` the indexed values · `compile`,
-//! `drive`, `query`, `equal`, `sorted`, `finds`, `order`, `scan`, `functions` filters and lists · `read` known resources ·
-//! `holders` links from their far end · `changelog`, `control`, `grants`, `backup` the rest.
+//! `config` how it is opened · `open` and `migrate` the file and its layout, `presence` whether it is still there · `connection`,
+//! `inline`, `readers`, `writer` who runs what where · `writing`, `commit`, `links`, `bundle` one mutation · `index`, `prepare`,
+//! `reindex`, `merge` the indexed values · `compile`, `drive`, `query`, `equal`, `sorted`, `finds`, `order`, `scan`, `functions`
+//! filters and lists · `read` known resources · `holders` links from their far end · `changelog`, `control`, `grants`, `backup`
+//! the rest.
 //!
 //! One thread writes; callers that wait at the same moment share its transaction, and each is answered after the commit
 //! is durable. Reads run beside it on the last committed state.
