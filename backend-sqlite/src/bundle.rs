@@ -24,6 +24,13 @@ struct Held {
     text: String,
 }
 
+impl Held {
+    /// The type of the target.
+    fn kind(&self) -> Kind {
+        PackedLink::all(&self.text).next().map_or_else(|| Kind::new(""), |link| Kind::new(&unescaped(link.kind)))
+    }
+}
+
 /// A row as it is to be.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Piece {
@@ -70,9 +77,9 @@ impl Bundle {
         true
     }
 
-    /// Takes a link out; false where there is none.
-    pub(crate) fn remove(&mut self, target: &str) -> bool {
-        self.place(target).map(|place| self.links.remove(place)).is_ok()
+    /// Takes a link out; gives the type of its target, None where there is no such link.
+    pub(crate) fn remove(&mut self, target: &str) -> Option<Kind> {
+        self.place(target).ok().map(|place| self.links.remove(place).kind())
     }
 
     /// Gives a link another label; false where there is no such link.
@@ -87,9 +94,9 @@ impl Bundle {
         true
     }
 
-    /// The targets.
-    pub(crate) fn targets(&self) -> impl Iterator<Item = &str> {
-        self.links.iter().map(|held| held.id.as_str())
+    /// The targets, each with its type.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = (Kind, &str)> {
+        self.links.iter().map(|held| (held.kind(), held.id.as_str()))
     }
 
     /// As rows: one, or several where it would be too long. What grows at its end, as groups mostly do, leaves full
@@ -119,7 +126,7 @@ mod tests {
     use super::*;
 
     fn ids(bundle: &Bundle) -> Vec<&str> {
-        bundle.targets().collect()
+        bundle.targets().map(|(kind, id)| (assert_eq!(kind.as_str(), "User"), id).1).collect()
     }
 
     #[test]
@@ -131,7 +138,7 @@ mod tests {
         }
         assert_eq!(ids(&bundle), ["a\"\\", "m", "z", "é"]);
         assert!(bundle.relabel("m", "\"M\"") && !bundle.relabel("n", "N"));
-        assert!(bundle.remove("z") && !bundle.remove("z"));
+        assert_eq!((bundle.remove("z"), bundle.remove("z")), (Some(user.clone()), None));
         let [piece] = &bundle.pieces()[..] else { panic!("more than one row") };
         let expected = r#"[["a\"\\","User","x\n"],["m","User","\"M\""],["é","User","x\n"]]"#;
         assert_eq!((piece.links.as_str(), piece.n, piece.first.as_str()), (expected, 3, "a\"\\"));
@@ -151,7 +158,7 @@ mod tests {
                 assert!(pieces.iter().all(|piece| piece.links.len() <= MOST));
                 rows.splice(place..=place, pieces.iter().map(|piece| Bundle::read(&piece.links)));
             }
-            assert!(rows.iter().flat_map(Bundle::targets).is_sorted());
+            assert!(rows.iter().flat_map(ids).is_sorted());
             assert_eq!(rows.iter().flat_map(Bundle::targets).count(), 1_000);
             // Thirteen find room in a row.
             let most = if upwards { 1_000 / 13 + 1 } else { 1_000 / 6 };

@@ -146,7 +146,7 @@ impl Place<'_> {
         writing.add(self.tenant, kind.as_str(), 1)?;
         self.claim(writing, kind, standing.seq, &claim)?;
         for edit in links {
-            links::edit(writing, self.tenant, kind, &id, edit)?;
+            links::edit(writing, self.tenant, kind, (&id, standing.seq), edit)?;
         }
         if linked {
             writing.holders.clear();
@@ -193,7 +193,7 @@ impl Place<'_> {
         self.claim(writing, kind, standing.seq, &claim)?;
         let mut relinked = false;
         for edit in links {
-            relinked |= links::edit(writing, self.tenant, kind, &key.id, edit)?;
+            relinked |= links::edit(writing, self.tenant, kind, (&key.id, standing.seq), edit)?;
         }
         standing.linked |= relinked;
         if relinked {
@@ -211,7 +211,7 @@ impl Place<'_> {
         }
         if let Some(label) = label.filter(|label| standing.label.as_ref() != Some(label)) {
             writing.run("UPDATE resource SET label = ?2 WHERE seq = ?1", params![standing.seq, label])?;
-            links::relabel(writing, self.tenant, &key.id, &label)?;
+            links::relabel(writing, self.tenant, (&key.id, standing.seq), &label)?;
             writing.holders.clear();
         }
         self.keep_secrets(writing, &key.id, &secrets)?;
@@ -262,12 +262,13 @@ impl Place<'_> {
         let document = self.document(writing, standing.seq)?;
         let row = Row { tenant: self.tenant, kind: kind.as_str(), seq: standing.seq };
         writing.reindex_row(&row, Some(document.as_str()), None)?;
+        let key = Key { kind, id };
+        // What names it by its number goes before it: the number may be given again.
+        let lost = links::release(writing, self.tenant, &key, standing.seq)?;
         writing.run("DELETE FROM resource WHERE seq = ?1", [standing.seq])?;
         writing.run("DELETE FROM claim WHERE seq = ?1", [standing.seq])?;
-        writing.run("DELETE FROM secret WHERE tenant = ?1 AND holder = ?2", params![self.tenant, id.as_str()])?;
-        writing.add(self.tenant, kind.as_str(), -1)?;
-        let key = Key { kind, id };
-        let lost = links::release(writing, self.tenant, &key)?;
+        writing.run("DELETE FROM secret WHERE tenant = ?1 AND holder = ?2", params![self.tenant, key.id.as_str()])?;
+        writing.add(self.tenant, key.kind.as_str(), -1)?;
         writing.holders.clear();
         changelog::append(writing, self.tenant, &record.line(&key, &last))?;
         for (holder, attribute) in lost {
@@ -353,7 +354,7 @@ impl Place<'_> {
             let mut own = self.record(writing, &key, standing, document, &select)?;
             // Nobody holds what was made just now.
             if effect != Effect::Created {
-                filled = holders::fill_few(writing, self.tenant, &mut own, &select.reverse)?;
+                filled = holders::fill_few(writing, self.tenant, (&mut own, standing.seq), &select.reverse)?;
             }
             record = Some(Box::new(own));
         }

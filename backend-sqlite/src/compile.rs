@@ -88,8 +88,9 @@ impl Compiler<'_> {
         if let Some(target) = link_target(leaf) {
             let (attr, target) = (binds.bind(at.attribute().to_string()), binds.bind(target.to_owned()));
             return Some(format!(
-                "EXISTS (SELECT 1 FROM link l WHERE l.shelf = {} AND l.target = {target} AND l.holder = r.id)",
-                shelf(self.kind_mark, &attr)
+                "EXISTS (SELECT 1 FROM link l WHERE l.shelf = {} AND l.target = {} AND l.holder = r.seq)",
+                shelf(self.kind_mark, &attr),
+                number(&target)
             ));
         }
         let present = BoundFilter::Leaf(Leaf::Present(at.clone()));
@@ -122,11 +123,7 @@ impl Compiler<'_> {
         }
         let via = &self.rt?.reverse(at)?.via;
         let (attr, holder) = (binds.bind(via.at.to_string()), binds.bind(via.holder.as_str().to_owned()));
-        Some(format!(
-            "EXISTS (SELECT 1 FROM link l WHERE l.shelf = {} AND l.target = r.id AND l.target_kind = {})",
-            shelf(&holder, &attr),
-            self.kind_mark
-        ))
+        Some(format!("EXISTS (SELECT 1 FROM link l WHERE l.shelf = {} AND l.target = r.seq)", shelf(&holder, &attr)))
     }
 
     /// The ids of all members of a group, through nested ones too.
@@ -160,6 +157,14 @@ impl Compiler<'_> {
 /// The number under which the links of an attribute stand.
 pub(crate) fn shelf(kind: &str, attr: &str) -> String {
     format!("(SELECT s.number FROM shelf s WHERE s.tenant = ?1 AND s.kind = {kind} AND s.attr = {attr})")
+}
+
+/// The number of the resource with an id, which stands once among all types of a tenant.
+pub(crate) fn number(id: &str) -> String {
+    format!(
+        "(SELECT i.seq FROM extent e CROSS JOIN resource i ON i.tenant = e.tenant AND i.kind = e.kind AND i.id = {id} \
+         WHERE e.tenant = ?1)"
+    )
 }
 
 /// Joins conditions into a tree of logarithmic depth: SQLite bounds the depth of an expression.

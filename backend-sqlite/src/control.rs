@@ -28,9 +28,9 @@ pub(crate) const GRANT: &str = "SELECT c.tenant, c.name, c.digest, c.rights, c.p
 const TABLES: &[(&str, &str, &str)] = &[
     ("term", "shelf, token, seq", OWN_SHELVES),
     ("claim", "shelf, token", OWN_SHELVES),
+    ("link", "shelf, target, holder", OWN_SHELVES),
     ("resource", "seq", OWN),
     ("bundle", "tenant, holder, attr, first", OWN),
-    ("link", "shelf, target, holder", OWN_SHELVES),
     ("secret", "tenant, holder, attr", OWN),
     ("change", "id", OWN),
     ("external", "tenant, client, id", OWN),

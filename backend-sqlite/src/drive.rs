@@ -6,7 +6,7 @@ use scim_core::store::index::lead::Known;
 use scim_core::store::index::{By, Indexed, Lead, Test, Via};
 
 use crate::binds::Binds;
-use crate::compile::{Compiler, shelf};
+use crate::compile::{Compiler, number, shelf};
 use crate::index::{Extent, Indexes};
 
 /// What an index gives.
@@ -118,7 +118,10 @@ impl Compiler<'_> {
             By::Holders { attr, target } => {
                 let (attr, target) = (binds.bind(attr.clone()), binds.bind(target.clone()));
                 let shelf = shelf(kind, &attr);
-                format!("SELECT l.holder AS id FROM link l WHERE l.shelf = {shelf} AND l.target = {target}")
+                return Some(Given::numbers(format!(
+                    "SELECT l.holder AS seq FROM link l WHERE l.shelf = {shelf} AND l.target = {}",
+                    number(&target)
+                )));
             }
             By::Members { via, group } => self.member_ids(via, group, binds),
             By::Token { indexed, test } => return self.tokens(indexed, test, indexes, binds).map(Given::numbers),

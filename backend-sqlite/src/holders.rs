@@ -1,16 +1,18 @@
 //! Links read from their far end: who holds these.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use foldhash::HashMap;
-use rusqlite::{Connection, OptionalExtension, Rows, params};
+use rusqlite::{Connection, OptionalExtension, Row, Rows};
 use scim_core::schema::{Kind, LinkType, ReverseType};
-use scim_core::store::{Key, Label, Link, Record, ResourceId, reverse};
+use scim_core::store::{Key, Link, Record, ResourceId, reverse};
 
 use crate::FEW_LINKS;
 use crate::connection::Reader;
 use crate::error::{Fault, Inner};
-use crate::read::label;
+use crate::order;
+use crate::read::{self, label};
 use crate::writing::Writing;
 
 /// Targets from which on one pass over the index is tried: it beats looking each up where they lie side by side in it,
@@ -36,8 +38,8 @@ struct Relation {
     attr: String,
     /// The number under which its links stand; None where there were none yet.
     shelf: Option<i64>,
-    /// What shows a holder is read once, however many it holds. None: it is gone, and not shown.
-    links: HashMap<String, Option<Link>>,
+    /// What shows a holder of this number is read once, however many it holds.
+    links: HashMap<i64, Link>,
     /// Who holds a resource that may be a holder itself.
     above: HashMap<ResourceId, Vec<Link>>,
     /// How many those are.
@@ -101,16 +103,21 @@ impl Relation {
     }
 }
 
-/// Fills reverse attributes into records of one type. An error leaves the records as they were.
+/// Fills reverse attributes into records of one type, which come with their numbers. An error leaves the records as they
+/// were.
 pub(crate) fn fill(
     reader: &mut Reader,
     tenant: &str,
-    records: &mut [Record],
+    (records, numbers): (&mut [Record], &[i64]),
     reverse: &[Arc<ReverseType>],
 ) -> Inner<()> {
     let before: Vec<usize> = records.iter().map(|record| record.links.len()).collect();
     let filled = reverse.iter().try_for_each(|one| {
-        reverse::fill_now(records, one, |of, targets| holders(reader, tenant, of, targets, &one.via))
+        let mut known = Some(numbers);
+        reverse::fill_now(records, one, |of, targets| {
+            let targets = Targets { of, ids: targets, numbers: known.take() };
+            find(&reader.db, &mut reader.holders, tenant, &targets, &one.via, usize::MAX)
+        })
     });
     if filled.is_err() {
         records.iter_mut().zip(before).for_each(|(record, links)| record.links.truncate(links));
@@ -124,18 +131,21 @@ enum Stop {
     Fault(Fault),
 }
 
-/// Fills reverse attributes into one record, as a transaction under way sees them. False, and the record is as it was,
-/// where it has more values than the writer should wait for.
+/// Fills reverse attributes into one record, which comes with its number, as a transaction under way sees them. False, and
+/// the record is as it was, where it has more values than the writer should wait for.
 pub(crate) fn fill_few(
     writing: &mut Writing<'_>,
     tenant: &str,
-    record: &mut Record,
+    (record, number): (&mut Record, i64),
     reverse: &[Arc<ReverseType>],
 ) -> Inner<bool> {
     let (before, mut left) = (record.links.len(), FEW_LINKS as usize);
+    let numbers = [number];
     let filled = reverse.iter().try_for_each(|one| {
+        let mut known = Some(numbers.as_slice());
         reverse::fill_now(std::slice::from_mut(record), one, |of, targets| {
-            let found = find(writing.db, &mut writing.holders, tenant, (of, targets), &one.via, left);
+            let targets = Targets { of, ids: targets, numbers: known.take() };
+            let found = find(writing.db, &mut writing.holders, tenant, &targets, &one.via, left);
             let found = found.map_err(Stop::Fault)?;
             left = left.checked_sub(found.len()).ok_or(Stop::Many)?;
             Ok(found)
@@ -159,7 +169,16 @@ pub(crate) fn holders(
     targets: &[ResourceId],
     via: &LinkType,
 ) -> Inner<Vec<(ResourceId, Link)>> {
-    find(&reader.db, &mut reader.holders, tenant, (of, targets), via, usize::MAX)
+    let targets = Targets { of, ids: targets, numbers: None };
+    find(&reader.db, &mut reader.holders, tenant, &targets, via, usize::MAX)
+}
+
+/// Resources of one type whose holders are wanted.
+struct Targets<'a> {
+    of: &'a Kind,
+    ids: &'a [ResourceId],
+    /// Their numbers, where they are known.
+    numbers: Option<&'a [i64]>,
 }
 
 /// The same; no more than one beyond so many.
@@ -167,7 +186,7 @@ fn find(
     db: &Connection,
     remembered: &mut Remembered,
     tenant: &str,
-    (of, targets): (&Kind, &[ResourceId]),
+    &Targets { of, ids, numbers }: &Targets<'_>,
     via: &LinkType,
     most: usize,
 ) -> Inner<Vec<(ResourceId, Link)>> {
@@ -175,33 +194,43 @@ fn find(
     let mut relation = remembered.take(db, tenant, holder, &attr)?;
     // Those that are no holders are too many to be remembered.
     let nested = of == holder;
-    if let Some(pairs) = nested.then(|| relation.known(targets)).flatten() {
+    if let Some(pairs) = nested.then(|| relation.known(ids)).flatten() {
         remembered.keep(relation);
         return Ok(pairs);
     }
     // Mostly each is held once or twice, if at all.
-    let mut pairs = Vec::with_capacity(targets.len().min(most) * 2);
+    let mut pairs = Vec::with_capacity(ids.len().min(most) * 2);
     if let Some(shelf) = relation.shelf {
-        let mut found = Found { db, tenant, holder, shelf, links: &mut relation.links, pairs, most };
-        if targets.len() < MANY || !targets.is_sorted() || !found.in_one_pass(of, targets)? {
+        let numbers = match numbers {
+            Some(numbers) => Cow::Borrowed(numbers),
+            None => Cow::Owned(read::numbers_of(db, tenant, of, ids.iter())?),
+        };
+        let mut found = Found { db, holder, shelf, links: &mut relation.links, pairs, most };
+        if !lie_close(&numbers) || !found.in_one_pass(ids, &numbers)? {
             found.pairs.clear();
-            found.one_by_one(of, targets)?;
+            found.one_by_one(ids, &numbers)?;
         }
         pairs = found.pairs;
     }
     if nested && pairs.len() <= most {
-        relation.learn(targets, &pairs);
+        relation.learn(ids, &pairs);
     }
     remembered.keep(relation);
     Ok(pairs)
 }
 
+/// Do these lie side by side, as resources of a page mostly do?
+fn lie_close(numbers: &[i64]) -> bool {
+    let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return false };
+    let most = i64::try_from(numbers.len()).unwrap_or(i64::MAX).saturating_mul(2 * order::GAP);
+    numbers.len() >= MANY && last.saturating_sub(*first) <= most && numbers.is_sorted()
+}
+
 struct Found<'a> {
     db: &'a Connection,
-    tenant: &'a str,
     holder: &'a Kind,
     shelf: i64,
-    links: &'a mut HashMap<String, Option<Link>>,
+    links: &'a mut HashMap<i64, Link>,
     pairs: Vec<(ResourceId, Link)>,
     /// Once there are more than so many, no more are looked for.
     most: usize,
@@ -209,23 +238,22 @@ struct Found<'a> {
 
 impl Found<'_> {
     /// From the first target to the last, over whatever lies between. False where that is too much.
-    fn in_one_pass(&mut self, of: &Kind, targets: &[ResourceId]) -> Inner<bool> {
-        let (Some(first), Some(last)) = (targets.first(), targets.last()) else { return Ok(true) };
+    fn in_one_pass(&mut self, ids: &[ResourceId], numbers: &[i64]) -> Inner<bool> {
+        let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return Ok(true) };
         let mut statement = self.db.prepare_cached(
-            "SELECT holder, target FROM link
-             WHERE shelf = ?1 AND target BETWEEN ?2 AND ?3 AND target_kind = ?4 ORDER BY target",
+            "SELECT target, holder FROM link WHERE shelf = ?1 AND target BETWEEN ?2 AND ?3 ORDER BY target",
         )?;
-        let mut rows = statement.query(params![self.shelf, first.as_str(), last.as_str(), of.as_str()])?;
-        let mut ahead = targets.iter().peekable();
+        let mut rows = statement.query([self.shelf, *first, *last])?;
+        let mut ahead = ids.iter().zip(numbers).peekable();
         let mut strangers = 0;
         while let Some(row) = rows.next()? {
-            let target = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-            while ahead.next_if(|next| next.as_str() < target).is_some() {}
-            match ahead.peek().copied().filter(|next| next.as_str() == target) {
-                Some(target) => self.keep(target, row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?,
+            let target: i64 = row.get(0)?;
+            while ahead.next_if(|(_, next)| **next < target).is_some() {}
+            match ahead.peek().filter(|(_, next)| **next == target) {
+                Some((id, _)) => self.keep(id, row.get(1)?)?,
                 None => strangers += 1,
             }
-            if strangers > targets.len() {
+            if strangers > ids.len() {
                 return Ok(false);
             }
             if self.pairs.len() > self.most {
@@ -235,16 +263,14 @@ impl Found<'_> {
         Ok(true)
     }
 
-    fn one_by_one(&mut self, of: &Kind, targets: &[ResourceId]) -> Inner<()> {
-        let mut statement =
-            self.db.prepare_cached("SELECT holder FROM link WHERE shelf = ?1 AND target = ?2 AND target_kind = ?3")?;
+    fn one_by_one(&mut self, ids: &[ResourceId], numbers: &[i64]) -> Inner<()> {
+        let mut statement = self.db.prepare_cached("SELECT holder FROM link WHERE shelf = ?1 AND target = ?2")?;
         statement.raw_bind_parameter(1, self.shelf)?;
-        statement.raw_bind_parameter(3, of.as_str())?;
-        for target in targets {
-            statement.raw_bind_parameter(2, target.as_str())?;
+        for (id, number) in ids.iter().zip(numbers) {
+            statement.raw_bind_parameter(2, number)?;
             let mut rows: Rows<'_> = statement.raw_query();
             while let Some(row) = rows.next()? {
-                self.keep(target, row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+                self.keep(id, row.get(0)?)?;
                 if self.pairs.len() > self.most {
                     return Ok(());
                 }
@@ -253,25 +279,22 @@ impl Found<'_> {
         Ok(())
     }
 
-    fn keep(&mut self, target: &ResourceId, holder: &str) -> Inner<()> {
-        let known = match self.links.get(holder) {
-            Some(known) => known,
-            None => {
-                let link = self.read(holder)?;
-                self.links.entry(holder.to_owned()).or_insert(link)
-            }
-        };
-        self.pairs.extend(known.clone().map(|link| (target.clone(), link)));
+    fn keep(&mut self, target: &ResourceId, holder: i64) -> Inner<()> {
+        if !self.links.contains_key(&holder)
+            && let Some(link) = self.read(holder)?
+        {
+            self.links.insert(holder, link);
+        }
+        self.pairs.extend(self.links.get(&holder).map(|link| (target.clone(), link.clone())));
         Ok(())
     }
 
-    fn read(&self, id: &str) -> Inner<Option<Link>> {
-        let display: Option<Option<Label>> = self
-            .db
-            .prepare_cached("SELECT label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3")?
-            .query_row([self.tenant, self.holder.as_str(), id], |row| label(row.get_ref(0)?))
-            .optional()?;
-        let target = Key { kind: self.holder.clone(), id: ResourceId::new(id) };
-        Ok(display.map(|display| Link { target, display, indirect: false }))
+    fn read(&self, number: i64) -> Inner<Option<Link>> {
+        let read = |row: &Row<'_>| {
+            let target = Key { kind: self.holder.clone(), id: ResourceId::new(row.get_ref(0)?.as_str()?) };
+            Ok(Link { target, display: label(row.get_ref(1)?)?, indirect: false })
+        };
+        let mut statement = self.db.prepare_cached("SELECT id, label FROM resource WHERE seq = ?1")?;
+        Ok(statement.query_row([number], read).optional()?)
     }
 }

@@ -185,7 +185,13 @@ impl Store for SqliteStore {
     async fn fill(&self, scope: &Scope, records: &mut [Record], reverse: &Arc<ReverseType>) -> Result<()> {
         if records.len() <= FEW {
             let one = std::slice::from_ref(reverse);
-            let brief = self.readers.briefly(|reader| holders::fill(reader, scope.tenant.as_str(), records, one));
+            let brief = self.readers.briefly(|reader| {
+                let tenant = scope.tenant.as_str();
+                let Some(kind) = records.first().map(|record| record.key.kind.clone()) else { return Ok(()) };
+                let ids = records.iter().map(|record| &record.key.id);
+                let numbers = read::numbers_of(&reader.db, tenant, &kind, ids)?;
+                holders::fill(reader, tenant, (records, &numbers), one)
+            });
             if let Some(done) = brief {
                 return done.map_err(|fault| fault.during("fill"));
             }
@@ -204,9 +210,11 @@ impl Store for SqliteStore {
         if ids.len() <= FEW {
             let tenant = scope.tenant.as_str();
             let brief = self.readers.briefly(|reader| {
-                let mut records = read::records(&reader.db, tenant, kind, ids, select, Some(FEW_LINKS))?;
+                let rows = read::rows(&reader.db, tenant, kind, ids, select)?;
+                let numbers = read::numbers(&rows);
+                let mut records = read::with_links(&reader.db, tenant, rows, select, Some(FEW_LINKS))?;
                 if let Some(records) = &mut records {
-                    holders::fill(reader, tenant, records, reverse)?;
+                    holders::fill(reader, tenant, (records, &numbers), reverse)?;
                 }
                 Ok(records)
             });

@@ -15,18 +15,18 @@ use crate::bundle::{Bundle, Piece};
 use crate::error::Inner;
 use crate::writing::Writing;
 
-/// Makes an edit true; tells whether it changed anything.
+/// Makes an edit of the links of a holder, known by its id and its number, true; tells whether it changed anything.
 pub(crate) fn edit(
     writing: &mut Writing<'_>,
     tenant: &str,
     holder_kind: &Kind,
-    holder: &ResourceId,
+    (holder, number): (&ResourceId, i64),
     edit: LinkEdit,
 ) -> Inner<bool> {
     let (LinkEdit::Add { at, .. } | LinkEdit::Remove { at, .. } | LinkEdit::Replace { at, .. }) = &edit;
     let attr = at.at.to_string();
     let shelf = writing.shelf(tenant, holder_kind.as_str(), &attr, false)?;
-    let rows = Rows { writing, tenant, holder_kind, holder: holder.as_str(), attr, shelf };
+    let rows = Rows { writing, tenant, holder_kind, holder: holder.as_str(), number, attr, shelf };
     match edit {
         LinkEdit::Add { at, targets, kinds } => {
             let found = rows.find(&at.at, targets.iter().map(|target| (target, &*kinds)))?;
@@ -35,7 +35,7 @@ pub(crate) fn edit(
         LinkEdit::Remove { targets, .. } => rows.delete(targets.iter().map(ResourceId::as_str)),
         LinkEdit::Replace { at, targets } => {
             let found = rows.find(&at.at, targets.iter().map(|(target, kinds)| (target, &**kinds)))?;
-            let mut gone: HashMap<String, ()> = rows.targets()?.into_iter().map(|target| (target, ())).collect();
+            let mut gone: HashMap<String, ()> = rows.targets()?.into_iter().map(|(_, target)| (target, ())).collect();
             let mut new = Vec::new();
             for target in found {
                 if gone.remove(target.id).is_none() {
@@ -52,6 +52,7 @@ pub(crate) fn edit(
 struct Found<'a> {
     id: &'a str,
     kind: &'a Kind,
+    number: i64,
     label: Option<String>,
 }
 
@@ -61,6 +62,8 @@ struct Rows<'a> {
     tenant: &'a str,
     holder_kind: &'a Kind,
     holder: &'a str,
+    /// The holder's number.
+    number: i64,
     attr: String,
     /// The number under which they stand from their far end.
     shelf: i64,
@@ -73,16 +76,20 @@ impl Rows<'_> {
         at: &AttrPath,
         targets: impl Iterator<Item = (&'t ResourceId, &'t [Kind])>,
     ) -> Inner<Vec<Found<'t>>> {
-        let mut statement =
-            self.writing.db.prepare_cached("SELECT label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3")?;
+        let mut statement = self
+            .writing
+            .db
+            .prepare_cached("SELECT seq, label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3")?;
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         'targets: for (target, kinds) in targets {
             for kind in kinds {
-                let label = statement
-                    .query_row(params![self.tenant, kind.as_str(), target.as_str()], |row| row.get(0))
+                let there = statement
+                    .query_row(params![self.tenant, kind.as_str(), target.as_str()], |row| {
+                        Ok((row.get(0)?, row.get(1)?))
+                    })
                     .optional()?;
-                if let Some(label) = label {
-                    found.push(Found { id: target.as_str(), kind, label });
+                if let Some((number, label)) = there {
+                    found.push(Found { id: target.as_str(), kind, number, label });
                     continue 'targets;
                 }
             }
@@ -97,17 +104,14 @@ impl Rows<'_> {
 
     fn insert(&self, mut targets: Vec<Found<'_>>) -> Inner<bool> {
         targets.sort_unstable_by_key(|found| found.id);
-        let mut far = self
-            .writing
-            .db
-            .prepare_cached("INSERT INTO link (shelf, target, holder, target_kind) VALUES (?1, ?2, ?3, ?4)")?;
+        let mut far = self.writing.db.prepare_cached("INSERT INTO link (shelf, target, holder) VALUES (?1, ?2, ?3)")?;
         self.each(
             &targets,
             |found| found.id,
-            |bundle, Found { id, kind, label }| {
+            |bundle, Found { id, kind, number, label }| {
                 let new = bundle.insert(id, kind, label.as_deref());
                 if new {
-                    far.execute(params![self.shelf, id, self.holder, kind.as_str()])?;
+                    far.execute([self.shelf, *number, self.number])?;
                 }
                 Ok(new)
             },
@@ -122,18 +126,19 @@ impl Rows<'_> {
             &targets,
             |target| target,
             |bundle, target| {
-                let lost = bundle.remove(target);
-                if lost {
-                    far.execute(params![self.shelf, target, self.holder])?;
-                }
-                Ok(lost)
+                let Some(kind) = bundle.remove(target) else { return Ok(false) };
+                far.execute(params![self.shelf, self.number, self.tenant, kind.as_str(), target])?;
+                Ok(true)
             },
         )
     }
 
-    /// Removes a link as its target sees it.
+    /// Removes a link as its target sees it: by the attribute's number, the holder's, and the target's tenant, type and id.
     fn far(&self) -> Inner<CachedStatement<'_>> {
-        Ok(self.writing.db.prepare_cached("DELETE FROM link WHERE shelf = ?1 AND target = ?2 AND holder = ?3")?)
+        Ok(self.writing.db.prepare_cached(
+            "DELETE FROM link WHERE shelf = ?1 AND holder = ?2
+             AND target = (SELECT t.seq FROM resource t WHERE t.tenant = ?3 AND t.kind = ?4 AND t.id = ?5)",
+        )?)
     }
 
     /// Edits the bundles in which these targets are or would be, which come in ascending order; tells whether one changed.
@@ -217,7 +222,7 @@ impl Rows<'_> {
         more.iter().try_for_each(|piece| insert(&piece.first, piece).map(drop))
     }
 
-    fn targets(&self) -> Inner<Vec<String>> {
+    fn targets(&self) -> Inner<Vec<(Kind, String)>> {
         let mut statement = self.writing.db.prepare_cached(
             "SELECT links FROM bundle WHERE tenant = ?1 AND holder = ?2 AND attr = ?3 ORDER BY first",
         )?;
@@ -225,36 +230,54 @@ impl Rows<'_> {
         let mut targets = Vec::new();
         while let Some(row) = rows.next()? {
             let bundle = Bundle::read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
-            targets.extend(bundle.targets().map(str::to_owned));
+            targets.extend(bundle.targets().map(|(kind, id)| (kind, id.to_owned())));
         }
         Ok(targets)
     }
 }
 
 /// Gives all links to a resource its new label.
-pub(crate) fn relabel(writing: &Writing<'_>, tenant: &str, id: &ResourceId, label: &str) -> Inner<()> {
-    for (holder, attr, shelf) in holders(writing, tenant, id)? {
-        let rows = Rows { writing, tenant, holder_kind: &holder.kind, holder: holder.id.as_str(), attr, shelf };
+pub(crate) fn relabel(writing: &Writing<'_>, tenant: &str, (id, number): (&ResourceId, i64), label: &str) -> Inner<()> {
+    for holder in holders(writing, tenant, number)? {
+        let rows = holder.rows(writing, tenant);
         rows.each(&[id.as_str()], |target| target, |bundle, target| Ok(bundle.relabel(target, label)))?;
     }
     Ok(())
 }
 
-/// Who holds a resource, each with the attribute and its number, in order.
-fn holders(writing: &Writing<'_>, tenant: &str, id: &ResourceId) -> Inner<Vec<(Key, String, i64)>> {
+/// Who holds a resource, by which attribute.
+struct Holder {
+    key: Key,
+    number: i64,
+    attr: String,
+    shelf: i64,
+}
+
+impl Holder {
+    fn rows<'a>(&'a self, writing: &'a Writing<'a>, tenant: &'a str) -> Rows<'a> {
+        let Holder { key: Key { kind, id }, number, attr, shelf } = self;
+        let (attr, holder) = (attr.clone(), id.as_str());
+        Rows { writing, tenant, holder_kind: kind, holder, number: *number, attr, shelf: *shelf }
+    }
+}
+
+/// Who holds the resource of this number, in order.
+fn holders(writing: &Writing<'_>, tenant: &str, target: i64) -> Inner<Vec<Holder>> {
     let mut statement = writing.db.prepare_cached(
-        "SELECT s.kind, l.holder, s.attr, s.number FROM shelf s
-         CROSS JOIN link l ON l.shelf = s.number AND l.target = ?2 WHERE s.tenant = ?1 ORDER BY l.holder, s.attr",
+        "SELECT s.kind, h.id, h.seq, s.attr, s.number FROM shelf s
+         CROSS JOIN link l ON l.shelf = s.number AND l.target = ?2 CROSS JOIN resource h ON h.seq = l.holder
+         WHERE s.tenant = ?1 ORDER BY h.id, s.attr",
     )?;
-    let rows = statement.query_map(params![tenant, id.as_str()], |row| {
-        let (kind, holder) = (Kind::new(row.get_ref(0)?.as_str()?), ResourceId::new(row.get_ref(1)?.as_str()?));
-        Ok((Key { kind, id: holder }, row.get(2)?, row.get(3)?))
+    let rows = statement.query_map(params![tenant, target], |row| {
+        let (kind, id) = (Kind::new(row.get_ref(0)?.as_str()?), ResourceId::new(row.get_ref(1)?.as_str()?));
+        Ok(Holder { key: Key { kind, id }, number: row.get(2)?, attr: row.get(3)?, shelf: row.get(4)? })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Removes all links of a resource that goes, and all links to it; gives the holders that lost one, with the attribute.
-pub(crate) fn release(writing: &mut Writing<'_>, tenant: &str, own: &Key) -> Inner<Vec<(Key, String)>> {
+/// Removes all links of a resource that goes and still stands, and all links to it; gives the holders that lost one, with
+/// the attribute.
+pub(crate) fn release(writing: &mut Writing<'_>, tenant: &str, own: &Key, number: i64) -> Inner<Vec<(Key, String)>> {
     let attrs: Vec<String> = {
         let mut statement =
             writing.db.prepare_cached("SELECT DISTINCT attr FROM bundle WHERE tenant = ?1 AND holder = ?2")?;
@@ -263,20 +286,18 @@ pub(crate) fn release(writing: &mut Writing<'_>, tenant: &str, own: &Key) -> Inn
     };
     for attr in attrs {
         let shelf = writing.shelf(tenant, own.kind.as_str(), &attr, false)?;
-        let rows = Rows { writing, tenant, holder_kind: &own.kind, holder: own.id.as_str(), attr, shelf };
+        let rows = Rows { writing, tenant, holder_kind: &own.kind, holder: own.id.as_str(), number, attr, shelf };
         let mut far = rows.far()?;
-        for target in rows.targets()? {
-            far.execute(params![shelf, target, rows.holder])?;
+        for (kind, target) in rows.targets()? {
+            far.execute(params![shelf, number, tenant, kind.as_str(), target])?;
         }
     }
     writing.run("DELETE FROM bundle WHERE tenant = ?1 AND holder = ?2", params![tenant, own.id.as_str()])?;
-    let lost = holders(writing, tenant, &own.id)?;
-    for (holder, attr, shelf) in &lost {
-        let (attr, shelf) = (attr.clone(), *shelf);
-        let rows = Rows { writing, tenant, holder_kind: &holder.kind, holder: holder.id.as_str(), attr, shelf };
-        rows.delete([own.id.as_str()].into_iter())?;
+    let lost = holders(writing, tenant, number)?;
+    for holder in &lost {
+        holder.rows(writing, tenant).delete([own.id.as_str()].into_iter())?;
     }
-    Ok(lost.into_iter().map(|(holder, attr, _)| (holder, attr)).collect())
+    Ok(lost.into_iter().map(|Holder { key, attr, .. }| (key, attr)).collect())
 }
 
 /// Ids as a table: `rarray(?)`.

@@ -10,7 +10,7 @@ use crate::error::Inner;
 use crate::writing::Writing;
 
 /// From the number of one resource to that of the next. Twelve resources can come late to one place.
-const GAP: i64 = 1 << 12;
+pub(crate) const GAP: i64 = 1 << 12;
 
 /// Numbers that are tried between two neighbours: others may stand there for resources of other types.
 const TRIES: i64 = 8;

@@ -105,22 +105,12 @@ pub(crate) struct Plan<'a> {
 }
 
 impl<'q> Ask<'q> {
-    /// The page, with computed attributes where it is of one type.
     fn answer(&self, reader: &mut Reader, brief: bool) -> Inner<Answer> {
-        let mut answer = self.unfilled(reader, brief)?;
-        if let (Answer::Page(Some(page)), [_]) = (&mut answer, self.query.from.as_slice()) {
-            holders::fill(reader, self.tenant.as_str(), &mut page.records, &self.query.select.reverse)?;
-            page.filled = true;
-        }
-        Ok(answer)
-    }
-
-    fn unfilled(&self, reader: &mut Reader, brief: bool) -> Inner<Answer> {
         let long_links = brief.then_some(FEW_LINKS);
         if let [source] = self.query.from.as_slice() {
             let extent = self.extent(reader, source)?;
             if let Some(found) = equal::of(reader, (&extent, self.type_of(source)), source, self.query)? {
-                return self.finished(&reader.db, found, long_links);
+                return self.finished(reader, found, long_links);
             }
         }
         let mut plans = Vec::new();
@@ -131,16 +121,16 @@ impl<'q> Ask<'q> {
             }
         }
         let answer = if let [plan] = plans.as_mut_slice()
-            && let Some(found) = self.in_order(&reader.db, plan, long_links)?
+            && let Some(found) = self.in_order(&reader.db, plan)?
         {
-            found
+            self.finished(reader, found, long_links)?
         } else if brief && !plans.iter().all(Plan::is_short) {
             Answer::Long
         } else if let [plan] = plans.as_mut_slice()
             && let Some(finds) = finds::of(&reader.db, plan, self.query)?
         {
             let found = finds.records(&reader.db, &reader.finds, plan, self.query)?;
-            self.finished(&reader.db, found, long_links)?
+            self.finished(reader, found, long_links)?
         } else {
             self.collected(reader, &mut plans, long_links)?
         };
@@ -178,7 +168,7 @@ impl<'q> Ask<'q> {
     }
 
     /// Lists that an index gives in order; None for others.
-    fn in_order(&self, db: &Connection, plan: &mut Plan<'_>, links: Option<u32>) -> Inner<Option<Answer>> {
+    fn in_order(&self, db: &Connection, plan: &mut Plan<'_>) -> Inner<Option<Found>> {
         let Some(sorted) = Sorted::of(db, plan, self.query.order)? else { return Ok(None) };
         let Some(statement) = sorted.statement(plan, &self.query.window, read::columns(&self.query.select)) else {
             return Ok(None);
@@ -209,21 +199,28 @@ impl<'q> Ask<'q> {
                 Total::Exact(counted.first().map_or(0, |n| u64::try_from(*n).unwrap_or_default()))
             }
         };
-        Ok(Some(self.finished(db, Found { rows: found, total, more }, links)?))
+        Ok(Some(Found { rows: found, total, more }))
     }
 
-    /// The page, once its records have their links.
-    fn finished(&self, db: &Connection, found: Found, links: Option<u32>) -> Inner<Answer> {
+    /// The page, once its records have their links, and their computed attributes where they are of one type.
+    fn finished(&self, reader: &mut Reader, found: Found, links: Option<u32>) -> Inner<Answer> {
         let Found { rows, total, more } = found;
         let ends = rows.first().zip(rows.last()).map(|((_, first), (_, last))| (first.clone(), last.clone()));
-        let rows = rows.into_iter().map(|(stored, _)| stored).collect();
-        let records = read::with_links(db, self.tenant.as_str(), rows, &self.query.select, links)?;
-        Ok(records
-            .map_or(Answer::Long, |records| Answer::Page(Some(Page { records, total, more, ends, filled: false }))))
+        let (tenant, select) = (self.tenant.as_str(), &self.query.select);
+        let rows: Vec<Stored> = rows.into_iter().map(|(stored, _)| stored).collect();
+        let numbers = read::numbers(&rows);
+        let Some(mut records) = read::with_links(&reader.db, tenant, rows, select, links)? else {
+            return Ok(Answer::Long);
+        };
+        let filled = matches!(self.query.from.as_slice(), [_]);
+        if filled {
+            holders::fill(reader, tenant, (&mut records, &numbers), &select.reverse)?;
+        }
+        Ok(Answer::Page(Some(Page { records, total, more, ends, filled })))
     }
 
     /// Lists that must be gone through.
-    fn collected(&self, reader: &Reader, plans: &mut [Plan<'_>], links: Option<u32>) -> Inner<Answer> {
+    fn collected(&self, reader: &mut Reader, plans: &mut [Plan<'_>], links: Option<u32>) -> Inner<Answer> {
         let db = &reader.db;
         if matches!(self.query.window, Window::Offset { skip, .. } if skip > MOST) {
             return Ok(Answer::Page(None));
@@ -248,11 +245,9 @@ impl<'q> Ask<'q> {
                 found.insert(stored.record.key.id.clone(), stored);
             }
         }
-        let rows = positions.iter().filter_map(|(_, position)| found.remove(&position.id)).collect();
-        let records = read::with_links(db, self.tenant.as_str(), rows, &self.query.select, links)?;
-        let ends = positions.first().zip(positions.last()).map(|((_, a), (_, b))| (a.clone(), b.clone()));
-        Ok(records
-            .map_or(Answer::Long, |records| Answer::Page(Some(Page { records, total, more, ends, filled: false }))))
+        let mut row = |position: Position| found.remove(&position.id).map(|stored| (stored, position));
+        let rows = positions.into_iter().filter_map(|(_, position)| row(position)).collect();
+        self.finished(reader, Found { rows, total, more }, links)
     }
 }
 

@@ -16,13 +16,13 @@ use crate::error::Inner;
 use crate::links::array;
 
 /// Columns of a resource, in the order in which [`Stored::read`] reads them.
-pub(crate) const COLUMNS: &str = "r.id, r.version, r.created, r.modified, r.linked, r.document";
+pub(crate) const COLUMNS: &str = "r.id, r.version, r.created, r.modified, r.linked, r.seq, r.document";
 
 /// The same, without the document.
-pub(crate) const BARE: &str = "r.id, r.version, r.created, r.modified, r.linked";
+pub(crate) const BARE: &str = "r.id, r.version, r.created, r.modified, r.linked, r.seq";
 
 /// Which of the columns is the document.
-pub(crate) const DOCUMENT: usize = 5;
+pub(crate) const DOCUMENT: usize = 6;
 
 /// Columns for what is wanted.
 pub(crate) fn columns(select: &Select) -> &'static str {
@@ -37,6 +37,8 @@ pub(crate) fn width(select: &Select) -> usize {
 /// A resource as its row has it: still without links.
 pub(crate) struct Stored {
     pub record: Record,
+    /// Its number.
+    pub seq: i64,
     /// It holds links, or has held some: else there is nothing to look for.
     linked: bool,
 }
@@ -59,6 +61,7 @@ impl Stored {
                 links: Vec::new(),
             },
             linked: row.get(4)?,
+            seq: row.get(5)?,
         })
     }
 }
@@ -101,14 +104,37 @@ pub(crate) fn rows(
 
 fn one(db: &Connection, tenant: &str, kind: &Kind, id: &ResourceId, select: &Select) -> Inner<Option<Stored>> {
     let sql = if select.document {
-        "SELECT r.id, r.version, r.created, r.modified, r.linked, r.document FROM resource r
+        "SELECT r.id, r.version, r.created, r.modified, r.linked, r.seq, r.document FROM resource r
          WHERE r.tenant = ?1 AND r.kind = ?2 AND r.id = ?3"
     } else {
-        "SELECT r.id, r.version, r.created, r.modified, r.linked FROM resource r
+        "SELECT r.id, r.version, r.created, r.modified, r.linked, r.seq FROM resource r
          WHERE r.tenant = ?1 AND r.kind = ?2 AND r.id = ?3"
     };
     let mut statement = db.prepare_cached(sql)?;
     Ok(statement.query_row([tenant, kind.as_str(), id.as_str()], |row| Stored::read(row, kind, select)).optional()?)
+}
+
+/// The numbers of resources.
+pub(crate) fn numbers(rows: &[Stored]) -> Vec<i64> {
+    rows.iter().map(|row| row.seq).collect()
+}
+
+/// The number of no resource.
+const NOBODY: i64 = 0;
+
+/// The numbers of the resources of these ids: those of [`NOBODY`] where there are none any more.
+pub(crate) fn numbers_of<'a>(
+    db: &Connection,
+    tenant: &str,
+    kind: &Kind,
+    ids: impl Iterator<Item = &'a ResourceId>,
+) -> Inner<Vec<i64>> {
+    let mut statement = db.prepare_cached("SELECT seq FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3")?;
+    let mut number = |id: &ResourceId| {
+        let number = statement.query_row([tenant, kind.as_str(), id.as_str()], |row| row.get(0)).optional()?;
+        Ok(number.unwrap_or(NOBODY))
+    };
+    ids.map(&mut number).collect()
 }
 
 /// The selected links of a resource.

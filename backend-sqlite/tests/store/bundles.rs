@@ -115,28 +115,30 @@ async fn links_that_lay_in_rows_of_their_own_are_brought_together() {
     old.execute_batch(include_str!("../../src/layout/002.sql")).unwrap();
     old.execute_batch(
         "PRAGMA application_id = 1396918605; PRAGMA user_version = 2;
-         INSERT INTO extent (tenant, kind, n, generation) VALUES ('acme', 'Group', 2, 0);",
+         INSERT INTO extent (tenant, kind, n, generation)
+           VALUES ('acme', 'Group', 2, 0), ('acme', 'User', 25, 0), ('other', 'Group', 1, 0), ('other', 'User', 25, 0);",
     )
     .unwrap();
-    for id in ["g1", "g2"] {
-        old.execute(
-            "INSERT INTO resource (tenant, kind, id, version, created, modified, linked, label, document)
-             VALUES ('acme', 'Group', ?1, 1, 1, 2, 1, 'All', ?2)",
-            [id, &group("All")],
-        )
-        .unwrap();
+    let put = |tenant: &str, kind: &str, id: &str, label: Option<String>, document: &str| {
+        let sql = "INSERT INTO resource (tenant, kind, id, version, created, modified, linked, label, document)
+                   VALUES (?1, ?2, ?3, 1, 1, 2, ?2 = 'Group', ?4, ?5)";
+        old.execute(sql, (tenant, kind, id, label, document)).unwrap();
+    };
+    for (tenant, id) in [("acme", "g1"), ("acme", "g2"), ("other", "g1")] {
+        put(tenant, "Group", id, Some("All".to_owned()), &group("All"));
     }
     // More than lie in one row today, of two types, with and without labels, and of two tenants.
     let mut link = old.prepare("INSERT INTO link VALUES (?1, ?2, 'members', ?3, 'Group', ?4, ?5)").unwrap();
     let label = |n: u32| (!n.is_multiple_of(3)).then(|| format!("\"Ann\" \\ é{n}\n"));
     for n in 0..25 {
-        link.execute(("acme", "g1", format!("u{n:02}"), "User", label(n))).unwrap();
-        link.execute(("other", "g1", format!("v{n:02}"), "User", label(n))).unwrap();
+        for (tenant, id) in [("acme", format!("u{n:02}")), ("other", format!("v{n:02}"))] {
+            put(tenant, "User", &id, label(n), &user(&id));
+            link.execute((tenant, "g1", id, "User", label(n))).unwrap();
+        }
     }
     link.execute(("acme", "g1", "g2", "Group", Some("All"))).unwrap();
     link.execute(("acme", "g2", "u03", "User", label(3))).unwrap();
     drop(link);
-    drop(old);
     let store = SqliteStore::open(Options::new(&path)).unwrap();
     store.prepare(&tenant(), registry().types()).await.unwrap();
     let person = |n: u32| (format!("u{n:02}"), "User".to_owned(), label(n));

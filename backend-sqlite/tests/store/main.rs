@@ -12,6 +12,7 @@ mod common;
 mod control;
 mod durable;
 mod fragments;
+mod links;
 mod merge;
 mod model;
 mod open;

@@ -26,7 +26,8 @@ pub async fn fill<S: Store + ?Sized>(
     Ok(())
 }
 
-/// The same for a store that finds the holders of targets of one kind (as [`Store::holders`] does) without waiting.
+/// The same for a store that finds the holders of targets of one kind (as [`Store::holders`] does) without waiting. The first
+/// call is for the records themselves, in their order.
 pub fn fill_now<E>(
     records: &mut [Record],
     reverse: &Arc<ReverseType>,

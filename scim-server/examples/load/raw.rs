@@ -253,17 +253,14 @@ impl Raw {
         self.run("BEGIN IMMEDIATE", [])?;
         self.run("SAVEPOINT mutation", [])?;
         let (seq, version) = self.standing("Group", group)?;
-        let label: Option<String> = self
+        let (number, label): (i64, Option<String>) = self
             .db
-            .prepare_cached("SELECT label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3")?
-            .query_row([TENANT, "User", user], |row| row.get(0))?;
+            .prepare_cached("SELECT seq, label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3")?
+            .query_row([TENANT, "User", user], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut bundle = self.bundle(group, user)?;
         bundle.links.push(json!([user, "User", label]));
         bundle.links.sort_by(|a, b| target(a).cmp(target(b)));
-        self.run(
-            "INSERT INTO link (shelf, target, holder, target_kind) VALUES (?1, ?2, ?3, 'User')",
-            params![self.members, user, group],
-        )?;
+        self.run("INSERT INTO link (shelf, target, holder) VALUES (?1, ?2, ?3)", params![self.members, number, seq])?;
         self.keep(group, &bundle)?;
         self.run(
             "UPDATE resource SET version = ?2, modified = ?3 WHERE seq = ?1",
@@ -282,9 +279,10 @@ impl Raw {
         let mut bundle = self.bundle(group, user)?;
         bundle.links.retain(|link| target(link) != user);
         self.keep(group, &bundle)?;
+        let (number, seq) = (self.standing("User", user)?.0, self.standing("Group", group)?.0);
         self.run(
             "DELETE FROM link WHERE shelf = ?1 AND target = ?2 AND holder = ?3",
-            params![self.members, user, group],
+            params![self.members, number, seq],
         )
     }
 
