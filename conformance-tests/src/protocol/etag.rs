@@ -100,6 +100,41 @@ pub fn cases() -> Vec<Case> {
                 Ok(())
             },
         ),
+        case("changes hold to If-None-Match and If-Unmodified-Since too", "9110-13.2.2-01 7644-3.14-05", |t| {
+            const LONG_AGO: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+            const LONG_AFTER: &str = "Sat, 06 Nov 2094 08:49:37 GMT";
+            let name = unique("u");
+            let made = t.user(json!({"userName": name}))?;
+            let path = format!("/Users/{}", made.id()?);
+            let requests = |title: &str| {
+                let operation = patch_op(json!([{"op": "add", "path": "title", "value": title}]));
+                [
+                    t.request("PUT", &path).json(&user(json!({"userName": name, "title": title}))),
+                    t.request("PATCH", &path).json(&operation),
+                    t.request("DELETE", &path),
+                ]
+            };
+            let before = t.get(&path)?.is(200)?;
+            let tag = made.must_header("etag")?;
+            for (name, value) in [("If-None-Match", tag), ("If-None-Match", "*"), ("If-Unmodified-Since", LONG_AGO)] {
+                for request in requests("T") {
+                    request.header(name, value).send()?.fails(412, "")?;
+                }
+            }
+            ensure!(t.get(&path)?.is(200)?.body == before.body, "a change was made all the same");
+            // What is no date says nothing, and with If-Match the time says nothing.
+            let [put, patch, _] = requests("T");
+            put.header("If-Unmodified-Since", "yesterday").send()?.is(200)?;
+            patch.header("If-Match", "*").header("If-Unmodified-Since", LONG_AGO).send()?.is(200)?;
+            for (name, value) in [("If-None-Match", "W/\"none\""), ("If-Unmodified-Since", LONG_AFTER)] {
+                let [put, patch, _] = requests(name);
+                put.header(name, value).send()?.is(200)?;
+                patch.header(name, value).send()?.is(200)?;
+            }
+            let [.., delete] = requests("");
+            delete.header("If-Unmodified-Since", LONG_AFTER).send()?.is(204)?;
+            Ok(())
+        }),
         case("rights come before preconditions", "9110-13.2.2-01", |t| {
             let made = t.user(json!({}))?;
             let reader = t.granted(&["read"], None)?;

@@ -20,6 +20,7 @@ impl Service {
         let expect = conditions.expect(&caller.tenant.settings)?;
         let (scope, id) = (self.scope(caller), ResourceId::new(id));
         self.unprotected(caller, &scope, rt, &id).await?;
+        let expect = self.expected(&scope, &rt.kind, &id, conditions, expect).await?;
         let record = self.making(caller, &scope, Verb::Delete, Vec::new()).record(Vec::new());
         let action = Action::Delete { id, expect, record };
         self.store.commit_one(&scope, Mutation { kind: rt.kind.clone(), action, reply: None }).await?;

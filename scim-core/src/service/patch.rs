@@ -45,6 +45,7 @@ impl Service {
         };
         let scope = self.scope(caller);
         self.unprotected(caller, &scope, rt, &id).await?;
+        let expect = self.expected(&scope, &rt.kind, &id, conditions, expect).await?;
         let secrets = self.secrets(caller, plan.secrets()).await?;
         let making = self.making(caller, &scope, Verb::Patch, secrets);
         let costly = plan.cost() > COSTLY;

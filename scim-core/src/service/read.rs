@@ -9,7 +9,8 @@ use crate::store::ResourceId;
 use super::{Caller, Conditions, Reply, Service};
 
 impl Service {
-    /// One resource. 404 for an unknown id, whatever its form; 412 where `If-Match` names other versions; `NotModified` where `If-None-Match` holds its ETag, or
+    /// One resource. 404 for an unknown id, whatever its form; 412 where `If-Match` names other versions, or it
+    /// has changed since `If-Unmodified-Since`; `NotModified` where `If-None-Match` holds its ETag, or
     /// `If-Modified-Since` its last change. Values that others compute move no time: where some are shown, only tags count.
     pub async fn read(
         &self,
@@ -26,7 +27,7 @@ impl Service {
         let ids = [ResourceId::new(id)];
         let record = self.store.read_filled(&scope, &rt.kind, &ids, &select, projection.reverse()).await?.pop();
         let record = record.ok_or_else(ScimError::no_resource)?;
-        conditions.hold(&record.version)?;
+        conditions.hold(&record.version, record.modified)?;
         let mut reply = self.shown(caller, rt, &projection, &record, Done::Ok);
         let unmodified =
             |etag: &str| conditions.is_unmodified(record.modified) && etag == render::etag(&record.version);

@@ -34,6 +34,7 @@ impl Service {
         let projection = projection.also(on_request(rt, &draft));
         let (scope, id) = (self.scope(caller), ResourceId::new(id));
         self.unprotected(caller, &scope, rt, &id).await?;
+        let expect = self.expected(&scope, &rt.kind, &id, conditions, expect).await?;
         let secrets = self.secrets(caller, std::mem::take(&mut draft.secrets)).await?;
         let making = self.making(caller, &scope, Verb::Replace, secrets);
         let rules = caller.rules();

@@ -350,6 +350,7 @@ impl Asked<'_> {
             if_match: self.lines(header::IF_MATCH),
             if_none_match: self.lines(header::IF_NONE_MATCH),
             if_modified_since: self.lines(header::IF_MODIFIED_SINCE),
+            if_unmodified_since: self.lines(header::IF_UNMODIFIED_SINCE),
         }
     }
 
