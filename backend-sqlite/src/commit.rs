@@ -18,7 +18,7 @@ use crate::holders;
 use crate::links;
 use crate::order;
 use crate::read;
-use crate::writer::{Task, lost};
+use crate::writer::{Lost, Task};
 use crate::writing::{Row, Writing};
 
 /// A batch on its way through the writer.
@@ -44,11 +44,11 @@ impl Task for Commit {
         }
     }
 
-    fn finish(self: Box<Self>, settled: std::result::Result<(), &str>) {
+    fn finish(self: Box<Self>, settled: std::result::Result<(), &Lost>) {
         let answer = match settled {
             Ok(()) => self.outcomes,
             // Nothing of the transaction stands: not what succeeded in it, and what failed may not fail again.
-            Err(why) => (0..self.expected).map(|_| Err(lost("commit", why))).collect(),
+            Err(lost) => (0..self.expected).map(|_| Err(lost.error("commit"))).collect(),
         };
         // Nobody waits any more: it is done all the same.
         let _gone = self.answer.send(answer);

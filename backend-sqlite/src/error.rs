@@ -26,6 +26,14 @@ impl Fault {
         }
     }
 
+    /// Was there too little room?
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Fault::Sql(error) => error.sqlite_error_code() == Some(ErrorCode::DiskFull),
+            Fault::Store(error) => matches!(error.kind, StoreErrorKind::Full),
+        }
+    }
+
     /// Was a statement stopped because it took too long?
     pub(crate) fn interrupted(&self) -> bool {
         matches!(self, Fault::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted))
@@ -36,10 +44,10 @@ fn kind(error: &rusqlite::Error) -> StoreErrorKind {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch) => StoreErrorKind::Corrupt,
         Some(ErrorCode::OperationInterrupted | ErrorCode::TooBig) => StoreErrorKind::TooMany,
-        // A full disk, a lock held for too long, a file that went away, memory: the next try may find it mended.
+        Some(ErrorCode::DiskFull) => StoreErrorKind::Full,
+        // A lock held for too long, a file that went away, memory: the next try may find it mended.
         Some(
-            ErrorCode::DiskFull
-            | ErrorCode::DatabaseBusy
+            ErrorCode::DatabaseBusy
             | ErrorCode::DatabaseLocked
             | ErrorCode::SystemIoFailure
             | ErrorCode::OutOfMemory

@@ -175,7 +175,7 @@ async fn windows_and_orders_start_in_an_index_too() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_unavailable_and_what_was_there_stays() {
+async fn a_full_disk_is_told_what_was_there_stays_and_room_is_found_again() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(&dir, 1).await;
     let pages = |most: u32| {
@@ -187,15 +187,18 @@ async fn a_full_disk_is_unavailable_and_what_was_there_stays() {
     let batch = vec![create(1, "ann"), create(2, &"x".repeat(400_000)), create(3, "bob")];
     let outcomes = store.commit(&scope(), batch).await;
     for error in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
-        assert!(matches!(error.kind, StoreErrorKind::Unavailable), "{error}");
+        assert!(matches!(error.kind, StoreErrorKind::Full), "{error}");
     }
     assert!(outcomes[1].is_err());
+    assert!(matches!(store.health().await.unwrap_err().kind, StoreErrorKind::Full));
     // What was answered is there, and nothing else.
     let made = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     let left = store.query(&scope(), &list("User", None)).await.unwrap().unwrap();
     assert_eq!(left.total, Total::Exact(1 + made as u64));
     assert_eq!(left.records.len(), 1 + made);
     pages(1_000_000).await.unwrap();
+    store.health().await.unwrap();
+    assert_eq!(store.query(&scope(), &list("User", None)).await.unwrap().unwrap().records.len(), 1 + made);
     store.commit(&scope(), vec![create(4, "cleo")]).await.remove(0).unwrap();
 }
 

@@ -40,12 +40,18 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Pages in the write-ahead log between two checkpoints: 16 MiB.
 const CHECKPOINT: i32 = 4_000;
 
+/// Bytes that must find room where there was none, for the store to be called well again.
+const ROOM: i64 = 256 << 10;
+
+/// Where they stand for a moment.
+const ROOM_NOTE: &str = "room";
+
 /// Something to do in a transaction that others share.
 pub(crate) trait Task: Send {
     /// Does it. What fails must leave no trace: see [`Writing::whole`].
     fn run(&mut self, writing: &mut Writing<'_>);
     /// Answers, now that the transaction is durable or lost (with the reason).
-    fn finish(self: Box<Self>, settled: std::result::Result<(), &str>);
+    fn finish(self: Box<Self>, settled: std::result::Result<(), &Lost>);
     /// Whose work it is; None for the store's own.
     fn tenant(&self) -> Option<&TenantId> {
         None
@@ -71,6 +77,8 @@ struct Shared {
     searched: AtomicBool,
     /// They were merged, and nothing was written since.
     merged: AtomicBool,
+    /// A transaction had too little room, and none was found since.
+    full: AtomicBool,
 }
 
 impl Shared {
@@ -107,6 +115,9 @@ impl Shared {
         let begun = Instant::now();
         self.merged.store(false, Ordering::Relaxed);
         let tasks = work.turn(first, &self.queue);
+        if work.full {
+            self.full.store(true, Ordering::Relaxed);
+        }
         self.calm.store(tasks == 1 && begun.elapsed() < MOMENT, Ordering::Relaxed);
     }
 }
@@ -138,6 +149,7 @@ impl Writer {
             outgrown: Vec::new(),
             holders: holders::Remembered::default(),
             version: 0,
+            full: false,
         };
         let shared = Arc::new(Shared {
             queue: Queue::new(queue),
@@ -145,6 +157,7 @@ impl Writer {
             calm: AtomicBool::default(),
             searched: AtomicBool::default(),
             merged: AtomicBool::default(),
+            full: AtomicBool::default(),
         });
         let own = shared.clone();
         let thread = std::thread::Builder::new()
@@ -186,6 +199,22 @@ impl Writer {
         }
     }
 
+    /// Is there room to write? Where there was none, as much is written as most writes need, and taken away again.
+    pub(crate) async fn has_room(&self) -> Result<()> {
+        if !self.shared.full.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.ask("look for room", |writing| {
+            let sql = "INSERT INTO note (name, value) VALUES (?1, zeroblob(?2))
+                       ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+            writing.run(sql, rusqlite::params![ROOM_NOTE, ROOM])
+        })
+        .await?;
+        self.ask("look for room", |writing| writing.run("DELETE FROM note WHERE name = ?1", [ROOM_NOTE])).await?;
+        self.shared.full.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Does something in a transaction, whole or not at all.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
@@ -213,7 +242,7 @@ struct Nothing;
 
 impl Task for Nothing {
     fn run(&mut self, _: &mut Writing<'_>) {}
-    fn finish(self: Box<Self>, _: std::result::Result<(), &str>) {}
+    fn finish(self: Box<Self>, _: std::result::Result<(), &Lost>) {}
 }
 
 struct Ask<T, F> {
@@ -230,13 +259,13 @@ impl<T: Send, F: FnOnce(&mut Writing<'_>) -> Inner<T> + Send> Task for Ask<T, F>
         writing.holders.clear();
     }
 
-    fn finish(self: Box<Self>, settled: std::result::Result<(), &str>) {
+    fn finish(self: Box<Self>, settled: std::result::Result<(), &Lost>) {
         let operation = self.operation;
         let answer = match (settled, self.done) {
             (Ok(()), Some(done)) => done.map_err(|fault| fault.during(operation)),
             // What failed by itself says more than what became of the others.
             (Err(_), Some(Err(fault))) => Err(fault.during(operation)),
-            (Err(why), _) => Err(lost(operation, why)),
+            (Err(lost), _) => Err(lost.error(operation)),
             (Ok(()), None) => Err(closed(operation)),
         };
         // Nobody waits any more: it is done all the same.
@@ -244,14 +273,50 @@ impl<T: Send, F: FnOnce(&mut Writing<'_>) -> Inner<T> + Send> Task for Ask<T, F>
     }
 }
 
-/// The transaction is lost, for this reason: nothing was written.
+/// Why a transaction is lost: nothing was written.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    cause: Cause,
+    why: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Full,
+    Displaced,
+    Other,
+}
+
+impl Lost {
+    fn of(error: &StoreError) -> Lost {
+        let cause = match error.kind {
+            StoreErrorKind::Full => Cause::Full,
+            StoreErrorKind::Displaced => Cause::Displaced,
+            _ => Cause::Other,
+        };
+        Lost { cause, why: error.to_string() }
+    }
+
+    /// As the error of one who had a part in it.
+    pub(crate) fn error(&self, operation: &'static str) -> StoreError {
+        let kind = match self.cause {
+            Cause::Full => StoreErrorKind::Full,
+            Cause::Displaced => StoreErrorKind::Displaced,
+            Cause::Other => StoreErrorKind::Unavailable,
+        };
+        StoreError::new(kind).during(BACKEND, operation).because(self.why.as_str())
+    }
+}
+
+/// The write did not come to pass, for this reason.
 pub(crate) fn lost(operation: &'static str, why: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable).during(BACKEND, operation).because(why)
 }
 
 /// The file is no longer the one that was opened.
 pub(crate) fn gone(operation: &'static str) -> StoreError {
-    lost(operation, "the database was removed or replaced under the server; put it back, or start the server anew")
+    let why = "the database was removed or replaced under the server; put it back, or start the server anew";
+    StoreError::new(StoreErrorKind::Displaced).during(BACKEND, operation).because(why)
 }
 
 struct Work {
@@ -274,6 +339,8 @@ struct Work {
     /// somebody does.
     holders: holders::Remembered,
     version: i64,
+    /// Had the last transaction too little room?
+    full: bool,
 }
 
 impl Work {
@@ -282,15 +349,18 @@ impl Work {
         let mut group = Vec::new();
         self.transactions += 1;
         let settled = self.transaction(first, queue, &mut group);
-        let settled = settled.map_err(|fault| fault.during("commit").to_string());
+        let settled = settled.map_err(|fault| Lost::of(&fault.during("commit")));
+        if let Err(Lost { cause: Cause::Full, .. }) = settled {
+            self.full = true;
+        }
         self.inline.committed();
         let tasks = group.len();
         for task in group {
-            task.finish(settled.as_ref().map(|_| ()).map_err(String::as_str));
+            task.finish(settled.as_ref().map(|_| ()));
         }
         match settled {
             Ok(outgrown) => self.outgrown.extend(outgrown),
-            Err(why) => {
+            Err(Lost { why, .. }) => {
                 tracing::warn!(%why, "a transaction was lost; its writes were answered as unavailable");
                 self.catalogue.forget();
             }
@@ -341,10 +411,14 @@ impl Work {
             }
             if self.db.is_autocommit() {
                 // A full disk or a failing one makes SQLite give up the whole transaction.
-                return Err(lost("commit", "SQLite gave up the transaction: the disk is full or failing").into());
+                return Err(match writing.full {
+                    true => StoreErrorKind::Full.into(),
+                    false => lost("commit", "SQLite gave up the transaction: the disk is failing").into(),
+                });
             }
             next = if group.len() < GROUP { queue.try_pop(|task| weight + task.weight() <= WEIGHT) } else { None };
         }
+        self.full = writing.full;
         let holders = std::mem::take(&mut writing.holders);
         let settled = writing.settle().and_then(|grown| {
             if !self.presence.holds() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 use scim_core::store::index::{Entries, State, Via};
 
-use crate::error::Inner;
+use crate::error::{Fault, Inner};
 use crate::holders;
 use crate::index::{Catalogue, Extent, Indexes, Search};
 
@@ -27,6 +27,8 @@ pub(crate) struct Writing<'a> {
     moved: bool,
     /// Holders of links, as they stand now.
     pub holders: holders::Remembered,
+    /// Did something fail because there is no room?
+    pub full: bool,
 }
 
 /// Resources that came or went, or rows of an index.
@@ -60,7 +62,8 @@ impl<'a> Writing<'a> {
     pub(crate) fn new(db: &'a Connection, catalogue: &'a Catalogue) -> Self {
         let (counted, counting) = (Vec::new(), Vec::new());
         let holders = holders::Remembered::default();
-        Writing { db, catalogue, extents: Vec::new(), counted, counting, fragments: Vec::new(), moved: false, holders }
+        let (extents, fragments) = (Vec::new(), Vec::new());
+        Writing { db, catalogue, extents, counted, counting, fragments, moved: false, holders, full: false }
     }
 
     /// Is a type of so many resources large enough for an index of fragments?
@@ -82,6 +85,7 @@ impl<'a> Writing<'a> {
             self.run("RELEASE mutation", [])?;
             self.add_up();
         } else {
+            self.full |= done.as_ref().is_err_and(Fault::is_full);
             self.counting.clear();
             self.fragments.truncate(fragments);
             self.holders.clear();

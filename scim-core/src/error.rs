@@ -102,6 +102,8 @@ kinds! {
     NotImplemented => 501, None;
     /// The store cannot be reached just now; nothing was written.
     Unavailable => 503, None;
+    /// The store has no room left; nothing was written.
+    InsufficientStorage => 507, None;
 }
 
 /// How a request that succeeded is told apart: the status of answers and of the entries of a bulk response.
@@ -228,6 +230,18 @@ impl From<StoreError> for ScimError {
             StoreErrorKind::Uncertain | StoreErrorKind::Unavailable => {
                 tracing::warn!(error = %shown, "store unavailable");
                 ScimError::unavailable("the store cannot be reached just now; try again", Duration::from_secs(1))
+            }
+            StoreErrorKind::Full => {
+                tracing::error!(error = %shown, "store full");
+                let detail = "the disk of the store is full, and nothing was written; the operator must make room";
+                let wait = Some(Duration::from_secs(60));
+                ScimError { retry_after: wait, ..ScimError::new(ErrorKind::InsufficientStorage, detail) }
+            }
+            StoreErrorKind::Displaced => {
+                tracing::error!(error = %shown, "store displaced");
+                let detail = "the database was moved or replaced under the server, and nothing was written; the operator \
+                              must put it back, or start the server anew";
+                ScimError::unavailable(detail, Duration::from_secs(60))
             }
             StoreErrorKind::Corrupt => {
                 tracing::error!(error = %shown, "store corrupt");

@@ -181,7 +181,7 @@ async fn what_goes_into_a_file_that_was_taken_away_is_not_answered_as_written() 
         commit(&home.store, create("User", "u1", &user("n1"))).await.unwrap();
         std::fs::rename(&file, &aside).unwrap();
         let error = commit(&home.store, create("User", "u2", &user("n2"))).await.unwrap_err();
-        assert!(matches!(error.kind, StoreErrorKind::Unavailable), "{name}: {error}");
+        assert!(matches!(error.kind, StoreErrorKind::Displaced), "{name}: {error}");
         assert!(error.to_string().contains("removed or replaced"), "{name}: {error}");
         assert!(home.store.health().await.is_err(), "{name}");
         std::fs::copy(&aside, &file).unwrap();

@@ -64,6 +64,10 @@ pub enum StoreErrorKind {
     Uncertain,
     /// Not reachable; nothing was written.
     Unavailable,
+    /// There is no room left to write; nothing was written.
+    Full,
+    /// What the store wrote to was moved away or replaced under it; nothing was written.
+    Displaced,
     /// What is stored makes no sense.
     Corrupt,
 }
@@ -72,7 +76,10 @@ impl StoreError {
     /// An error of this kind, without trail.
     pub fn new(kind: StoreErrorKind) -> Self {
         let retry = match kind {
-            StoreErrorKind::Unavailable | StoreErrorKind::Uncertain => Retry::Temporary,
+            StoreErrorKind::Unavailable
+            | StoreErrorKind::Uncertain
+            | StoreErrorKind::Full
+            | StoreErrorKind::Displaced => Retry::Temporary,
             _ => Retry::Permanent,
         };
         StoreError { kind, retry, operation: "", backend: "", source: None }

@@ -38,6 +38,25 @@ fn commands_beside_a_busy_server_do_no_harm() {
     server.is_well();
 }
 
+/// SQLite itself goes on writing into a file that nobody can open any more.
+#[cfg(unix)]
+#[test]
+fn a_database_that_was_moved_away_is_told_with_the_mend() {
+    let mut server = Server::start();
+    let session = server.session();
+    let (database, aside) = (server.program().database(), server.program().folder().join("aside.db"));
+    session.user(json!({})).unwrap();
+    std::fs::rename(&database, &aside).unwrap();
+    let answer = session.post("/Users", &user(json!({}))).unwrap();
+    assert_eq!(answer.status, 503, "{}", answer.tell());
+    assert!(answer.text("/detail").contains("moved or replaced under the server"), "{}", answer.tell());
+    assert!(answer.header("retry-after").is_some());
+    std::fs::rename(&aside, &database).unwrap();
+    session.user(json!({})).unwrap();
+    session.get("/Users?count=0").unwrap().has("/totalResults", 2).unwrap();
+    server.is_well();
+}
+
 /// Threats E02, B09: whoever reads the files learns no token and no password.
 #[test]
 fn neither_tokens_nor_passwords_stand_in_the_files() {

@@ -225,7 +225,7 @@ fn read_only(output: &std::process::Output, program: &Program, before: &[u8]) {
 fn a_disk_that_takes_no_more_refuses_writes_and_serves_reads() {
     let mut server = Server::of(|program| program.by_shell("trap '' XFSZ; ulimit -f 1200; exec \"$@\""));
     let session = server.session();
-    let made = fill(&session);
+    let made = fill(&session, 503);
     let seen = session.get("/Users?count=0").unwrap().is(200).unwrap();
     seen.has("/totalResults", made).unwrap();
     server.is_well();
@@ -237,14 +237,14 @@ fn a_disk_that_takes_no_more_refuses_writes_and_serves_reads() {
     mended.session().user(json!({})).unwrap();
 }
 
-/// Creates users until that fails with 503 ten times, and says how many there are.
-fn fill(session: &Session) -> usize {
+/// Creates users until that fails with this status ten times, and says how many there are.
+fn fill(session: &Session, full: u16) -> usize {
     let (mut made, mut refused) = (0, 0);
     while refused < 10 {
         let answer = session.post("/Users", &user(json!({"title": "x".repeat(20_000)}))).unwrap();
         match answer.status {
             201 => made += 1,
-            503 => {
+            status if status == full => {
                 refused += 1;
                 assert!(answer.header("retry-after").is_some(), "{}", answer.tell());
                 scim_error(answer);
@@ -270,11 +270,12 @@ fn a_full_disk_that_gets_room_again_is_written_again() {
     let wrapper: Vec<_> = MOUNT.iter().copied().chain(["sh", "-c", script, "sh"]).collect();
     let mut server = Server::of(|program| program.by(&wrapper).with("SCIM__STORE__SQLITE__PATH", "small/scim.db"));
     let session = server.session();
-    let made = fill(&session);
+    let made = fill(&session, 507);
     session.get("/Users?count=0").unwrap().is(200).unwrap().has("/totalResults", made).unwrap();
-    server.is_well();
+    assert_eq!(server.probe("/readyz"), Some(503), "there is no room");
     let inside = format!("/proc/{}/root{}/small/ballast", server.process(), server.program().folder().display());
     fs::remove_file(&inside).unwrap();
+    assert_eq!(server.probe("/readyz"), Some(200), "there is room again");
     for _ in 0..5 {
         session.user(json!({})).unwrap();
     }
