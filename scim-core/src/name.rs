@@ -92,9 +92,59 @@ pub fn same(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b)
 }
 
+/// Which of these names is meant by one that is none of them; None where nothing is near. Letter case means nothing.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_ascii_lowercase();
+    let near = known.into_iter().filter_map(|known| {
+        let allowed = (known.len().max(name.len()) / 3).max(1);
+        // Their lengths alone differ by more: a long name is not worth a look.
+        let worth = known.len().abs_diff(name.len()) <= allowed;
+        let distance = worth.then(|| distance(&name, &known.to_ascii_lowercase()))?;
+        (distance <= allowed).then_some((distance, known))
+    });
+    near.min().map(|(_, known)| known)
+}
+
+/// The number of letters to insert, delete, change or swap with a neighbour.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let get = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX / 2);
+            let mut best = (get(&last, j) + usize::from(x != y)).min(get(&last, j + 1) + 1).min(get(&row, j) + 1);
+            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
+            if swapped {
+                best = best.min(get(&before, j - 1) + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_nearest_name_is_found_where_one_is_near() {
+        let known = ["userName", "displayName", "name.familyName", "title"];
+        for (name, expected) in [
+            ("usrName", Some("userName")),
+            ("USERNAMES", Some("userName")),
+            ("name.famliyName", Some("name.familyName")),
+            ("tilte", Some("title")),
+            ("colour", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(name, known), expected, "{name}");
+        }
+        assert_eq!(nearest(&"x".repeat(100_000), known), None);
+    }
 
     #[test]
     fn user_names_are_compared_by_their_precis_key() {

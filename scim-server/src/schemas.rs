@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use scim_core::clock::Clock;
+use scim_core::path;
 use scim_core::schema::{Options, Registry};
 use scim_core::service::Service;
-use scim_core::store::Scope;
 use scim_core::store::control::{ControlStore, TenantRow};
+use scim_core::store::{Scope, index};
 
-use crate::config::SchemaSettings;
+use serde::Deserialize;
+
+use crate::config::{SchemaSettings, Settings, StoreSettings};
 use crate::edge::SystemClock;
 use crate::tenancy::Registries;
 
@@ -27,6 +30,48 @@ pub fn compile(settings: &[SchemaSettings]) -> Result<Registries> {
     let plain = compile(false)?;
     let names = plain.names();
     Ok(Registries { plain: Arc::new(plain), unique_groups: Arc::new(compile(true)?), names })
+}
+
+/// Attributes that a store is told to index: the keys that every backend with indexes has.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Indexes {
+    #[serde(deserialize_with = "crate::config::values::list")]
+    index: Vec<String>,
+    #[serde(deserialize_with = "crate::config::values::list")]
+    substring: Vec<String>,
+}
+
+/// Compiles the schemas of these settings, and sees that the attributes named elsewhere in them are theirs.
+pub fn checked(settings: &Settings) -> Result<Registries> {
+    let registries = compile(&settings.schemas)?;
+    check_indexes(std::iter::once(&settings.store).chain(&settings.control), &registries)?;
+    Ok(registries)
+}
+
+/// Refuses names in `store.….index` and `substring` that no type has, or that cannot be indexed: an index that is
+/// missing because of a slip of the pen would show as slowness only.
+fn check_indexes<'a>(stores: impl Iterator<Item = &'a StoreSettings>, registries: &Registries) -> Result<()> {
+    let types = registries.plain.types();
+    for section in stores.map(StoreSettings::selected) {
+        // What is wrong with the list itself is for the backend to say.
+        let Indexes { index, substring } = section.read().unwrap_or_default();
+        let named = [("index", index), ("substring", substring)];
+        for (key, name) in named.iter().flat_map(|(key, names)| names.iter().map(move |name| (key, name))) {
+            if types.iter().any(|rt| index::usable(name, rt).is_some()) {
+                continue;
+            }
+            let setting = format!("{}.{key} = {name:?}", section.place());
+            if types.iter().any(|rt| path::attribute(name, rt, true).is_some()) {
+                bail!("{setting}: values of this attribute cannot be indexed; leave it out");
+            }
+            match types.iter().find_map(|rt| path::near(name, rt)) {
+                Some(near) => bail!("{setting}: no resource type has such an attribute; did you mean {near}?"),
+                None => bail!("{setting}: no resource type has such an attribute; /Schemas lists those there are"),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Compiles the schemas of the configuration for a store that may hold resources of earlier ones.

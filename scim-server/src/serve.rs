@@ -113,7 +113,7 @@ pub async fn service(settings: &Settings, stores: &Stores) -> Result<Service> {
 
 impl Server {
     pub(crate) async fn open(settings: Settings, sources: Sources, backends: &[Factory]) -> Result<Server> {
-        schemas::compile(&settings.schemas)?;
+        schemas::checked(&settings)?;
         let given = first_token(&sources)?;
         let certificate = match settings.server.secure() {
             true => Some(Arc::new(Certificate::load(&settings.server.tls)?)),
@@ -261,7 +261,7 @@ impl Server {
     /// every tenant can be served with them.
     async fn reload(&self) -> Result<()> {
         let settings = Settings::load(&self.sources, &self.backends)?;
-        let registries = schemas::compile(&settings.schemas)?;
+        let registries = schemas::checked(&settings)?;
         let changed = registries.plain.fingerprint() != self.app.tenants.registries().plain.fingerprint();
         if changed {
             let rows = self.app.control.tenants().await?;

@@ -2,6 +2,7 @@
 //!
 //! `parse` text to [`Path`] · `resolve` names to definitions, [`AttrPath`] and [`Target`].
 
+pub mod near;
 pub mod parse;
 pub mod resolve;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use crate::schema::{AttributeDef, Place};
 
+pub use near::near;
 pub use parse::Path;
 pub(crate) use resolve::qualified;
 pub use resolve::{Named, Target, attribute, equalities, named, resolve};

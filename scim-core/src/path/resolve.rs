@@ -14,6 +14,7 @@ use crate::name::same;
 use crate::schema::{AttributeDef, Place, ResourceType};
 
 use super::AttrPath;
+use super::near::near;
 use super::parse::{self, Path};
 
 /// What the path of a PATCH operation points to.
@@ -60,9 +61,10 @@ pub enum Named {
 /// what is wrong between brackets.
 pub fn resolve(text: &str, kind: &ResourceType, rules: &Rules, limits: &Limits) -> Result<Target, ScimError> {
     let unknown = |name: &str| {
-        ScimError::invalid_path(match qualified(name, kind) {
-            Some(at) => format!("{} has no attribute {}; write {at}", kind.kind, excerpt(name)),
-            None => format!("{} has no attribute {}; /Schemas lists those it has", kind.kind, excerpt(name)),
+        ScimError::invalid_path(match (qualified(name, kind), near(name, kind)) {
+            (Some(at), _) => format!("{} has no attribute {}; write {at}", kind.kind, excerpt(name)),
+            (None, Some(near)) => format!("{} has no attribute {}; did you mean {near}?", kind.kind, excerpt(name)),
+            (None, None) => format!("{} has no attribute {}; /Schemas lists those it has", kind.kind, excerpt(name)),
         })
     };
     match parse::parse(text, limits)? {

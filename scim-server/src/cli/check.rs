@@ -19,7 +19,7 @@ use super::Context;
 pub async fn run(context: &Context<'_>) -> Result<()> {
     let settings = &context.settings;
     let backend = crate::backends::find(&settings.store, context.backends)?;
-    let registries = schemas::compile(&settings.schemas)?;
+    let registries = schemas::checked(settings)?;
     if settings.server.secure() {
         let certificate = http::tls::Certificate::load(&settings.server.tls)?;
         http::tls::config(&settings.server.tls, certificate.into())?;

@@ -15,7 +15,7 @@ use scim_core::ScimError;
 use scim_core::access::Profile;
 use scim_core::error::excerpt;
 use scim_core::limits::Limits;
-use scim_core::name::same;
+use scim_core::name::{nearest, same};
 use scim_core::path::{self, AttrPath, Target, equalities};
 use scim_core::schema::{AttributeDef, Mutability, Place as Kept, ResourceType, Type};
 use serde_json::{Map, Value, json};
@@ -60,7 +60,12 @@ impl Columns {
         titles.trim();
         let Some(kind) = types.iter().find(|kind| has_required(kind, &titles)) else {
             let needed = types.iter().map(|kind| format!("{} needs {}", kind.kind, required(kind).join(", ")));
-            bail!("the header tells no resource type: {}", needed.collect::<Vec<_>>().join("; "));
+            let needed = needed.collect::<Vec<_>>().join("; ");
+            let all = types.iter().flat_map(|kind| required(kind));
+            let meant = all.filter_map(|name| nearest(name, &titles).map(|title| (title, name)));
+            let meant = meant.filter(|(title, name)| !same(title, name)).map(|(title, name)| (excerpt(title), name));
+            let meant = meant.map(|(title, name)| format!("; did you mean {name} by {title}?")).next();
+            bail!("the header tells no resource type: {needed}{}", meant.unwrap_or_default());
         };
         let mut all: Vec<Column> = Vec::with_capacity(titles.len());
         for title in &titles {

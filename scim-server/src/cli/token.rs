@@ -4,14 +4,17 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use scim_core::access::{Profile, Right};
 use scim_core::clock::{Clock, Timestamp};
+use scim_core::query::Select;
 use scim_core::store::control::{ControlStore, CredentialRow};
-use scim_core::store::{ResourceId, TenantId};
+use scim_core::store::{ResourceId, Scope, StoreExt, TenantId};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::auth::token;
 use crate::edge::SystemClock;
 use crate::say::{columns, say};
+use crate::schemas;
+use crate::serve::Stores;
 
 use super::tenant::{find, print};
 use super::{Context, Format, format};
@@ -83,7 +86,12 @@ pub async fn run(context: &Context<'_>, command: Command) -> Result<()> {
     let stores = context.stores().await?;
     let control = stores.control.as_ref();
     match command {
-        Command::Create(create) => self::create(control, create).await,
+        Command::Create(create) => {
+            if let Some(subject) = &create.subject {
+                check_subject(context, &stores, &create.which.tenant, subject).await?;
+            }
+            self::create(control, create).await
+        }
         Command::List { tenant, format } => list(control, tenant.as_deref(), format).await,
         Command::Revoke { which } => revoke(control, &which).await,
         Command::Rotate { which, grace, expires } => rotate(control, &which, &grace, &expires).await,
@@ -117,6 +125,30 @@ async fn create(control: &dyn ControlStore, create: Create) -> Result<()> {
         },
     )
     .await
+}
+
+/// A credential for nobody would be refused with every request.
+async fn check_subject(context: &Context<'_>, stores: &Stores, tenant: &str, subject: &str) -> Result<()> {
+    let row = find(stores.control.as_ref(), tenant).await?;
+    let registries = schemas::compile(&context.settings.schemas)?;
+    let types = registries.of(&row.settings).types();
+    stores.opened.store.prepare(&row.id, types).await?;
+    let scope = Scope {
+        tenant: row.id,
+        actor: "token".into(),
+        request: "token".into(),
+        now: SystemClock.now(),
+        deadline: None,
+    };
+    let id = ResourceId::new(subject);
+    for rt in types {
+        if stores.opened.store.get(&scope, &rt.kind, &id, &Select::bare()).await?.is_some() {
+            return Ok(());
+        }
+    }
+    bail!(
+        "--subject {subject:?}: the tenant {tenant} has no resource with this id; give the id of a user, as          GET /Users?filter=userName eq \"…\" shows it"
+    )
 }
 
 /// Stores a credential with a new token and prints that.

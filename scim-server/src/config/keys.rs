@@ -4,6 +4,7 @@
 use anyhow::{Result, bail};
 use config::{Map, Value as Given, ValueKind};
 use scim_core::limits::Limits;
+use scim_core::name::nearest;
 use serde_json::{Map as Json, Value, json};
 
 use crate::backends::{DEFAULT, ELSEWHERE, Factory};
@@ -86,37 +87,12 @@ fn unknown(full: &str, name: &str, origin: Option<&str>, parent: &str, shape: &V
         None => full.to_owned(),
     };
     let siblings = shape.as_object().into_iter().flat_map(Json::keys);
-    let near = siblings
-        .map(|key| (distance(name, key), key))
-        .filter(|(distance, key)| *distance <= (key.len().max(name.len()) / 3).max(1))
-        .min();
-    match near {
-        Some((_, key)) if parent.is_empty() => format!("{place} is no setting; did you mean {key}?"),
-        Some((_, key)) => format!("{place} is no setting; did you mean {parent}.{key}?"),
+    match nearest(name, siblings.map(String::as_str)) {
+        Some(key) if parent.is_empty() => format!("{place} is no setting; did you mean {key}?"),
+        Some(key) => format!("{place} is no setting; did you mean {parent}.{key}?"),
         None => {
             let known = shape.as_object().into_iter().flat_map(Json::keys).map(String::as_str).collect::<Vec<_>>();
             format!("{place} is no setting; known here: {}", known.join(", "))
         }
     }
-}
-
-/// The number of letters to insert, delete, change or swap with a neighbour.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let get = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX / 2);
-            let mut best = (get(&last, j) + usize::from(x != y)).min(get(&last, j + 1) + 1).min(get(&row, j) + 1);
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
-            if swapped {
-                best = best.min(get(&before, j - 1) + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or(0)
 }

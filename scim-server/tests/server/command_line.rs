@@ -60,6 +60,29 @@ fn the_first_token_can_be_given() {
 }
 
 #[test]
+fn attributes_to_index_must_be_attributes() {
+    let directory = tempfile::tempdir().unwrap();
+    for (setting, told) in [
+        (
+            "index = [\"tilte\"]",
+            "store.sqlite.index = \"tilte\": no resource type has such an attribute; did you mean title?",
+        ),
+        ("substring = [\"title\", \"colour\"]", "store.sqlite.substring = \"colour\": no resource type has such"),
+        ("index = [\"password\"]", "cannot be indexed"),
+    ] {
+        let config = write_config(directory.path(), "");
+        let text = std::fs::read_to_string(&config).unwrap();
+        assert!(text.contains("[store.sqlite]\n"), "{text}");
+        std::fs::write(&config, text.replace("[store.sqlite]\n", &format!("[store.sqlite]\n{setting}\n"))).unwrap();
+        for command in ["serve", "check-config", "reindex"] {
+            fails(&config, &[command], 1, &[told]);
+        }
+    }
+    let config = write_config(directory.path(), "");
+    assert_eq!(run(&config, &["check-config"]).0, 0);
+}
+
+#[test]
 fn tenants_are_made_listed_changed_and_deleted() {
     let directory = tempfile::tempdir().unwrap();
     let config = write_config(directory.path(), "");
@@ -126,6 +149,8 @@ fn tokens_are_made_listed_rotated_and_revoked() {
     fails(&config, &["token", "create", "--tenant", "acme", "--name", "x", "--scope", "all"], 2, &["scope"]);
     fails(&config, &["token", "create", "--tenant", "acme", "--name", "x", "--expires", "soon"], 1, &["soon", "90d"]);
     fails(&config, &["token", "create", "--tenant", "acme", "--name", "a b"], 1, &["--name"]);
+    let nobody = ["token", "create", "--tenant", "acme", "--name", "x", "--subject", "nobody"];
+    fails(&config, &nobody, 1, &["--subject", "\"nobody\"", "the id of a user"]);
 }
 
 #[test]

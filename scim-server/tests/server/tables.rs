@@ -141,7 +141,10 @@ fn a_header_that_does_not_fit_stops_the_import_with_the_mend() {
     for (header, told) in [
         ("", "tells no resource type: User needs userName; Group needs displayName"),
         ("title,active", "tells no resource type"),
-        ("userName,tite", "User has no attribute \\\"tite\\\""),
+        ("userName,tite", "User has no attribute \\\"tite\\\"; did you mean title?"),
+        ("userName,departmnt", "did you mean urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department?"),
+        ("userName,name.givnName", "did you mean name.givenName?"),
+        ("usrName,title", "did you mean userName by \\\"usrName\\\"?"),
         ("userName,name", "has parts; name one of them"),
         ("userName,USERNAME", "stands there twice"),
         ("userName,\"emails[type co \"\"w\"\"].value\"", "chooses by more than equality"),
