@@ -8,10 +8,20 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Bytes of a request body.
     pub body: usize,
+    /// Bytes of a request target: path and query.
+    pub url: usize,
+    /// Bytes of all header lines.
+    pub header: usize,
     /// Seconds in which the head of a request must arrive.
     pub header_time: u64,
     /// Seconds for a whole request.
     pub request_time: u64,
+    /// Seconds that a connection stays open without a request.
+    pub keep_alive: u64,
+    /// Seconds in which the store must say how it is, or the server is not ready.
+    pub health_time: u64,
+    /// Seconds that requests in work have when the server stops; then they are cut off.
+    pub stop_time: u64,
     /// Nesting of a JSON body.
     pub json_depth: usize,
     /// Keys in one JSON object.
@@ -68,8 +78,13 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             body: 1 << 20,
+            url: 8 << 10,
+            header: 16 << 10,
             header_time: 5,
             request_time: 30,
+            keep_alive: 75,
+            health_time: 4,
+            stop_time: 20,
             json_depth: 32,
             json_keys: 1_000,
             json_string: 64 << 10,

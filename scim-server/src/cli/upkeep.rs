@@ -12,9 +12,6 @@ use crate::say::say;
 
 use super::Context;
 
-/// How long a server may take to say how it is.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 async fn upkeep(context: &Context<'_>, what: &str) -> Result<std::sync::Arc<dyn Upkeep>> {
     let backend = &context.settings.store.backend;
     let own = context.stores().await?.opened.upkeep;
@@ -48,8 +45,8 @@ pub fn restore(context: &Context<'_>, file: &Path) -> Result<()> {
 
 /// `reindex`.
 pub async fn reindex(context: &Context<'_>) -> Result<()> {
+    let registries = crate::schemas::checked(&context.settings)?;
     let stores = context.stores().await?;
-    let registries = crate::schemas::compile(&context.settings.schemas)?;
     for row in stores.control.tenants().await? {
         stores.opened.store.prepare(&row.id, registries.of(&row.settings).types()).await?;
     }
@@ -60,6 +57,8 @@ pub async fn reindex(context: &Context<'_>) -> Result<()> {
 /// `healthcheck`: asks `/readyz` of the server that this configuration is for.
 pub fn healthcheck(context: &Context<'_>) -> Result<()> {
     let server = &context.settings.server;
+    // What the server itself may wait for its store, and a moment for the way.
+    let patience = Duration::from_secs(context.settings.limits.health_time.saturating_add(1));
     for address in server.addresses()? {
         let here = match address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -67,7 +66,7 @@ pub fn healthcheck(context: &Context<'_>) -> Result<()> {
             ip => ip,
         };
         let address = SocketAddr::new(here, address.port());
-        if !ready(address, server.secure()).with_context(|| format!("{address} cannot be asked"))? {
+        if !ready(address, server.secure(), patience).with_context(|| format!("{address} cannot be asked"))? {
             bail!("{address} is not ready");
         }
     }
@@ -76,12 +75,12 @@ pub fn healthcheck(context: &Context<'_>) -> Result<()> {
 
 /// Asks over plain HTTP. Where the server speaks TLS, that it takes connections is all that is asked: who runs this
 /// command need not have the certificates that it trusts.
-fn ready(address: SocketAddr, secure: bool) -> std::io::Result<bool> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+fn ready(address: SocketAddr, secure: bool, patience: Duration) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect_timeout(&address, patience)?;
     if secure {
         return Ok(true);
     }
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience))?;
     stream.write_all(format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes())?;
     let mut status = [0; b"HTTP/1.1 200".len()];
     stream.read_exact(&mut status)?;

@@ -139,6 +139,11 @@ fn check_limits(limits: &Limits) -> Result<()> {
     };
     at_least("body", limits.body as u64, 1_024)?;
     at_least("bulk_body", limits.bulk_body as u64, 1_024)?;
+    at_least("url", limits.url as u64, 1_024)?;
+    at_least("header", limits.header as u64, 1_024)?;
+    at_least("keep_alive", limits.keep_alive, 1)?;
+    at_least("health_time", limits.health_time, 1)?;
+    at_least("stop_time", limits.stop_time, 1)?;
     at_least("header_time", limits.header_time, 1)?;
     at_least("request_time", limits.request_time, 1)?;
     at_least("json_depth", limits.json_depth as u64, 8)?;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
+use actix_web::http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING, UPGRADE};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 use scim_core::{ErrorKind, ScimError};
@@ -25,27 +25,43 @@ pub async fn read(headers: &HeaderMap, payload: Payload, most: usize, until: Ins
         return Err(too_large(most));
     }
     let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-    match tokio::time::timeout(left, collect(payload, most)).await {
+    match tokio::time::timeout(left, collect(payload, most, of_an_upgrade(headers))).await {
         Ok(body) => body,
         Err(_) => Err(ScimError::new(ErrorKind::Timeout, "the body did not arrive in time")),
     }
 }
 
-async fn collect(mut payload: Payload, most: usize) -> Result<Bytes, ScimError> {
+/// How long the body is where that is not told by its end: the library takes all that follows a head with
+/// `Upgrade: websocket` for the other protocol's. This server speaks none, and may pass over the wish (RFC 9110 section
+/// 7.8). The connection is closed behind the answer, as what follows the body is read by nobody.
+fn of_an_upgrade(headers: &HeaderMap) -> Option<usize> {
+    let wished = headers.get_all(UPGRADE).any(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    (wished && !headers.contains_key(TRANSFER_ENCODING)).then(|| announced(headers).unwrap_or(0))
+}
+
+async fn collect(mut payload: Payload, most: usize, length: Option<usize>) -> Result<Bytes, ScimError> {
     let mut whole = Bytes::new();
     let mut more: Option<BytesMut> = None;
-    while let Some(piece) = payload.next().await {
+    let arrived = |whole: &Bytes, more: &Option<BytesMut>| more.as_ref().map_or(whole.len(), BytesMut::len);
+    while length.is_none_or(|length| arrived(&whole, &more) < length) {
+        let Some(piece) = payload.next().await else { break };
         let piece = piece.map_err(|_| ScimError::invalid_syntax("the body broke off"))?;
         if whole.is_empty() && more.is_none() {
             whole = piece;
         } else {
             more.get_or_insert_with(|| BytesMut::from(&*whole)).extend_from_slice(&piece);
         }
-        if more.as_ref().map_or(whole.len(), BytesMut::len) > most {
+        if length.is_none() && arrived(&whole, &more) > most {
             return Err(too_large(most));
         }
     }
-    Ok(more.map_or(whole, BytesMut::freeze))
+    let mut body = more.map_or(whole, BytesMut::freeze);
+    match length {
+        Some(length) if body.len() < length => return Err(ScimError::invalid_syntax("the body broke off")),
+        Some(length) => body.truncate(length),
+        None => {}
+    }
+    Ok(body)
 }
 
 fn too_large(most: usize) -> ScimError {

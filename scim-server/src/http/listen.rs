@@ -15,10 +15,6 @@ use super::{App, handle, probe};
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1_024;
-/// Between the last request and the end of a connection.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// For requests in work when the server stops; then they are cut off.
-const STOPPING: u64 = 20;
 /// While it still listens, so that load balancers and clients with open connections learn that it will stop.
 const FAREWELL: Duration = Duration::from_millis(500);
 /// For connections that stand already to reach a worker, and for their requests to be read.
@@ -58,11 +54,11 @@ pub fn scim(
     })
     .workers(workers)
     .max_connections(limits.connections.div_ceil(workers))
-    .keep_alive(KEEP_ALIVE)
+    .keep_alive(Duration::from_secs(limits.keep_alive))
     .client_request_timeout(header_time)
     .client_disconnect_timeout(header_time)
     .tls_handshake_timeout(header_time)
-    .shutdown_timeout(STOPPING)
+    .shutdown_timeout(limits.stop_time)
     .disable_signals();
     for listener in listeners {
         server = match &tls {

@@ -40,10 +40,6 @@ use crate::tenancy::Tenants;
 
 use respond::Answer;
 
-/// Bytes of a request target.
-const TARGET: usize = 8 << 10;
-/// Bytes of all header lines.
-const HEADERS: usize = 16 << 10;
 /// Requests that take longer are worth a line.
 const SLOW: Duration = Duration::from_secs(1);
 
@@ -160,7 +156,7 @@ pub async fn handle(app: Arc<App>, http: HttpRequest, payload: web::Payload) -> 
 }
 
 async fn answer(app: &App, asked: &Asked<'_>, payload: web::Payload, trace: &mut Trace) -> Result<Answer, ScimError> {
-    check_head(asked)?;
+    check_head(asked, &app.limits)?;
     match route::parse(asked.http.path()) {
         route::Path::Scim(path) => scim::answer(app, asked, payload, &path, trace).await,
         route::Path::Probe(probe) => {
@@ -172,15 +168,16 @@ async fn answer(app: &App, asked: &Asked<'_>, payload: web::Payload, trace: &mut
 }
 
 /// Lengths of the request target and of the header (threat C06).
-fn check_head(asked: &Asked<'_>) -> Result<(), ScimError> {
+fn check_head(asked: &Asked<'_>, limits: &Limits) -> Result<(), ScimError> {
     let uri = asked.http.uri();
-    if uri.path().len() + uri.query().map_or(0, str::len) > TARGET {
-        let detail = "the URL is longer than 8192 bytes; send long filters by POST to /.search";
+    if uri.path().len() + uri.query().map_or(0, str::len) > limits.url {
+        let detail = format!("the URL is longer than {} bytes; send long filters by POST to /.search", limits.url);
         return Err(ScimError::new(ErrorKind::UriTooLong, detail));
     }
     let lines = asked.http.headers().iter();
-    if lines.map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() > HEADERS {
-        return Err(ScimError::new(ErrorKind::HeadersTooLarge, "the header is longer than 16384 bytes"));
+    if lines.map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() > limits.header {
+        let detail = format!("the header is longer than {} bytes", limits.header);
+        return Err(ScimError::new(ErrorKind::HeadersTooLarge, detail));
     }
     Ok(())
 }

@@ -14,9 +14,6 @@ use super::respond::Answer;
 use super::route::Probe;
 use super::{App, Asked};
 
-/// How long the store may take to say how it is: less than those who ask `/readyz` commonly wait.
-const PATIENCE: Duration = Duration::from_secs(4);
-
 /// Answers a probe.
 pub async fn answer(app: &App, asked: &Asked<'_>, probe: Probe) -> Result<Answer, ScimError> {
     if !asked.is_get() {
@@ -49,7 +46,7 @@ async fn ready(app: &App) -> bool {
     if app.is_draining() {
         return false;
     }
-    answers(app.store.health(), PATIENCE).await
+    answers(app.store.health(), Duration::from_secs(app.limits.health_time)).await
 }
 
 /// Does the store say within this time that it is well? One that hangs is as good as away.

@@ -4,10 +4,11 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use conformance_tests::http::Connection;
 use conformance_tests::session::user;
 use serde_json::json;
 
-use crate::support::{Server, TOKEN};
+use crate::support::{Server, TOKEN, raw, raw_json};
 
 /// Sends these bytes and reads until the server has no more to say.
 fn exchange(server: &Server, bytes: &[u8]) -> String {
@@ -167,6 +168,25 @@ fn more_connections_than_allowed_do_not_stop_the_server() {
     drop(idle);
     server.session().user(json!({})).unwrap();
     server.is_well();
+}
+
+/// A wish for another protocol, which this server does not speak, is passed over (RFC 9110 section 7.8): the body ends
+/// where it says, whether or not the client goes on to wait.
+#[test]
+fn a_wish_for_another_protocol_is_passed_over() {
+    let server = Server::start();
+    let session = server.session();
+    let wish = [("Connection", "Upgrade"), ("Upgrade", "websocket")];
+    for (n, headers) in [&wish[..], &wish[1..]].into_iter().enumerate() {
+        let body = user(json!({"userName": format!("upgraded-{n}")}));
+        let mut connection = Connection::open(server.authority()).unwrap();
+        connection.write(&raw_json(&session, "POST", "/Users", headers, &body)).unwrap();
+        assert_eq!(connection.response("POST").unwrap().status, 201);
+    }
+    let mut connection = Connection::open(server.authority()).unwrap();
+    connection.write(&raw(&session, "GET", "/Users?count=0", &wish, "")).unwrap();
+    assert_eq!(connection.response("GET").unwrap().status, 200);
+    session.get("/Users").unwrap().has("/totalResults", 2).unwrap();
 }
 
 /// Many requests in one go on one connection are answered in their order (RFC 9112 section 9.3.2).
