@@ -5,6 +5,7 @@ use scim_core::access::{Profile, Right};
 use scim_core::store::control::TenantSettings;
 
 use crate::datasets::seed::Seed;
+use crate::foreign::Claims;
 
 /// Something a harness may or may not be able to do. A case that needs what is missing is not run, and says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,6 +98,10 @@ pub trait Harness: Send + Sync + 'static {
     fn cannot(&self, _profile: Profile, _case: &str) -> Option<Cannot<'_>> {
         None
     }
+    /// What the server says that it can do. None: everything.
+    fn claims(&self) -> Option<&Claims> {
+        None
+    }
     /// Are tenants shared between cases, so that each has to clear away what it made?
     fn shared(&self) -> bool {
         false
@@ -121,37 +126,5 @@ pub(crate) fn judged(harness: &dyn Harness, profile: Profile, case: &str, outcom
         (Some(Cannot::Pass(why)), Ok(())) => {
             anyhow::bail!("{case} is listed as one that cannot pass ({why}), and it does: unlist it")
         }
-    }
-}
-
-/// Any SCIM server: one base URL and one token.
-#[derive(Debug, Clone)]
-pub struct Foreign {
-    site: Site,
-}
-
-impl Foreign {
-    /// The server at this base URL, with this bearer token.
-    pub fn new(base_url: &str, token: &str) -> Self {
-        let base = base_url.trim_end_matches('/').to_owned();
-        Foreign { site: Site { base, token: token.to_owned(), tenant: String::new() } }
-    }
-}
-
-impl Harness for Foreign {
-    fn abilities(&self) -> &[Ability] {
-        &[]
-    }
-
-    fn profiles(&self) -> &[Profile] {
-        &[Profile::Compatible]
-    }
-
-    fn fresh_tenant(&self, _profile: Profile) -> Result<Site> {
-        Ok(self.site.clone())
-    }
-
-    fn shared(&self) -> bool {
-        true
     }
 }

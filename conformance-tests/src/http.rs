@@ -1,14 +1,19 @@
-//! A small HTTP/1.1 client that sends the request target byte for byte and keeps connections open.
+//! A small HTTP/1.1 client that sends the request target byte for byte and keeps connections open, in the clear and by TLS.
 //!
 //! Libraries tidy up what they send (dangling `?` and `&`, unusual escapes); here that is part of the test.
 
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::sync::Mutex;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// How long a server may take over one answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,25 +31,58 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// Open connections, by `host:port`.
+/// Open connections, by `http://host:port` or `https://host:port`.
 #[derive(Debug, Default)]
 pub struct Client {
     idle: Mutex<HashMap<String, Vec<Connection>>>,
+    tls: Option<Arc<ClientConfig>>,
 }
 
 impl Client {
-    /// Sends one request to `http://host:port/target` and reads the answer. `url` is split at its first single slash;
-    /// nothing else of it is looked at.
+    /// One that speaks TLS too, with servers whose certificates the machine trusts, or those of the authorities in this file
+    /// (PEM).
+    ///
+    /// # Errors
+    /// The file cannot be read or holds no certificate.
+    pub fn with_tls(authorities: Option<&Path>) -> Result<Self> {
+        let mut roots = RootCertStore::empty();
+        match authorities {
+            None => {
+                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            }
+            Some(file) => {
+                for certificate in CertificateDer::pem_file_iter(file).with_context(|| format!("{}", file.display()))? {
+                    roots.add(certificate.with_context(|| format!("{}", file.display()))?)?;
+                }
+            }
+        }
+        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let config = builder.with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth();
+        Ok(Client { tls: Some(Arc::new(config)), ..Client::default() })
+    }
+
+    /// Sends one request to `http://host:port/target` (or `https://`) and reads the answer. `url` is split at its first
+    /// single slash; nothing else of it is looked at.
     pub fn send(&self, method: &str, url: &str, headers: &[(String, String)], body: &[u8]) -> Result<Response> {
-        let rest = url.strip_prefix("http://").context("the suite speaks plain HTTP; put a TLS proxy before others")?;
-        let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let authority = url.find("://").context("a URL begins with http:// or https://")? + 3;
+        let rest = url.get(authority..).unwrap_or_default();
+        let (origin, target) = url.split_at(authority + rest.find('/').unwrap_or(rest.len()));
+        let authority = origin.get(authority..).unwrap_or_default();
         let request = request(method, authority, if target.is_empty() { "/" } else { target }, headers, body);
-        if let Some(connection) = self.take(authority)
-            && let Ok(response) = self.exchange(authority, connection, method, &request)
+        if let Some(connection) = self.take(origin)
+            && let Ok(response) = self.exchange(origin, connection, method, &request)
         {
             return Ok(response);
         }
-        self.exchange(authority, Connection::open(authority)?, method, &request)
+        self.exchange(origin, self.open(origin, authority)?, method, &request)
+    }
+
+    fn open(&self, origin: &str, authority: &str) -> Result<Connection> {
+        if !origin.starts_with("https://") {
+            return Connection::open(&with_port(authority, 80));
+        }
+        let tls = self.tls.as_ref().context("this client does not speak TLS")?;
+        Connection::secure(&with_port(authority, 443), tls.clone())
     }
 
     fn exchange(&self, authority: &str, mut connection: Connection, method: &str, request: &[u8]) -> Result<Response> {
@@ -74,6 +112,13 @@ impl Client {
     }
 }
 
+/// `host:port`, with this port where none is said.
+fn with_port(authority: &str, port: u16) -> String {
+    let host = authority.rfind(']').map_or(0, |end| end + 1);
+    let said = authority.get(host..).is_some_and(|rest| rest.contains(':'));
+    if said { authority.to_owned() } else { format!("{authority}:{port}") }
+}
+
 /// The bytes of a request. A body is announced where there is one, and where the method wants one.
 pub fn request(method: &str, authority: &str, target: &str, headers: &[(String, String)], body: &[u8]) -> Vec<u8> {
     let mut request = format!("{method} {target} HTTP/1.1\r\nHost: {authority}\r\n").into_bytes();
@@ -88,10 +133,17 @@ pub fn request(method: &str, authority: &str, target: &str, headers: &[(String, 
     request
 }
 
+/// What the bytes go through.
+#[derive(Debug)]
+enum Wire {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
 /// One connection, for who wants to say when which bytes go.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    wire: Wire,
     buffer: Vec<u8>,
     at: usize,
     reusable: bool,
@@ -100,20 +152,36 @@ pub struct Connection {
 impl Connection {
     /// Connects to `host:port`.
     pub fn open(authority: &str) -> Result<Connection> {
-        let stream = TcpStream::connect(authority).with_context(|| format!("cannot connect to {authority}"))?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Connection { stream, buffer: Vec::new(), at: 0, reusable: true })
+        Ok(Connection::over(Wire::Plain(connect(authority)?)))
+    }
+
+    /// Connects to `host:port` by TLS, and looks whether the certificate is that of the host.
+    fn secure(authority: &str, tls: Arc<ClientConfig>) -> Result<Connection> {
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+            .with_context(|| format!("{host:?} is no name of a server"))?;
+        let client = ClientConnection::new(tls, name)?;
+        Ok(Connection::over(Wire::Tls(Box::new(StreamOwned::new(client, connect(authority)?)))))
+    }
+
+    fn over(wire: Wire) -> Connection {
+        Connection { wire, buffer: Vec::new(), at: 0, reusable: true }
     }
 
     /// Sends these bytes as they are.
     pub fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.stream.write_all(bytes)
+        match &mut self.wire {
+            Wire::Plain(stream) => stream.write_all(bytes),
+            Wire::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
+        }
     }
 
     /// The socket, to set it up or to close half of it.
     pub fn stream(&self) -> &TcpStream {
-        &self.stream
+        match &self.wire {
+            Wire::Plain(stream) => stream,
+            Wire::Tls(stream) => stream.get_ref(),
+        }
     }
 
     /// May another request follow?
@@ -214,7 +282,11 @@ impl Connection {
     fn fill(&mut self) -> Result<bool> {
         let mut chunk = [0; 16 << 10];
         let read = loop {
-            match self.stream.read(&mut chunk) {
+            let read = match &mut self.wire {
+                Wire::Plain(stream) => stream.read(&mut chunk),
+                Wire::Tls(stream) => stream.read(&mut chunk),
+            };
+            match read {
                 // A child of the test has ended: reads that have a time limit are not taken up again by themselves.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 done => break done?,
@@ -226,6 +298,13 @@ impl Connection {
         }
         Ok(read > 0)
     }
+}
+
+fn connect(authority: &str) -> Result<TcpStream> {
+    let stream = TcpStream::connect(authority).with_context(|| format!("cannot connect to {authority}"))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 /// Percent-encodes everything but unreserved characters: for one query value.

@@ -6,7 +6,7 @@
 //!
 //! `contract` the store, topic by topic · `model` random histories against the reference store · `faults` races and
 //! interruption · `humble` a store that can do less · `protocol` HTTP, a file for each section of RFC 7644 · `datasets`
-//! cases that are data · `coverage` which requirement is held by which test · `servers` real data systems for tests to
+//! cases that are data · `grade` any server, by the same cases · `coverage` which requirement is held by which test · `servers` real data systems for tests to
 //! run on.
 
 #![expect(clippy::indexing_slicing, reason = "a case that looks where nothing is has failed; the runner catches it")]
@@ -19,6 +19,8 @@ pub mod coverage;
 pub mod data;
 pub mod datasets;
 pub mod faults;
+pub mod foreign;
+pub mod grade;
 pub mod harness;
 pub mod http;
 pub mod humble;
@@ -28,5 +30,6 @@ pub mod servers;
 pub mod session;
 
 pub use contract::{store_contract, store_contract_but, store_contract_on};
-pub use harness::{Ability, Foreign, Harness, Site};
+pub use foreign::Foreign;
+pub use harness::{Ability, Harness, Site};
 pub use protocol::protocol_contract;

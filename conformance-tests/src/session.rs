@@ -8,7 +8,7 @@ use scim_core::access::Profile;
 use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
-use crate::harness::{Grant, Harness, Site};
+use crate::harness::{Ability, Grant, Harness, Site};
 use crate::http::{Client, encode};
 
 /// The URN of the User schema.
@@ -73,6 +73,19 @@ impl Session {
     /// Is this the strict profile?
     pub fn strict(&self) -> bool {
         self.profile == Profile::Strict
+    }
+
+    /// Does the server make the choices of our catalogue, where the standards leave them open?
+    pub fn ours(&self) -> bool {
+        self.harness.abilities().contains(&Ability::Ours)
+    }
+
+    /// The server claims this optional feature.
+    ///
+    /// # Errors
+    /// [`NotClaimed`](crate::foreign::NotClaimed).
+    pub fn claimed(&self, feature: &str) -> Result<()> {
+        self.harness.claims().map_or(Ok(()), |claims| claims.feature(feature)).map_err(Into::into)
     }
 
     /// A request to be sent.
@@ -181,8 +194,28 @@ impl Request<'_> {
         self
     }
 
-    /// Sent, and answered.
+    /// Sent, and answered. Where choices are left open and a PATCH was answered with nothing, what it made is read.
+    ///
+    /// # Errors
+    /// There is no answer, or [`NotClaimed`](crate::foreign::NotClaimed).
     pub fn send(self) -> Result<Answer> {
+        let answer = self.sent()?;
+        if self.session.ours() {
+            return Ok(answer);
+        }
+        let patched = self.method == "PATCH";
+        let little = self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("Prefer"));
+        if patched && !little && answer.status == 204 {
+            let now = Request { method: "GET".to_owned(), body: Vec::new(), ..self };
+            return Ok(now.without("If-Match").without("Content-Type").sent()?.left_open(patched));
+        }
+        Ok(answer.left_open(patched))
+    }
+
+    fn sent(&self) -> Result<Answer> {
+        if let Some(claims) = self.session.harness.claims() {
+            claims.allow(&self.method, &self.path, &self.headers, &self.body)?;
+        }
         let url = format!("{}{}", self.session.site.base, self.path);
         let body: String = String::from_utf8_lossy(&self.body).chars().take(400).collect();
         let asked = format!("{} {} {body}", self.method, self.path);

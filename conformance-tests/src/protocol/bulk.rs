@@ -31,7 +31,9 @@ fn requests() -> Vec<Case> {
         case("Operations is required and may be empty", "7644-3.7-03 7644-3.7-14", |t| {
             t.post("/Bulk", &message("BulkRequest", json!({})))?.fails(400, "invalidSyntax")?;
             t.bulk(json!({}))?.fails(400, "invalidSyntax")?;
-            t.bulk(json!([]))?.is(200)?.has("/Operations", json!([]))?;
+            if t.ours() {
+                t.bulk(json!([]))?.is(200)?.has("/Operations", json!([]))?;
+            }
             let request = t.request("POST", "/Bulk").header("Content-Type", "application/scim+json");
             request.bytes("{\"schemas\":").send()?.fails(400, "invalidSyntax")?;
             Ok(())
@@ -67,7 +69,8 @@ fn requests() -> Vec<Case> {
             let count = wrong.len();
             let done = t.bulk(Value::from(wrong))?.is(200)?;
             for at in 0..count {
-                ensure!(done.text(&format!("/Operations/{at}/status")) == "400", "{at}: {}", done.tell());
+                let status = done.text(&format!("/Operations/{at}/status"));
+                ensure!(status == "400" || !t.ours() && status.starts_with('4'), "{at}: {}", done.tell());
             }
             Ok(())
         }),
@@ -106,15 +109,19 @@ fn requests() -> Vec<Case> {
                 t.post("/Bulk", &message("BulkRequest", json!({"failOnErrors": stop, "Operations": operations})))
             };
             statuses(&job(Value::Null)?.is(200)?, "201 404 201 404 201")?;
-            statuses(&job(json!(0))?.is(200)?, "201 404 201 404 201")?;
+            if t.ours() {
+                statuses(&job(json!(0))?.is(200)?, "201 404 201 404 201")?;
+            }
             statuses(&job(json!(2))?.is(200)?, "201 404 201 404")?;
             let stopped = job(json!(1))?.is(200)?;
             statuses(&stopped, "201 404")?;
             t.with_base(stopped.text("/Operations/0/location")).get("")?.is(200)?;
-            for wrong in [json!("x"), json!(-1), json!(1.5)] {
-                job(wrong)?.fails(400, "invalidValue")?;
+            if t.ours() {
+                for wrong in [json!("x"), json!(-1), json!(1.5)] {
+                    job(wrong)?.fails(400, "invalidValue")?;
+                }
+                t.get("/Users")?.is(200)?.has("/totalResults", 9)?;
             }
-            t.get("/Users")?.is(200)?.has("/totalResults", 9)?;
             Ok(())
         }),
         case("each operation is judged as if sent alone", "7644-3.7-21 7644-3.7-22 7644-3.12-26", |t| {
@@ -240,7 +247,7 @@ fn answers() -> Vec<Case> {
                     {"method": "PUT", "path": path, "data": user(json!({"title": "T"}))},
                     {"method": "PUT", "path": path, "version": "W/\"stale\"", "data": user(json!({}))},
                     {"method": "DELETE", "path": "/Users/none"},
-                    {"method": "POST", "path": "/Users", "bulkId": "bad", "data": user(json!({"userName": ""}))},
+                    {"method": "POST", "path": "/Users", "bulkId": "bad", "data": user(json!({"userName": null}))},
                     {"method": "DELETE", "path": path},
                 ]))?
                 .is(200)?;
@@ -283,6 +290,7 @@ fn statuses(answer: &Answer, wanted: &str) -> Result<()> {
 }
 
 fn failure(answer: &Answer, at: usize, scim_type: &str) -> Result<()> {
-    answer.has(&format!("/Operations/{at}/response/scimType"), scim_type)?;
+    let said = answer.text(&format!("/Operations/{at}/response/scimType"));
+    ensure!(answer.means(said, scim_type), "expected {scim_type} at {at}: {}", answer.tell());
     Ok(())
 }

@@ -20,7 +20,7 @@ pub fn cases() -> Vec<Case> {
                         .map_err(|error| error.context(filter.to_owned()))?;
                 }
                 let refused = t.filter("/Users", "userName regex \"a\"")?.fails(400, "invalidFilter")?;
-                ensure!(refused.text("/detail").contains("regex"), "{}", refused.tell());
+                ensure!(refused.text("/detail").contains("regex") || !t.ours(), "{}", refused.tell());
                 Ok(())
             },
         ),
@@ -238,8 +238,9 @@ pub fn cases() -> Vec<Case> {
                 set.check("gt \"c\"", "1")?;
                 set.check("le \"c\"", "0")?;
                 set.check("pr", "0 1 2")?;
-                for filter in ["name eq \"x\"", "name ne \"x\"", "name co \"x\"", "name gt \"x\"", "addresses eq \"x\""]
-                {
+                let refused =
+                    ["name eq \"x\"", "name ne \"x\"", "name co \"x\"", "name gt \"x\"", "addresses eq \"x\""];
+                for filter in refused.into_iter().filter(|_| t.ours()) {
                     t.filter("/Users", filter)?.fails(400, "invalidFilter")?;
                 }
                 Ok(())

@@ -70,6 +70,24 @@ impl Case {
         self
     }
 
+    /// What a harness must be able to do for it.
+    pub fn needed(&self) -> &'static [Ability] {
+        self.needs
+    }
+
+    /// The only profile it runs in; none: each.
+    pub fn profile(&self) -> Option<Profile> {
+        self.only
+    }
+
+    /// Puts it to the server.
+    ///
+    /// # Errors
+    /// The server does not do it: what was asked, and what was answered.
+    pub fn run(&self, session: &Session) -> Result<()> {
+        (self.run)(session)
+    }
+
     /// The strongest level among the requirements.
     pub fn level(&self) -> &'static str {
         let strength = |level: &str| match level {
@@ -79,7 +97,8 @@ impl Case {
             _ => 1,
         };
         let levels = requirements().into_iter().filter(|row| self.covers.split(' ').any(|id| id == row.id));
-        levels.map(|row| row.level).max_by_key(|level| strength(level)).unwrap_or("behaviour")
+        let strongest = levels.map(|row| row.level).max_by_key(|level| strength(level)).unwrap_or("behaviour");
+        strongest.strip_suffix(" NOT").unwrap_or(strongest)
     }
 }
 
@@ -151,11 +170,7 @@ pub fn failed(error: anyhow::Error) -> Failed {
 
 /// Runs the cases against the harness' server, as the command line says (filters, `--list`, `--test-threads`).
 pub fn protocol_contract(harness: impl Harness) -> ExitCode {
-    grade(harness, Arguments::from_args())
-}
-
-/// The same, with the arguments given.
-pub fn grade(harness: impl Harness, mut arguments: Arguments) -> ExitCode {
+    let mut arguments = Arguments::from_args();
     if harness.shared() {
         arguments.test_threads = Some(1);
     }

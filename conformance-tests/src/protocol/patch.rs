@@ -26,7 +26,7 @@ pub fn cases() -> Vec<Case> {
                 t.patch(&path, json!([{"op": "replace", "path": "displayName", "value": unique("n")}]))?.is(200)?;
                 let add = json!([{"op": "add", "path": "members", "value": [{"value": user.id()?}]}]);
                 let added = t.patch(&path, add.clone())?.is(204)?;
-                ensure!(added.raw.is_empty(), "{}", added.tell());
+                ensure!(added.raw.is_empty() || !t.ours(), "{}", added.tell());
                 ensure!(
                     version(added.must_header("etag")?) == version(t.get(&path)?.must_header("etag")?),
                     "{}",
@@ -160,8 +160,10 @@ pub fn cases() -> Vec<Case> {
                 let operation = json!([{"op": "add", "path": "members", "value": [{"value": ids[number]}]}]);
                 Ok(t.patch(&path, operation)?.status)
             })?;
-            let done = statuses.iter().filter(|status| **status == 204).count();
-            ensure!(statuses.iter().all(|status| [204, 503].contains(status)), "{statuses:?}");
+            // A stranger may show the group in place of saying 204.
+            let done = statuses.iter().filter(|status| **status != 503).count();
+            let good = |status: &u16| [204, 503].contains(status) || *status == 200 && !t.ours();
+            ensure!(statuses.iter().all(good), "{statuses:?}");
             let shown = t.get(&path)?.is(200)?;
             ensure!(shown.list("/members").len() == done, "{done} done: {}", shown.tell());
 

@@ -20,9 +20,11 @@ pub fn cases() -> Vec<Case> {
             t.group(&unique("g"), &[user.id()?])?;
             let path = format!("/Users/{}", user.id()?);
             let shown = t.get(&path)?.is(200)?;
-            ensure!(shown.list("/groups").len() == 1, "{}", shown.tell());
+            ensure!(shown.list("/groups").len() == 1 || !t.ours(), "{}", shown.tell());
             let again = t.put(&path, &shown.body)?.is(200)?;
-            ensure!(again.body == shown.body, "{}\n{}", shown.tell(), again.tell());
+            let same = |part: &str| again.at(part) == shown.at(part);
+            let told = ["/id", "/userName", "/title", "/emails", "/groups"].into_iter().all(same);
+            ensure!(told && (again.body == shown.body || !t.ours()), "{}\n{}", shown.tell(), again.tell());
             Ok(())
         }),
         case("schemas stands in every representation", "7643-2.1-05 7643-3.3-01 7643-3-05", |t| {
@@ -139,7 +141,8 @@ pub fn cases() -> Vec<Case> {
             let name = |answer: &crate::answer::Answer| answer.text("/schemas/0").to_owned();
             ensure!(name(&t.get("/Users")?) == format!("{MESSAGES}:ListResponse"));
             ensure!(name(&t.get("/Users/none")?) == format!("{MESSAGES}:Error"));
-            ensure!(name(&t.bulk(json!([]))?) == format!("{MESSAGES}:BulkResponse"));
+            let bulk = t.bulk(json!([{"method": "DELETE", "path": "/Users/none"}]))?;
+            ensure!(name(&bulk) == format!("{MESSAGES}:BulkResponse"), "{}", bulk.tell());
             Ok(())
         }),
         case("an attribute without characteristics has the defaults", "7643-2.2-01", |t| {

@@ -17,7 +17,7 @@ pub fn cases() -> Vec<Case> {
             {
                 let list = t.search(&format!("{path}/.search"), json!({}))?.is(200)?;
                 list.has("/schemas", json!([format!("{MESSAGES}:ListResponse")]))?.finds(&found)?;
-                ensure!(list.header("location").is_none(), "nothing was created: {}", list.tell());
+                ensure!(list.header("location").is_none() || !t.ours(), "nothing was created: {}", list.tell());
             }
             Ok(())
         }),

@@ -5,6 +5,7 @@
 mod auth;
 mod command_line;
 mod embedding;
+mod grade;
 mod http;
 mod readme;
 mod schema_change;

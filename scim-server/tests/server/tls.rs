@@ -13,11 +13,11 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, Support
 
 use crate::support::{Answer, Running, read_answer};
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+pub type Authority = CertifiedIssuer<'static, KeyPair>;
 
 const SETTINGS: &str = "[server]\ntls.cert = \"{dir}/cert.pem\"\ntls.key = \"{dir}/key.pem\"\n";
 
-fn authority() -> Authority {
+pub fn authority() -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
@@ -25,7 +25,7 @@ fn authority() -> Authority {
 
 /// Writes NAME.pem and its key, signed by the authority.
 fn issue(authority: &Authority, directory: &Path, cert: &str, key: &str, usage: ExtendedKeyUsagePurpose) {
-    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
     params.extended_key_usages = vec![usage];
     let own = KeyPair::generate().unwrap();
     let signed = params.signed_by(&own, authority).unwrap();
@@ -33,7 +33,8 @@ fn issue(authority: &Authority, directory: &Path, cert: &str, key: &str, usage: 
     std::fs::write(directory.join(key), own.serialize_pem()).unwrap();
 }
 
-fn server(authority: &Authority, more: &str) -> Running {
+/// A server with a certificate of this authority for `localhost`, whose own is `ca.pem` in its folder.
+pub fn server(authority: &Authority, more: &str) -> Running {
     let pem = authority.pem();
     Running::prepared(&format!("{SETTINGS}{more}"), |directory| {
         issue(authority, directory, "cert.pem", "key.pem", ExtendedKeyUsagePurpose::ServerAuth);
