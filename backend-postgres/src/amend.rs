@@ -34,6 +34,8 @@ pub(crate) struct Amend<'a> {
     /// What is to be counted, and in which rows.
     counts: Counts,
     slot: i64,
+    /// May rows of an index that are to come be there already?
+    careful: bool,
 }
 
 /// By how many the resources of a type (attribute ``) become more, and those that lack a value of an attribute.
@@ -42,7 +44,13 @@ pub(crate) type Counts = Vec<(String, i64)>;
 impl<'a> Amend<'a> {
     pub(crate) fn new(owner: Owner<'a>) -> Self {
         let values = vec![owner.tenant.into(), owner.kind.into(), owner.id.into()];
-        Amend { parts: Vec::new(), checks: Vec::new(), values, counts: Vec::new(), slot: 0 }
+        Amend { parts: Vec::new(), checks: Vec::new(), values, counts: Vec::new(), slot: 0, careful: false }
+    }
+
+    /// Leaves rows of an index that are there already, which costs a look at each. Unless told to, the statement is refused then.
+    pub(crate) fn careful(mut self, careful: bool) -> Self {
+        self.careful = careful;
+        self
     }
 
     /// The mark of a value.
@@ -152,11 +160,12 @@ impl<'a> Amend<'a> {
         }
         if !come.is_empty() {
             let (attrs, tokens) = self.pairs(come);
+            let there = if self.careful { " ON CONFLICT DO NOTHING" } else { "" };
             self.part(
                 "named",
                 &format!(
                     "INSERT INTO term (tenant, kind, attr, token, holder) SELECT $1, $2, u.attr, u.token, $3 \
-                     FROM unnest({attrs}, {tokens}) AS u(attr, token) ON CONFLICT DO NOTHING"
+                     FROM unnest({attrs}, {tokens}) AS u(attr, token){there}"
                 ),
             );
         }

@@ -1,32 +1,26 @@
-//! Batches of mutations: which transaction each is made true in, what is tried again, and what becomes of a commit whose
-//! answer was lost.
+//! Batches of mutations: which transaction each is made true in, and what is tried again.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use scim_core::change::{Action, Change, ChangeRecord, ChangeSet, Effect, Expect, Mutation, Outcome};
-use scim_core::query::Select;
 use scim_core::schema::Kind;
-use scim_core::store::{Key, Record, ResourceId, Result, Scope, StoreError, StoreErrorKind, Version};
+use scim_core::store::{Key, ResourceId, Result, Scope, StoreError, StoreErrorKind, Version};
 
 use crate::Shared;
-use crate::amend::{LINES, Owner};
-use crate::connection::{Link, SESSION};
+use crate::amend::Owner;
+use crate::connection::Link;
 use crate::error::{BACKEND, Fault, Inner};
-use crate::links::{Alone, Done};
-use crate::pool::{Lease, reading};
-use crate::read::{is_text, records, version};
-use crate::statement::{Line, Sql};
+use crate::links::Alone;
+use crate::lost::{self, Number, Trace};
+use crate::pool::Lease;
+use crate::read::{is_text, version};
+use crate::statement::Sql;
 use crate::unlocked;
 use crate::writing::{ALONE, Frame, PART, WHOLE, Writing, alone, are_creations, creations, is_one_statement};
 
 /// How often a transaction that lost a race is begun again, at most.
 const TRIES: u32 = 20;
-
-/// How long to wait until the server has noticed that a session is gone.
-const SETTLING: Duration = Duration::from_secs(5);
-/// Between two looks at what becomes so by itself.
-const PAUSE: Duration = Duration::from_millis(50);
 
 const DOING: &str = "commit";
 
@@ -35,17 +29,9 @@ enum Failed {
     /// Nothing of it stands.
     Whole(Fault),
     /// It was told to commit, and the connection was lost before it said whether it did.
-    Unknown { fault: Fault, session: Arc<str>, number: Option<Number>, record: String },
+    Unknown { fault: Fault, trace: Trace },
     /// Nothing was written: the resource is to be locked first.
     Unlocked,
-}
-
-/// What is known of the number of a transaction.
-#[derive(Debug, Clone, Copy)]
-enum Number {
-    Is(i64),
-    /// It began behind that of this number.
-    Least(i64),
 }
 
 impl From<Fault> for Failed {
@@ -86,11 +72,11 @@ async fn again(scope: &Scope, tries: &mut u32) -> bool {
     true
 }
 
-fn late(scope: &Scope) -> Inner<()> {
+pub(crate) fn late(scope: &Scope) -> Inner<()> {
     if scope.deadline.is_some_and(|deadline| Instant::now() >= deadline) { Err(Fault::Late) } else { Ok(()) }
 }
 
-fn writing<'a>(shared: &'a Shared, link: &'a Link, scope: &'a Scope, frame: Frame) -> Writing<'a> {
+fn writing<'a>(shared: &'a Shared, link: &'a Link, scope: &'a Scope, frame: Frame, careful: bool) -> Writing<'a> {
     Writing {
         link,
         catalogue: &shared.catalogue,
@@ -99,21 +85,23 @@ fn writing<'a>(shared: &'a Shared, link: &'a Link, scope: &'a Scope, frame: Fram
         frame,
         begun: false,
         ended: false,
+        careful,
         number: None,
         lines: 0,
         resolved: None,
+        made: None,
     }
 }
 
 /// One mutation, in a transaction of its own.
 async fn single(shared: &Shared, scope: &Scope, mutation: &Mutation) -> Inner<Outcome> {
-    let (mut tries, mut locks) = (0, !unlocked::may_be(mutation));
+    let (mut tries, mut how) = (0, How { locks: !unlocked::may_be(mutation), careful: false });
     loop {
         late(scope)?;
         let lease = shared.lender.lend(Some(&scope.tenant)).await?;
         let mut reason = None;
-        let done = attempt(shared, scope, mutation, lease, locks, &mut reason).await;
-        locks = true;
+        let done = attempt(shared, scope, mutation, lease, how, &mut reason).await;
+        how = How { locks: true, careful: reason.is_some() };
         match (done, reason) {
             (Ok(outcome), _) => return Ok(outcome),
             (Err(Failed::Unlocked), _) => {}
@@ -124,20 +112,29 @@ async fn single(shared: &Shared, scope: &Scope, mutation: &Mutation) -> Inner<Ou
             }
             (Err(Failed::Whole(Fault::Refused(_))), Some(Some(fault))) => return Err(fault),
             (Err(Failed::Whole(fault)), _) => return Err(fault),
-            (Err(Failed::Unknown { fault, session, number, record }), _) => {
-                return unknown(shared, scope, mutation, fault, &session, number, &record).await;
+            (Err(Failed::Unknown { fault, trace }), _) => {
+                return lost::one(shared, scope, mutation, fault, &trace).await;
             }
         }
     }
 }
 
-/// One try; `locks` what is to be changed before it is read. `reason` is what a refusal means: inner None for another try.
+/// How something is tried.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    /// What is to be changed is locked before it is read.
+    locks: bool,
+    /// Something was refused before.
+    careful: bool,
+}
+
+/// One try. `reason` is what a refusal means: inner None for another try.
 async fn attempt(
     shared: &Shared,
     scope: &Scope,
     mutation: &Mutation,
     lease: Lease,
-    locks: bool,
+    how: How,
     reason: &mut Option<Option<Fault>>,
 ) -> std::result::Result<Outcome, Failed> {
     if let Some((id, edit, record, expect)) = alone(mutation) {
@@ -146,51 +143,35 @@ async fn attempt(
             return Err(Fault::from(StoreErrorKind::NotFound).into());
         }
         let owner = Owner { tenant, kind: kind.as_str(), id: id.as_str() };
-        let record = head(record, kind, id);
+        let (own, record) = (&record.id, head(record, kind, id));
         let versions = expected(expect);
         let alone = Alone { owner, edit, versions, now: scope.now.millis(), record: &record };
-        // Done twice is done once: what was lost on the way is simply said again.
         let done = alone.run(&lease).await;
+        let session = lease.session.clone();
         let done = match lease.back(done).await {
-            Err(Fault::Lost(_)) if alone.versions.is_none() => repeated(shared, scope, &alone).await,
+            Err(Fault::Lost(_)) => lost::edit(shared, scope, &alone, own, session).await,
             done => done,
         };
         let done = done.inspect_err(|fault| *reason = fault.may_pass().then_some(None))?;
         let effect = if done.changed { Effect::Changed } else { Effect::Unchanged };
         return Ok(plain(id, version(done.version), effect));
     }
+    let How { locks, careful } = how;
     let frame = if is_one_statement(mutation) || !locks { ALONE } else { WHOLE };
-    let mut writing = writing(shared, &lease, scope, frame);
+    let mut writing = writing(shared, &lease, scope, frame, careful);
     let (done, committing) = transaction(&mut writing, mutation, locks, reason).await;
-    let (number, resolved) = (writing.number, writing.resolved.take());
-    let session = lease.session.clone();
+    let trace = Trace {
+        session: lease.session.clone(),
+        number: writing.number.map(if locks { Number::Is } else { Number::Least }),
+        record: record_of(mutation, writing.resolved.as_deref()),
+        made: writing.made.take(),
+    };
     let done = lease.back(done).await;
     done.map_err(|fault| match fault {
-        Fault::Lost(_) if committing => {
-            let number = number.map(if locks { Number::Is } else { Number::Least });
-            let record = resolved.map(|change| change.record.id.clone()).unwrap_or_default();
-            Failed::Unknown { fault, session, number, record }
-        }
+        Fault::Lost(_) if committing => Failed::Unknown { fault, trace },
         fault => Failed::Whole(fault),
     })?
     .ok_or(Failed::Unlocked)
-}
-
-/// What may have been done, done again, as soon as there is a database again.
-async fn repeated(shared: &Shared, scope: &Scope, alone: &Alone<'_>) -> Inner<Done> {
-    loop {
-        let done = match shared.lender.lend(Some(&scope.tenant)).await {
-            Ok(lease) => {
-                let done = alone.run(&lease).await;
-                lease.back(done).await
-            }
-            Err(fault) => Err(fault),
-        };
-        match done {
-            Err(Fault::Lost(_)) if late(scope).is_ok() && scope.deadline.is_some() => tokio::time::sleep(PAUSE).await,
-            done => return done,
-        }
-    }
 }
 
 /// A mutation in a transaction of its own, and whether it was told to commit; None where nothing was written, because what is to
@@ -224,6 +205,18 @@ async fn transaction(
     }
 }
 
+/// The id of the line of the change log that a mutation writes, which came to this where it depended on the record; empty where it
+/// writes none.
+fn record_of(mutation: &Mutation, resolved: Option<&ChangeSet>) -> String {
+    let record = match &mutation.action {
+        Action::Create { change, .. } => Some(&change.record),
+        Action::Modify { change: Change::Known(change), .. } => Some(&change.record),
+        Action::Modify { change: Change::Of(_), .. } => resolved.map(|change| &change.record),
+        Action::Delete { record, .. } => Some(record),
+    };
+    record.map(|record| record.id.clone()).unwrap_or_default()
+}
+
 /// The line of the change log up to the version.
 fn head(record: &ChangeRecord, kind: &Kind, id: &ResourceId) -> String {
     let key = Key { kind: kind.clone(), id: id.clone() };
@@ -255,7 +248,7 @@ async fn many(shared: &Shared, scope: &Scope, batch: &[Mutation]) -> Inner<Vec<I
         let made = creations(&lease, &shared.catalogue, scope.tenant.as_str(), scope.now.millis(), batch).await;
         match lease.back(made).await {
             Ok(outcomes) => return Ok(outcomes.into_iter().map(Ok).collect()),
-            Err(fault @ Fault::Lost(_)) => return created(shared, scope, batch, &session, fault).await,
+            Err(fault @ Fault::Lost(_)) => return lost::creations(shared, scope, batch, &session, fault).await,
             // Which one was refused, and why, is found out one by one.
             Err(Fault::Refused(_)) => {}
             Err(fault) => return Err(fault),
@@ -272,11 +265,8 @@ async fn many(shared: &Shared, scope: &Scope, batch: &[Mutation]) -> Inner<Vec<I
         match done {
             Ok(()) => return Ok(told.outcomes),
             Err(fault @ Fault::Lost(_)) if told.committing => {
-                return match fate(shared, scope, &session, told.number.map(Number::Is), "").await {
-                    Fate::Gone => Err(fault),
-                    Fate::Stands(_) => Ok(told.outcomes),
-                    Fate::Unknown => Err(Fault::Store(StoreError::new(StoreErrorKind::Uncertain))),
-                };
+                let trace = Trace { session, number: told.number.map(Number::Is), record: told.record, made: None };
+                return lost::several(shared, scope, &trace, told.outcomes, fault).await;
             }
             Err(fault) if fault.may_pass() => {
                 if !again(scope, &mut tries).await {
@@ -288,31 +278,6 @@ async fn many(shared: &Shared, scope: &Scope, batch: &[Mutation]) -> Inner<Vec<I
     }
 }
 
-/// The connection was lost while these were made: all of them are there, or none.
-async fn created(
-    shared: &Shared,
-    scope: &Scope,
-    batch: &[Mutation],
-    session: &str,
-    fault: Fault,
-) -> Inner<Vec<Inner<Outcome>>> {
-    let Some(Mutation { kind, action: Action::Create { id: Some(id), .. }, .. }) = batch.first() else {
-        return Err(fault);
-    };
-    match exists(shared, scope, session, kind, id).await {
-        Some(false) => return Err(fault),
-        None => return Err(Fault::Store(StoreError::new(StoreErrorKind::Uncertain))),
-        Some(true) => {}
-    }
-    let mut outcomes = Vec::with_capacity(batch.len());
-    for mutation in batch {
-        if let Action::Create { id: Some(id), .. } = &mutation.action {
-            outcomes.push(Ok(reread(shared, scope, mutation, id, made(mutation), Effect::Created).await));
-        }
-    }
-    Ok(outcomes)
-}
-
 /// What a transaction of several mutations has come to so far.
 #[derive(Default)]
 struct Told {
@@ -321,6 +286,8 @@ struct Told {
     committing: bool,
     /// Its number.
     number: Option<i64>,
+    /// The id of its first line of the change log.
+    record: String,
 }
 
 /// The transaction of several mutations.
@@ -332,8 +299,12 @@ async fn parts(shared: &Shared, link: &Link, scope: &Scope, batch: &[Mutation], 
     }
     let mut lines = 0;
     for mutation in batch {
-        let mut writing = Writing { lines, ..writing(shared, link, scope, PART) };
-        told.outcomes.push(part(&mut writing, scope, mutation).await?);
+        let mut writing = Writing { lines, ..writing(shared, link, scope, PART, false) };
+        let done = part(&mut writing, scope, mutation).await?;
+        if told.record.is_empty() && done.as_ref().is_ok_and(|outcome| outcome.effect != Effect::Unchanged) {
+            told.record = record_of(mutation, writing.resolved.as_deref());
+        }
+        told.outcomes.push(done);
         lines = writing.lines;
     }
     told.committing = true;
@@ -360,7 +331,7 @@ async fn part(writing: &mut Writing<'_>, scope: &Scope, mutation: &Mutation) -> 
             fault if fault.may_pass() => return Err(fault),
             Fault::Refused(error) => match writing.reason(Fault::Refused(error), mutation).await? {
                 Some(fault) => return Ok(Err(fault)),
-                None if again(scope, &mut tries).await => {}
+                None if again(scope, &mut tries).await => writing.careful = true,
                 None => return Err(Fault::Late),
             },
             fault => return Ok(Err(fault)),
@@ -368,171 +339,7 @@ async fn part(writing: &mut Writing<'_>, scope: &Scope, mutation: &Mutation) -> 
     }
 }
 
-/// The answer to a commit was lost. What became of it is read back before anything is said.
-async fn unknown(
-    shared: &Shared,
-    scope: &Scope,
-    mutation: &Mutation,
-    fault: Fault,
-    session: &str,
-    number: Option<Number>,
-    record: &str,
-) -> Inner<Outcome> {
-    let uncertain = || Fault::Store(StoreError::new(StoreErrorKind::Uncertain));
-    match &mutation.action {
-        Action::Create { id: Some(id), .. } => {
-            // Ids are given out once: if it is there, it is this one.
-            if !exists(shared, scope, session, &mutation.kind, id).await.ok_or_else(uncertain)? {
-                return Err(fault);
-            }
-            Ok(reread(shared, scope, mutation, id, made(mutation), Effect::Created).await)
-        }
-        Action::Modify { id, change, .. } => {
-            let record = match change {
-                Change::Known(change) => &change.record.id,
-                Change::Of(_) => record,
-            };
-            match fate(shared, scope, session, number, record).await {
-                Fate::Stands(version) => Ok(reread(shared, scope, mutation, id, version, Effect::Changed).await),
-                Fate::Gone => Err(fault),
-                Fate::Unknown => Err(uncertain()),
-            }
-        }
-        Action::Delete { id, record, .. } => match fate(shared, scope, session, number, &record.id).await {
-            Fate::Stands(version) => Ok(plain(id, version, Effect::Deleted)),
-            Fate::Gone => Err(fault),
-            Fate::Unknown => Err(uncertain()),
-        },
-        Action::Create { id: None, .. } => Err(uncertain()),
-    }
-}
-
-/// Waits until a session is gone, so that nothing of it is under way any more.
-async fn is_over(link: &Link, session: &str) -> Inner<()> {
-    let there = format!("SELECT 1 FROM pg_stat_activity WHERE {SESSION} = $1");
-    let asked = Instant::now();
-    while link.first(Sql::new(there.clone()).bind(session)).await?.is_some() {
-        if asked.elapsed() > SETTLING {
-            return Err(Fault::Late);
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    Ok(())
-}
-
-/// What became of a transaction whose commit was not answered.
-enum Fate {
-    /// It stands, and left the resource of its first change with this version.
-    Stands(Version),
-    Gone,
-    /// It cannot be told.
-    Unknown,
-}
-
-/// Did the transaction of this number commit? Its lines in the change log tell, for a number alone may be given out again
-/// after a crash.
-async fn fate(shared: &Shared, scope: &Scope, session: &str, number: Option<Number>, record: &str) -> Fate {
-    let (number, end) = match number {
-        Some(Number::Is(number)) => (number, number + 1),
-        // Among the lines since then it is found by its own number.
-        Some(Number::Least(number)) if !record.is_empty() => (number, i64::MAX >> LINES),
-        _ => return Fate::Unknown,
-    };
-    let start = if record.is_empty() { String::new() } else { format!("{{\"id\":{}", serde_json::Value::from(record)) };
-    let sql = Sql::new(
-        "SELECT record FROM change WHERE position >= $1::bigint << $3::int AND position < $4::bigint << $3::int
-         AND starts_with(record, $2) ORDER BY position LIMIT 1",
-    );
-    let sql = sql.once().bind(number).bind(start).bind(i64::from(LINES)).bind(end);
-    let line = found(shared, scope, session, sql).await;
-    let logged = |line: &Line| line.text(0, |line| serde_json::from_str::<serde_json::Value>(line).unwrap_or_default());
-    match line {
-        None => Fate::Unknown,
-        Some(None) => Fate::Gone,
-        Some(Some(line)) => {
-            let logged = logged(&line).unwrap_or_default();
-            Fate::Stands(Version::new(logged.get("version").and_then(|version| version.as_str()).unwrap_or_default()))
-        }
-    }
-}
-
-async fn exists(shared: &Shared, scope: &Scope, session: &str, kind: &Kind, id: &ResourceId) -> Option<bool> {
-    let sql = Sql::new("SELECT 1 FROM resource WHERE tenant = $1 AND kind = $2 AND id = $3");
-    let sql = sql.bind(scope.tenant.as_str()).bind(kind.as_str()).bind(id.as_str());
-    found(shared, scope, session, sql).await.map(|line| line.is_some())
-}
-
-/// What the statement finds first, now that the session is gone. Asked until the database is back, or the time of the
-/// request over: what may have been done must not be called refused. None where that cannot be told.
-async fn found(shared: &Shared, scope: &Scope, session: &str, sql: Sql<'_>) -> Option<Option<Line>> {
-    let begun = Instant::now();
-    loop {
-        if let Ok(line) = look(shared, scope, session, sql.clone()).await {
-            return Some(line);
-        }
-        if late(scope).is_err() || begun.elapsed() > shared.options.statement_time {
-            return None;
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-async fn look(shared: &Shared, scope: &Scope, session: &str, sql: Sql<'_>) -> Inner<Option<Line>> {
-    let lease = shared.lender.lend(Some(&scope.tenant)).await?;
-    let done = match is_over(&lease, session).await {
-        Ok(()) => lease.first(sql).await,
-        Err(fault) => Err(fault),
-    };
-    lease.back(done).await
-}
-
-/// The version of what a creation made.
-fn made(mutation: &Mutation) -> Version {
-    match &mutation.action {
-        Action::Create { change: ChangeSet { history: Some(history), .. }, .. } => history.version.clone(),
-        _ => version(1),
-    }
-}
-
-/// The outcome of a commit that went through, as the resource is now. It is done, and said to be done also where the
-/// resource cannot be read in time, or is gone again: then by its version alone.
-async fn reread(
-    shared: &Shared,
-    scope: &Scope,
-    mutation: &Mutation,
-    id: &ResourceId,
-    version: Version,
-    effect: Effect,
-) -> Outcome {
-    let Some(select) = &mutation.reply else { return plain(id, version, effect) };
-    let begun = Instant::now();
-    loop {
-        match read_again(shared, scope, &mutation.kind, id, select).await {
-            Err(_) if late(scope).is_ok() && begun.elapsed() < shared.options.statement_time => {
-                tokio::time::sleep(PAUSE).await;
-            }
-            Ok(Some(record)) => {
-                let version = record.version.clone();
-                return Outcome { id: id.clone(), version, effect, record: Some(Box::new(record)), filled: true };
-            }
-            Ok(None) | Err(_) => return plain(id, version, effect),
-        }
-    }
-}
-
-async fn read_again(
-    shared: &Shared,
-    scope: &Scope,
-    kind: &Kind,
-    id: &ResourceId,
-    select: &Select,
-) -> Inner<Option<Record>> {
-    let (ids, tenant) = (std::slice::from_ref(id), scope.tenant.as_str());
-    let read = reading!(shared.lender, Some(&scope.tenant), link => records(link, tenant, kind, ids, select, &select.reverse).await);
-    Ok(read?.pop())
-}
-
 /// An outcome without a record.
-fn plain(id: &ResourceId, version: Version, effect: Effect) -> Outcome {
+pub(crate) fn plain(id: &ResourceId, version: Version, effect: Effect) -> Outcome {
     Outcome { id: id.clone(), version, effect, record: None, filled: false }
 }

@@ -50,11 +50,21 @@ impl Indexes {
         Entries::new(&self.attributes, document)
     }
 
+    /// Do the indexes certainly hold the same of both documents?
+    pub(crate) fn are_alike(&self, one: &str, other: &str) -> bool {
+        Entries::are_alike(&self.attributes, one, other)
+    }
+
     /// The attributes of which it is counted how many resources lack them: a list in their order is one of all resources
     /// only where none does.
     pub(crate) fn counted(&self) -> impl Iterator<Item = &Indexed> {
         let text = |indexed: &&Indexed| matches!(indexed.shape.rule, Rule::Text(_));
         self.attributes.iter().filter(|indexed| indexed.single && indexed.via != Via::Global).filter(text)
+    }
+
+    /// Is one of them being built, or to be?
+    pub(crate) fn is_building(&self) -> bool {
+        self.attributes.iter().any(|indexed| indexed.state == State::Missing)
     }
 
     /// As the database has them now.

@@ -2,7 +2,7 @@
 //!
 //! `config` how it is opened · `open`, `begun` and `migrate` the database and its layout · `connection`, `pool`, `turns`, `near`,
 //! `statement`, `binds` who runs what where · `commit`, `writing`, `unlocked`, `many`, `amend`, `links`
-//! mutations · `index`, `prepare`, `reindex` the indexed values ·
+//! mutations, `lost` what became of one whose answer was lost · `index`, `prepare`, `reindex` the indexed values ·
 //! `compile`, `drive`, `sorted`, `tally`, `query`, `scan` filters and lists · `read` known
 //! resources, `around` the links of a list · `changelog` the outbox ·
 //! `control`, `grants` tenants and tokens.
@@ -23,6 +23,7 @@ mod external;
 mod grants;
 mod index;
 mod links;
+mod lost;
 mod many;
 mod migrate;
 mod near;

@@ -117,7 +117,7 @@ impl<'a> Many<'a> {
                FROM unnest($9, $10, $11, $12, $13) AS u(tenant, kind, attr, token, holder)
                ON CONFLICT DO NOTHING RETURNING 1),
              named AS (INSERT INTO term (tenant, kind, attr, token, holder)
-               SELECT $1, $2, u.* FROM unnest($14, $15, $16) AS u ON CONFLICT DO NOTHING),
+               SELECT $1, $2, u.* FROM unnest($14, $15, $16) AS u),
              kept AS (INSERT INTO secret (tenant, holder, attr, hash)
                SELECT $1, u.* FROM unnest($17, $18, $19) AS u),
              logged AS (INSERT INTO change (tenant, position, record)

@@ -40,8 +40,14 @@ impl Writing<'_> {
         if !change.links.is_empty() || change.document.as_ref().is_none_or(|document| *document == standing.document) {
             return Ok(None);
         }
+        let indexes = self.catalogue.known(self.link, self.tenant, kind.as_str()).await?;
+        // Who builds an index puts rows in under the lock of the resource. A statement that began before and waits for that lock
+        // does not see them, and would leave those of the old document behind.
+        if indexes.is_building() {
+            return Ok(None);
+        }
         self.resolved = Some(change.clone());
-        self.write(kind, id, &change, standing, false, reply.as_ref()).await.map(Some)
+        self.write(&key, &change, standing, false, reply.as_ref(), &indexes).await.map(Some)
     }
 
     /// Reads a record, its links and links to it. Also learns the least number that a transaction which begins later has.

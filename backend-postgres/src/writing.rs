@@ -22,12 +22,15 @@ use crate::connection::Link;
 use crate::error::{Fault, Inner};
 use crate::index::{Catalogue, Indexes};
 use crate::links::{self, MISSING};
+use crate::lost::Made;
 use crate::many::Many;
 use crate::read::{Linked, is_id, is_text, version};
 use crate::statement::{Line, Sql};
 
 /// Somebody changed a resource that was not locked.
 const CHANGED: &str = "resource_changed";
+/// A row of an index was there already.
+const THERE: &str = "term_key";
 /// Somebody linked to a resource while it was being deleted.
 const HOLDERS: &str = "holders_came";
 
@@ -59,12 +62,16 @@ pub(crate) struct Writing<'a> {
     pub begun: bool,
     /// Is it ended, or on its way to be?
     pub ended: bool,
+    /// Was something refused before? Then rows that are to come may be there already.
+    pub careful: bool,
     /// The transaction's number, once it is known.
     pub number: Option<i64>,
     /// Lines of the change log that it has written.
     pub lines: i64,
     /// What the change came to, where it depended on the record.
     pub resolved: Option<Arc<ChangeSet>>,
+    /// What a change of the document leaves the resource with.
+    pub made: Option<Made>,
 }
 
 /// A resource as it stands, locked.
@@ -195,7 +202,7 @@ impl<'a> Writing<'a> {
     ) -> Inner<Outcome> {
         let indexes = self.catalogue.known(self.link, self.tenant, kind.as_str()).await?;
         let line = self.line();
-        let (create, standing) = creation(self.link.slot, &indexes, self.tenant, kind, id, change, self.now, line)?;
+        let (create, standing) = self.creation(&indexes, kind, id, change, line)?;
         let create = create.sql();
         let owner = Owner { tenant: self.tenant, kind: kind.as_str(), id: id.as_str() };
         let mut statements = vec![create];
@@ -204,8 +211,55 @@ impl<'a> Writing<'a> {
         self.made(standing, kind, id, statements, &shown, reply, Effect::Created).await
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one answer")]
+    /// The statement that makes a resource, without its links, and the resource as it then stands.
+    fn creation<'c>(
+        &self,
+        indexes: &Indexes,
+        kind: &'c Kind,
+        id: &'c ResourceId,
+        change: &'c ChangeSet,
+        line: i64,
+    ) -> Inner<(Amend<'c>, Standing)>
+    where
+        'a: 'c,
+    {
+        let tenant = self.tenant;
+        let ChangeSet { label, claim, secrets, record, .. } = change;
+        let standing = newcomer(change, self.now)?;
+        let mut amend = Amend::new(Owner { tenant, kind: kind.as_str(), id: id.as_str() }).careful(self.careful);
+        let values = [
+            amend.value(standing.version),
+            amend.value(standing.created),
+            amend.value(standing.modified),
+            amend.value(label.as_deref()),
+            amend.value(standing.document.as_str().to_owned()),
+        ];
+        amend.part(
+            "made",
+            &format!(
+                "INSERT INTO resource (tenant, kind, id, version, created, modified, label, document) \
+             VALUES ($1, $2, $3, {}) RETURNING 1",
+                values.join(", ")
+            ),
+        );
+        // An id may stand once among all types of a tenant. This is told before anything else: parts run as checks ask for them.
+        amend.refuse(
+        "NOT EXISTS (SELECT 1 FROM made) OR EXISTS (SELECT 1 FROM catalogue c JOIN resource r ON r.tenant = $1 AND r.kind = c.kind AND r.id = $3 \
+         WHERE c.tenant = $1 AND c.kind <> $2)",
+        "resource_key",
+    );
+        amend.claims(kind, &[], claim, tenant);
+        let entries = indexes.entries(standing.document.as_str());
+        amend.indexes(indexes, None, Some(&entries), 1, self.link.slot);
+        amend.as_known(indexes);
+        amend.secrets(secrets);
+        let key = Key { kind: kind.clone(), id: id.clone() };
+        amend.log(record.line(&key, &version(standing.version)), line);
+        Ok((amend, standing))
+    }
+
     /// Sends the last statements, and the outcome's record with the links as they are now.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one answer")]
     async fn made(
         &mut self,
         mut standing: Standing,
@@ -286,22 +340,24 @@ impl<'a> Writing<'a> {
                 standing.reverse = None;
             }
         }
-        self.write(kind, id, change, standing, links_changed, reply).await
+        let indexes = self.catalogue.known(self.link, self.tenant, kind.as_str()).await?;
+        self.write(&key, change, standing, links_changed, reply, &indexes).await
     }
 
     /// Writes what has changed. Where the resource is not locked, only if it still has its version.
     pub(crate) async fn write(
         &mut self,
-        kind: &Kind,
-        id: &ResourceId,
+        key: &Key,
         change: &ChangeSet,
         mut standing: Standing,
         links_changed: bool,
         reply: Option<&Select>,
+        indexes: &Indexes,
     ) -> Inner<Outcome> {
+        let Key { kind, id } = key;
         let owner = Owner { tenant: self.tenant, kind: kind.as_str(), id: id.as_str() };
         let ChangeSet { document, label, links, claim, release, secrets, history, record } = change;
-        let mut amend = Amend::new(owner);
+        let mut amend = Amend::new(owner).careful(self.careful);
         if links.is_empty() {
             amend.claims(kind, release, claim, self.tenant);
         }
@@ -323,12 +379,14 @@ impl<'a> Writing<'a> {
             }
         }
         if let Some(document) = document {
-            let indexes = self.catalogue.known(self.link, self.tenant, kind.as_str()).await?;
-            let (old, new) = (indexes.entries(standing.document.as_str()), indexes.entries(document.as_str()));
-            if old != new {
-                amend.indexes(&indexes, Some(&old), Some(&new), 0, self.link.slot);
+            let (before, after) = (standing.document.as_str(), document.as_str());
+            if !indexes.are_alike(before, after) {
+                let (old, new) = (indexes.entries(before), indexes.entries(after));
+                if old != new {
+                    amend.indexes(indexes, Some(&old), Some(&new), 0, self.link.slot);
+                }
             }
-            amend.as_known(&indexes);
+            amend.as_known(indexes);
             standing.document = document.clone();
         }
         if changed || label.is_some() {
@@ -352,10 +410,15 @@ impl<'a> Writing<'a> {
                 amend.refuse_first("NOT EXISTS (SELECT 1 FROM written)", CHANGED);
             }
         }
-        let key = Key { kind: kind.clone(), id: id.clone() };
         if changed {
+            let made = |document: &Document| Made {
+                version: standing.version,
+                modified: standing.modified,
+                document: document.clone(),
+            };
+            self.made = document.map(made);
             let line = self.line();
-            amend.log(record.line(&key, &version(standing.version)), line);
+            amend.log(record.line(key, &version(standing.version)), line);
         }
         let effect = if changed { Effect::Changed } else { Effect::Unchanged };
         let shown = reply.filter(|_| links_changed).cloned().unwrap_or_default();
@@ -479,7 +542,7 @@ impl<'a> Writing<'a> {
             (Some("resource_key"), _) => {
                 Ok(Some(StoreError::new(StoreErrorKind::Corrupt).because("an id was given out twice").into()))
             }
-            (Some(HOLDERS | CHANGED), _) => Ok(None),
+            (Some(HOLDERS | CHANGED | THERE), _) => Ok(None),
             (Some(MOVED), _) => {
                 self.catalogue.read(self.link, self.tenant, mutation.kind.as_str()).await?;
                 Ok(None)
@@ -545,52 +608,6 @@ fn newcomer(change: &ChangeSet, now: i64) -> Inner<Standing> {
         Some(history) => new.with(history),
         None => Ok(new),
     }
-}
-
-/// The statement that makes a resource, without its links, and the resource as it then stands.
-#[expect(clippy::too_many_arguments, reason = "the parts of one statement")]
-fn creation<'a>(
-    slot: i64,
-    indexes: &Indexes,
-    tenant: &'a str,
-    kind: &'a Kind,
-    id: &'a ResourceId,
-    change: &'a ChangeSet,
-    now: i64,
-    line: i64,
-) -> Inner<(Amend<'a>, Standing)> {
-    let ChangeSet { label, claim, secrets, record, .. } = change;
-    let standing = newcomer(change, now)?;
-    let mut amend = Amend::new(Owner { tenant, kind: kind.as_str(), id: id.as_str() });
-    let values = [
-        amend.value(standing.version),
-        amend.value(standing.created),
-        amend.value(standing.modified),
-        amend.value(label.as_deref()),
-        amend.value(standing.document.as_str().to_owned()),
-    ];
-    amend.part(
-        "made",
-        &format!(
-            "INSERT INTO resource (tenant, kind, id, version, created, modified, label, document) \
-             VALUES ($1, $2, $3, {}) RETURNING 1",
-            values.join(", ")
-        ),
-    );
-    // An id may stand once among all types of a tenant. This is told before anything else: parts run as checks ask for them.
-    amend.refuse(
-        "NOT EXISTS (SELECT 1 FROM made) OR EXISTS (SELECT 1 FROM catalogue c JOIN resource r ON r.tenant = $1 AND r.kind = c.kind AND r.id = $3 \
-         WHERE c.tenant = $1 AND c.kind <> $2)",
-        "resource_key",
-    );
-    amend.claims(kind, &[], claim, tenant);
-    let entries = indexes.entries(standing.document.as_str());
-    amend.indexes(indexes, None, Some(&entries), 1, slot);
-    amend.as_known(indexes);
-    amend.secrets(secrets);
-    let key = Key { kind: kind.clone(), id: id.clone() };
-    amend.log(record.line(&key, &version(standing.version)), line);
-    Ok((amend, standing))
 }
 
 /// Is every one of these a creation that one statement makes?

@@ -11,9 +11,9 @@ use conformance_tests::alike::making::{
     change, create, delete, members, modify, registry, replace, rt, scope, tenant, user,
 };
 use conformance_tests::servers::postgres::{Database, Postgres};
-use scim_core::change::{Change, Effect, Mutation, Outcome, Verb};
+use scim_core::change::{Action, Change, Effect, Expect, Mutation, Outcome, Verb};
 use scim_core::query::Select;
-use scim_core::store::{Record, ResourceId, Result, Store, StoreErrorKind, StoreExt};
+use scim_core::store::{Record, ResourceId, Result, Store, StoreErrorKind, StoreExt, Version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream};
@@ -152,7 +152,7 @@ async fn between(client: TcpStream, server: TcpStream, shared: Arc<Shared>) {
 struct Bench {
     store: PostgresStore,
     proxy: Proxy,
-    _database: Database,
+    database: Database,
 }
 
 async fn bench() -> Bench {
@@ -162,7 +162,7 @@ async fn bench() -> Bench {
     url.set_port(Some(proxy.port)).unwrap();
     let store = PostgresStore::open(Options { allow_unsafe: true, ..Options::new(url) }).await.unwrap();
     store.prepare(&tenant(), registry().types()).await.unwrap();
-    let bench = Bench { store, proxy, _database: database };
+    let bench = Bench { store, proxy, database };
     for mutation in [create("User", "u1", &user("u1")), create("Group", "g1", r#"{"displayName":"G"}"#)] {
         bench.commit(vec![mutation]).await.remove(0).unwrap();
     }
@@ -259,6 +259,60 @@ async fn a_member() {
         let group = bench.get("Group", "g1").await.unwrap();
         assert_eq!((group.links[0].links.len(), group.version.as_str()), (1, "2"));
     }
+}
+
+/// Where a version is expected, the first time may have moved it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_of_a_group_with_this_version() {
+    let bench = bench().await;
+    for (cut, edit, before) in [(Cut::Before, "add", "1"), (Cut::Behind, "remove", "2"), (Cut::Behind, "add", "3")] {
+        let Mutation { kind, action: Action::Modify { id, mut change, .. }, reply } = members(edit, "g1", &["u1"])
+        else {
+            panic!("members are modified")
+        };
+        if let Change::Known(change) = &mut change {
+            change.record.id = format!("{edit} to {before}");
+        }
+        let expect = Expect::Version(vec![Version::new(before)]);
+        let mutation = Mutation { kind, action: Action::Modify { id, change, expect }, reply };
+        let outcome = bench.cut(cut, ALONE, vec![mutation.clone()]).await.remove(0).unwrap();
+        let after = (before.parse::<u32>().unwrap() + 1).to_string();
+        assert_eq!((outcome.effect, outcome.version.as_str()), (Effect::Changed, after.as_str()));
+        // Another one with the old version is stale, and said to be.
+        let Action::Modify { id, change: Change::Known(mut change), expect } = mutation.action else { panic!() };
+        change.record.id = "late".into();
+        let action = Action::Modify { id, change: Change::Known(change), expect };
+        let error = bench.cut(cut, ALONE, vec![Mutation { action, ..mutation }]).await.remove(0).unwrap_err();
+        assert!(matches!(error.kind, StoreErrorKind::Stale), "{error:?}");
+        assert_eq!(bench.get("Group", "g1").await.unwrap().version.as_str(), after);
+    }
+}
+
+/// What a consumer has acknowledged meanwhile is no longer in the change log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_before_it_was_read_back() {
+    let bench = bench().await;
+    // A consumer that is quicker than can be.
+    for sql in [
+        "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+           INSERT INTO consumer AS c VALUES ('quick', NEW.position)
+             ON CONFLICT (name) DO UPDATE SET upto = greatest(c.upto, NEW.position);
+           DELETE FROM change WHERE position <= NEW.position;
+           RETURN NULL;
+         END $$",
+        "CREATE TRIGGER swallow AFTER INSERT ON change FOR EACH ROW EXECUTE FUNCTION swallow()",
+    ] {
+        bench.database.run(sql).unwrap();
+    }
+    let renamed = |name: &str| Mutation { reply: Some(Select::document()), ..replace("User", "u1", &user(name)) };
+    let outcome = bench.cut(Cut::Behind, ALONE, vec![renamed("other")]).await.remove(0).unwrap();
+    assert_eq!((outcome.effect, outcome.version.as_str()), (Effect::Changed, "2"));
+    refused(&bench.cut(Cut::Before, ALONE, vec![renamed("third")]).await);
+    assert_eq!(bench.get("User", "u1").await.unwrap().version.as_str(), "2");
+    refused(&bench.cut(Cut::Before, COMMIT, vec![delete("User", "u1")]).await);
+    // It is gone, and nothing tells by whose hand.
+    let error = bench.cut(Cut::Behind, COMMIT, vec![delete("User", "u1")]).await.remove(0).unwrap_err();
+    assert!(matches!(error.kind, StoreErrorKind::Uncertain), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
