@@ -28,17 +28,49 @@ pub async fn ids(database: &str) -> Result<Vec<String>> {
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
+/// The ids of users with the numbers that their names have.
+pub async fn numbered(database: &str) -> Result<Vec<(String, u64)>> {
+    let client = super::connected(database).await?;
+    let rows = client
+        .query(
+            "SELECT id, document::json->>'userName' FROM resource WHERE tenant = 'default' AND kind = 'User' ORDER BY id",
+            &[],
+        )
+        .await?;
+    Ok(rows.iter().filter_map(|row| Some((row.try_get(0).ok()?, seed::number(row.try_get(1).ok()?)?))).collect())
+}
+
+/// Copies all users, with the rows around them, for scripts to change: those of the server stay as it left them.
+async fn copied(database: &str) -> Result<()> {
+    let own = "SELECT id, 'p' || row_number() OVER (ORDER BY id) AS copy FROM resource \
+               WHERE tenant = 'default' AND kind = 'User' ORDER BY id";
+    let sql = format!(
+        "DELETE FROM resource WHERE tenant = 'floor'; DELETE FROM claim WHERE owner = 'floor';
+         DELETE FROM term WHERE tenant = 'floor';
+         CREATE TEMPORARY TABLE own ON COMMIT DROP AS {own};
+         INSERT INTO resource SELECT 'floor', kind, own.copy, version, created, modified, label, document
+           FROM resource JOIN own USING (id) WHERE tenant = 'default' AND kind = 'User';
+         INSERT INTO claim SELECT 'floor', kind, attr, token, 'floor', own.copy
+           FROM claim JOIN own ON own.id = holder WHERE owner = 'default';
+         INSERT INTO term SELECT 'floor', kind, attr, token, own.copy
+           FROM term JOIN own ON own.id = holder WHERE tenant = 'default'"
+    );
+    // One message is one transaction.
+    Ok(super::connected(database).await?.batch_execute(&sql).await?)
+}
+
 impl Floor {
-    /// Writes the scripts.
-    pub fn new(folder: &Path, database: &str, time: Duration, people: &[String]) -> Result<Floor> {
+    /// Writes the scripts, and what they change.
+    pub async fn new(folder: &Path, database: &str, time: Duration, people: &[String]) -> Result<Floor> {
         let floor = Floor { folder: folder.join("floor"), database: database.to_owned(), time };
         std::fs::create_dir_all(&floor.folder)?;
+        copied(database).await?;
         let some = |number: usize| people.get(number * people.len() / SCRIPTS).map_or("", String::as_str);
         for number in 0..SCRIPTS {
-            let id = some(number);
-            floor.write("by_id", number, &by_id(id))?;
-            floor.write("update", number, &update(id))?;
+            floor.write("by_id", number, &by_id(some(number)))?;
         }
+        floor.write("update", 0, &update(people.len(), ""))?;
+        floor.write("replace", 0, &update(people.len(), &renamed()))?;
         floor.write("page", 0, PAGE)?;
         floor.write("create", 0, &create(1))?;
         floor.write("batch", 0, &format!("\\startpipeline\nBEGIN;\n{}COMMIT;\n\\endpipeline\n", create(100)))?;
@@ -48,6 +80,11 @@ impl Floor {
 
     fn write(&self, name: &str, number: usize, text: &str) -> Result<()> {
         Ok(std::fs::write(self.folder.join(format!("{name}.{number}.sql")), text)?)
+    }
+
+    /// The users that the server has, with the numbers that their names have.
+    pub async fn people(&self) -> Result<Vec<(String, u64)>> {
+        numbered(&self.database).await
     }
 
     /// Runs a script for the time of a measurement.
@@ -101,9 +138,20 @@ fn log(id: &str) -> String {
     )
 }
 
+/// The rows around one user whose values are of no other.
+const TAKEN: &str = "INSERT INTO claim (tenant, kind, attr, token, owner, holder) \
+     VALUES ('floor', 'User', 'userName', 'u' || :n, 'floor', 'f' || :n)";
+const NAMED: &str = "INSERT INTO term (tenant, kind, attr, token, holder) \
+     SELECT 'floor', 'User', u.a, u.t || :n, 'f' || :n FROM (VALUES ('externalId', 'e'), ('displayName', 'd'), \
+     ('emails.value', 'work'), ('emails.value', 'home')) u(a, t)";
+const COUNTED: &str = "INSERT INTO tally AS c (tenant, kind, attr, slot, n) \
+     SELECT 'floor', 'User', a, :client_id, 1 FROM (VALUES ('*')) u(a) \
+     ON CONFLICT ON CONSTRAINT tally_key DO UPDATE SET n = c.n + excluded.n";
+
 /// As many creations, each the rows that the server writes for one user.
 fn create(count: usize) -> String {
     let document = literal(&seed::user_text(1));
+    let counted = COUNTED.replace("('*')", "(''), ('*')");
     let mut text = String::new();
     for number in 0..count {
         // Writing to a string does not fail.
@@ -112,34 +160,40 @@ fn create(count: usize) -> String {
             "\\set n random(1, 9000000000000000000)\n\
              WITH made AS (INSERT INTO resource (tenant, kind, id, version, created, modified, label, document) \
              VALUES ('floor', 'User', 'f' || :n, 1, 1, 1, 'A name', {document}) RETURNING 1), \
-             taken AS (INSERT INTO claim (tenant, kind, attr, token, owner, holder) \
-             VALUES ('floor', 'User', 'userName', 'u' || :n, 'floor', 'f' || :n) ON CONFLICT DO NOTHING RETURNING 1), \
-             named AS (INSERT INTO term (tenant, kind, attr, token, holder) \
-             SELECT 'floor', 'User', u.a, u.t || :n, 'f' || :n FROM (VALUES ('externalId', 'e'), ('displayName', 'd'), \
-             ('emails.value', 'work'), ('emails.value', 'home')) u(a, t) ON CONFLICT DO NOTHING), \
-             counted AS (INSERT INTO tally AS c (tenant, kind, attr, slot, n) SELECT 'floor', 'User', a, :client_id, 1 \
-             FROM (VALUES (''), ('*')) u(a) ON CONFLICT ON CONSTRAINT tally_key DO UPDATE SET n = c.n + excluded.n), \
-             logged AS ({}) SELECT (SELECT count(*) FROM taken);",
+             taken AS ({TAKEN} ON CONFLICT DO NOTHING RETURNING 1), named AS ({NAMED}), \
+             counted AS ({counted}), logged AS ({}) SELECT (SELECT count(*) FROM taken);",
             log(&number.to_string())
         );
     }
     text
 }
 
-/// A change of one user: locked and read with what it links to, written with its line of the log.
-fn update(id: &str) -> String {
+/// A change of one user: locked and read with what it links to, written with its line of the log, and this besides.
+fn update(people: usize, besides: &str) -> String {
     let document = literal(&seed::user_text(1));
     format!(
-        "\\startpipeline\nBEGIN;\n\
+        "\\set i random(1, {people})\n\\set n random(1, 9000000000000000000)\n\\startpipeline\nBEGIN;\n\
          SELECT version, created, modified, label, document FROM resource \
-         WHERE tenant = 'default' AND kind = 'User' AND id = '{id}' FOR NO KEY UPDATE;\n\
-         SELECT target, target_kind FROM link WHERE tenant = 'default' AND holder = '{id}' ORDER BY target;\n\
+         WHERE tenant = 'floor' AND kind = 'User' AND id = 'p' || :i FOR NO KEY UPDATE;\n\
+         SELECT target, target_kind FROM link WHERE tenant = 'floor' AND holder = 'p' || :i ORDER BY target;\n\
          \\endpipeline\n\\startpipeline\n\
          WITH written AS (UPDATE resource SET version = version + 1, modified = modified + 1, document = {document} \
-         WHERE tenant = 'default' AND kind = 'User' AND id = '{id}'), logged AS ({}) SELECT true;\n\
+         WHERE tenant = 'floor' AND kind = 'User' AND id = 'p' || :i), {besides}logged AS ({}) SELECT true;\n\
          COMMIT;\n\\endpipeline\n",
         log("0")
     )
+}
+
+/// The rows around a user of whom every value changes.
+fn renamed() -> String {
+    format!(
+        "released AS (DELETE FROM claim WHERE owner = 'floor' AND holder = 'p' || :i), \
+         taken AS ({TAKEN} ON CONFLICT DO NOTHING RETURNING 1), \
+         ungone AS (DELETE FROM term WHERE tenant = 'floor' AND kind = 'User' \
+         AND attr = ANY(ARRAY['externalId', 'displayName', 'emails.value']) AND holder = 'p' || :i), \
+         named AS ({NAMED}), counted AS ({COUNTED}), "
+    )
+    .replace("'f' || :n", "'p' || :i")
 }
 
 /// One link more, of a holder that no other script touches, with the holder's version and the line of the log.

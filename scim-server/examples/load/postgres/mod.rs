@@ -114,7 +114,7 @@ pub async fn run(options: &Options, program: Program, users: u64, time: Duration
     let people = Arc::new(people);
     ensure!(people.len() as u64 == users, "{} users instead of {users}", people.len());
     let server = started(command()).await?;
-    let floor = Floor::new(folder.path(), &database, time, &people)?;
+    let floor = Floor::new(folder.path(), &database, time, &people).await?;
     // New people of each run have names of their own.
     let fresh = AtomicU64::new(if filled { u64::from(std::process::id() % 10_000) << 42 } else { 0 });
     let mut run = Run { server, people, groups: Vec::new(), time, rounds, floor, fresh };
@@ -301,29 +301,32 @@ impl Run {
             request("POST", "/scim/v2/Users", TOKEN, Some(user.as_bytes()))
         });
         let titles = Arc::new(AtomicU64::new(0));
-        let change = |put: bool| -> Requests {
-            let (people, titles) = (self.people.clone(), titles.clone());
+        let people = Arc::new(self.floor.people().await?);
+        // Everything becomes that of somebody who was not there, or nothing but the title changes.
+        let change = |put: bool, all: bool| -> Requests {
+            let (people, titles) = (people.clone(), titles.clone());
             Arc::new(move |connection, turn| {
                 let at = spread(connection << 32 | turn) % people.len().max(1) as u64;
-                let id = people.get(usize::try_from(at).unwrap_or_default()).cloned().unwrap_or_default();
-                let title = format!("Engineer {}", titles.fetch_add(1, Ordering::Relaxed));
-                let target = format!("/scim/v2/Users/{id}");
+                let Some((id, number)) = people.get(usize::try_from(at).unwrap_or_default()) else { return Vec::new() };
+                let title = titles.fetch_add(1, Ordering::Relaxed);
+                let (target, name) = (format!("/scim/v2/Users/{id}"), format!("Engineer {title}"));
                 if put {
-                    let mut user = seed::user(seed::FRESH * 3 + at);
+                    let mut user = seed::user(if all { from * 2 + title } else { *number });
                     if let Some(own) = user.get_mut("title") {
-                        *own = title.into();
+                        *own = name.into();
                     }
                     return request("PUT", &target, TOKEN, Some(user.to_string().as_bytes()));
                 }
-                let body = seed::patch(json!([{ "op": "replace", "path": "title", "value": title }]));
+                let body = seed::patch(json!([{ "op": "replace", "path": "title", "value": name }]));
                 request("PATCH", &target, TOKEN, Some(&body))
             })
         };
         let floor = "the same transaction";
         Ok(vec![
             self.against("POST of one user", floor, post, "create", 0.60).await?,
-            self.against("PATCH of one user", floor, change(false), "update", 0.60).await?,
-            self.against("PUT of one user", floor, change(true), "update", 0.60).await?,
+            self.against("PATCH of one user", floor, change(false, false), "update", 0.60).await?,
+            self.against("PUT of one user, one value changes", floor, change(true, false), "update", 0.60).await?,
+            self.against("PUT of one user, all values change", floor, change(true, true), "replace", 0.60).await?,
         ])
     }
 
