@@ -16,7 +16,7 @@ use scim_core::filter::{BoundFilter, Compare, Leaf, Operand};
 use scim_core::path::AttrPath;
 use scim_core::query::{Page, Query, Select};
 use scim_core::schema::{Kind, LinkType, ResourceType, ReverseType};
-use scim_core::store::control::ExternalIds;
+use scim_core::store::control::{ControlStore, ExternalIds};
 use scim_core::store::{
     BoxStream, Capabilities, ChangeLog, Fit, Health, Held, Key, Link, Pushdown, Record, ResourceId, Result, Scan,
     Scope, Shortfall, Store, StoreError, StoreErrorKind, TenantId, Version, Writes,
@@ -365,6 +365,10 @@ impl Store for Beside {
         own.retain(|(of, _), _| of != tenant);
         own.extend(lacking);
         Ok(shortfalls)
+    }
+
+    fn lend(&self, control: Arc<dyn ControlStore>) {
+        self.inner.store.lend(control);
     }
 
     fn pushdown(&self, kind: &Kind, filter: &BoundFilter) -> Pushdown {

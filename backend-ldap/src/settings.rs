@@ -69,7 +69,7 @@ pub struct Settings {
     pub transactions: bool,
 }
 
-/// How much may be lost in a window of time before writing stops.
+/// How much may be lost in a window of time before writing stops, until an operator lets it go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Brakes {
     /// The window.
@@ -80,11 +80,13 @@ pub struct Brakes {
     pub deactivations: u32,
     /// Members removed in it.
     pub removals: u32,
+    /// Of all resources of a type, so many percent deleted or made inactive in it; 0: no such limit.
+    pub share: u32,
 }
 
 impl Default for Brakes {
     fn default() -> Self {
-        Brakes { window: Duration::from_secs(3_600), deletes: 100, deactivations: 100, removals: 10_000 }
+        Brakes { window: Duration::from_secs(3_600), deletes: 100, deactivations: 100, removals: 10_000, share: 0 }
     }
 }
 

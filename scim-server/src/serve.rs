@@ -88,6 +88,9 @@ pub async fn stores(settings: &Settings, backends: &[Factory], purpose: Purpose)
         }
         None => Arc::new(Fixed::new(&settings.tokens, SystemClock.now())?),
     };
+    if opened.control.is_none() {
+        opened.store.lend(control.clone());
+    }
     match control.clone().external_ids() {
         Some(kept) if opened.control.is_none() => opened.store = backends::beside(opened.store, kept),
         _ => {}

@@ -1,16 +1,25 @@
-//! What stops a client that has gone wrong before it has emptied a directory: so much may be lost in a window of time, and
-//! then nothing more is lost until the window is over.
+//! What stops a client that has gone wrong before it has emptied a directory: so much may be lost in a window of time, and then
+//! nothing is written any more until an operator lets writes go on.
+//!
+//! That a tenant is paused stands in the control store: other nodes see it, a server that starts anew too, and a command beside
+//! the server ends it.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use scim_core::error::ScimError;
+use scim_core::store::control::{ControlStore, pause_note};
 use scim_core::store::{Result, TenantId};
 
 use crate::settings::Brakes as Settings;
 
 use super::result::rejected;
+
+/// What others have paused is seen no later than this.
+const LOOK: Duration = Duration::from_secs(1);
+/// When a client that was stopped may ask again.
+const COME_BACK: Duration = Duration::from_secs(60);
 
 /// What is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,72 +32,182 @@ pub(super) enum Loss {
 /// What was lost when, and how much of it.
 type Lost = VecDeque<(Instant, usize)>;
 
-/// What each tenant has lost of late.
+/// What is known of one tenant.
+#[derive(Debug, Default)]
+struct State {
+    lost: HashMap<Loss, Lost>,
+    /// Why its writes are paused, while they are.
+    paused: Option<String>,
+    /// The pause could not be written down yet.
+    unsaved: bool,
+    /// When the control store was last asked.
+    looked: Option<Instant>,
+}
+
+/// What each tenant has lost of late, and whose writes are paused.
 #[derive(Debug)]
 pub(super) struct Brakes {
     settings: Settings,
-    lost: Mutex<HashMap<(TenantId, Loss), Lost>>,
+    control: OnceLock<Arc<dyn ControlStore>>,
+    tenants: Mutex<HashMap<TenantId, State>>,
 }
 
 impl Brakes {
     pub(super) fn new(settings: Settings) -> Self {
-        Brakes { settings, lost: Mutex::default() }
+        Brakes { settings, control: OnceLock::new(), tenants: Mutex::default() }
     }
 
-    /// Lets so much pass, or says that it was enough.
-    pub(super) fn pass(&self, tenant: &TenantId, loss: Loss, count: usize) -> Result<()> {
-        self.pass_at(tenant, loss, count, Instant::now())
+    /// Where it is written down who is paused. Said once.
+    pub(super) fn keep_in(&self, control: Arc<dyn ControlStore>) {
+        let _ = self.control.set(control);
     }
 
-    fn pass_at(&self, tenant: &TenantId, loss: Loss, count: usize, now: Instant) -> Result<()> {
+    /// What part of the resources of a type may be lost in a window, in percent; None: any.
+    pub(super) fn share(&self) -> Option<u32> {
+        (self.settings.share > 0).then_some(self.settings.share)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, State>> {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// May this tenant write at all? Asked before every write.
+    ///
+    /// # Errors
+    /// Its writes are paused.
+    pub(super) async fn check(&self, tenant: &TenantId) -> Result<()> {
+        let now = Instant::now();
+        let (paused, unsaved, due) = {
+            let all = self.lock();
+            let state = all.get(tenant);
+            let fresh = |state: &State| state.looked.is_some_and(|at| now.duration_since(at) < LOOK);
+            (
+                state.and_then(|state| state.paused.clone()),
+                state.is_some_and(|state| state.unsaved),
+                !state.is_some_and(fresh),
+            )
+        };
+        match (paused, self.control.get()) {
+            (None, _) if !due => Ok(()),
+            (None, None) => Ok(()),
+            (Some(why), None) => Err(refused(&why)),
+            (Some(why), Some(control)) if unsaved => {
+                self.save(tenant, control, &why).await;
+                Err(refused(&why))
+            }
+            (paused, Some(control)) => {
+                let noted = control.note(&pause_note(tenant)).await;
+                let noted = noted.map(|note| note.filter(|note| !note.is_empty()));
+                let mut all = self.lock();
+                let state = all.entry(tenant.clone()).or_default();
+                state.looked = Some(now);
+                match (noted, paused) {
+                    (Ok(Some(why)), _) => {
+                        let why = String::from_utf8_lossy(&why).into_owned();
+                        state.paused = Some(why.clone());
+                        Err(refused(&why))
+                    }
+                    (Ok(None), Some(_)) => {
+                        *state = State { looked: Some(now), ..State::default() };
+                        tracing::info!(%tenant, "an operator lets writes go on");
+                        Ok(())
+                    }
+                    (Ok(None), None) => Ok(()),
+                    (Err(error), Some(why)) => {
+                        tracing::warn!(%tenant, %error, "whether writes may go on could not be read");
+                        Err(refused(&why))
+                    }
+                    // Who is nobody's credential got no further than this store anyway.
+                    (Err(error), None) => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Lets so much pass, or pauses the tenant. `size`: how many resources of the type there are, where a share of them counts.
+    ///
+    /// # Errors
+    /// It was enough.
+    pub(super) async fn pass(&self, tenant: &TenantId, loss: Loss, count: usize, size: Option<usize>) -> Result<()> {
+        let Err(why) = self.pass_at(tenant, loss, count, size, Instant::now()) else { return Ok(()) };
+        tracing::error!(%tenant, %why, "a brake of store.ldap.brakes has paused all writes; `scim-server tenant release` lets them go on");
+        if let Some(control) = self.control.get() {
+            self.save(tenant, control, &why).await;
+        }
+        Err(refused(&why))
+    }
+
+    /// Writes a pause down.
+    async fn save(&self, tenant: &TenantId, control: &Arc<dyn ControlStore>, why: &str) {
+        let saved = control.set_note(&pause_note(tenant), why.as_bytes(), false).await;
+        if let Err(error) = &saved {
+            tracing::error!(%tenant, %error, "that writes are paused could not be written down: other nodes do not see it");
+        }
+        self.lock().entry(tenant.clone()).or_default().unsaved = saved.is_err();
+    }
+
+    fn pass_at(
+        &self,
+        tenant: &TenantId,
+        loss: Loss,
+        count: usize,
+        size: Option<usize>,
+        now: Instant,
+    ) -> std::result::Result<(), String> {
         let (most, name) = match loss {
             Loss::Deletes => (self.settings.deletes, "deletes"),
             Loss::Deactivations => (self.settings.deactivations, "deactivations"),
             Loss::Removals => (self.settings.removals, "removals"),
         };
-        let mut all = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        let lost = all.entry((tenant.clone(), loss)).or_default();
+        let shared = size.zip(self.share()).map(|(size, share)| (size * share as usize / 100).max(1));
+        let most = shared.unwrap_or(usize::MAX).min(most as usize);
+        let mut all = self.lock();
+        let state = all.entry(tenant.clone()).or_default();
+        let lost = state.lost.entry(loss).or_default();
         while lost.front().is_some_and(|(at, _)| now.duration_since(*at) >= self.settings.window) {
             lost.pop_front();
         }
         let sum: usize = lost.iter().map(|(_, count)| count).sum();
-        if sum.saturating_add(count) > most as usize {
-            let wait = lost
-                .front()
-                .map_or(self.settings.window, |(at, _)| self.settings.window.saturating_sub(now.duration_since(*at)));
-            tracing::error!(%tenant, "the brake store.ldap.brakes.{name} = {most} has stopped a write");
-            return Err(rejected(ScimError::unavailable(
-                format!(
-                    "the brake on {name} has stopped this: {most} in {} s are allowed",
-                    self.settings.window.as_secs()
-                ),
-                wait,
-            )));
+        if sum.saturating_add(count) > most {
+            let why = format!("the brake on {name}: {most} in {} s are allowed", self.settings.window.as_secs());
+            state.paused = Some(why.clone());
+            state.unsaved = self.control.get().is_some();
+            return Err(why);
         }
         lost.push_back((now, count));
         Ok(())
     }
 }
 
+fn refused(why: &str) -> scim_core::store::StoreError {
+    let told = format!("writing is paused by {why}; an operator has to let it go on");
+    rejected(ScimError::unavailable(told, COME_BACK))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
-    #[test]
-    fn so_much_may_be_lost_in_a_window_and_no_more() {
+    #[tokio::test]
+    async fn so_much_may_be_lost_in_a_window_and_then_nothing_is_written() {
         let window = Duration::from_secs(60);
-        let brakes = Brakes::new(Settings { window, deletes: 2, deactivations: 1, removals: 10 });
+        let settings = Settings { window, deletes: 2, deactivations: 1, removals: 10, share: 0 };
+        let brakes = Brakes::new(settings.clone());
         let (acme, other) = (TenantId::new("acme"), TenantId::new("other"));
         let start = Instant::now();
         let pass = |tenant: &TenantId, loss, count, after: u64| {
-            brakes.pass_at(tenant, loss, count, start + Duration::from_secs(after)).is_ok()
+            brakes.pass_at(tenant, loss, count, None, start + Duration::from_secs(after)).is_ok()
         };
         assert!(pass(&acme, Loss::Deletes, 1, 0) && pass(&acme, Loss::Deletes, 1, 30));
-        assert!(!pass(&acme, Loss::Deletes, 1, 59));
-        assert!(pass(&other, Loss::Deletes, 1, 59) && pass(&acme, Loss::Deactivations, 1, 59));
         assert!(pass(&acme, Loss::Deletes, 1, 60), "the first is forgotten");
-        assert!(!pass(&acme, Loss::Removals, 11, 0));
+        assert!(brakes.check(&acme).await.is_ok());
+        assert!(!pass(&acme, Loss::Deletes, 1, 61));
+        assert!(brakes.check(&acme).await.is_err(), "and nothing else is written either");
+        assert!(pass(&other, Loss::Deletes, 1, 61) && brakes.check(&other).await.is_ok());
+        assert!(!pass(&other, Loss::Removals, 11, 0));
+
+        let brakes = Brakes::new(Settings { share: 5, deletes: 100, ..settings });
+        let pass = |size: usize| brakes.pass_at(&acme, Loss::Deletes, 1, Some(size), start).is_ok();
+        assert!(pass(40) && pass(40) && !pass(40), "two of forty");
     }
 }

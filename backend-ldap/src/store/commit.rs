@@ -14,6 +14,7 @@ use crate::mapping::Mapping;
 use crate::settings::Mode;
 use crate::tenant::Tenant;
 
+use super::brakes::Loss;
 use super::read::{attributes, record, version};
 use super::result::rejected;
 use super::{BACKEND, Inner, mapped};
@@ -50,6 +51,9 @@ async fn one(inner: &Inner, scope: &Scope, mutation: Mutation) -> Result<Outcome
         return Err(rejected(ScimError::forbidden(
             "the directory behind this tenant is read only here (store.ldap.mode = \"read_only\")",
         )));
+    }
+    if inner.settings.mode == Mode::Write {
+        inner.brakes.check(&scope.tenant).await?;
     }
     inner.recent.forget();
     let tenant = inner.tenant(scope)?;
@@ -97,6 +101,20 @@ impl Work<'_> {
     /// Sends one write. In shadow mode it is logged and goes nowhere.
     pub(super) async fn send(&self, request: Request) -> std::result::Result<Answer, LdapError> {
         self.inner.directory.perform(&self.call, &request).await
+    }
+
+    /// Counts what is about to be lost, and stops what is too much.
+    pub(super) async fn lose(&self, loss: Loss, count: usize) -> Result<()> {
+        if self.inner.settings.mode != Mode::Write {
+            return Ok(());
+        }
+        let size = match (self.inner.brakes.share(), loss) {
+            (Some(_), Loss::Deletes | Loss::Deactivations) => {
+                Some(self.inner.size(self.tenant, &self.call, &self.mapping.rt.kind).await?)
+            }
+            _ => None,
+        };
+        self.inner.brakes.pass(&self.scope.tenant, loss, count, size).await
     }
 
     /// Stops here in shadow mode, with all that would be sent in the log.

@@ -28,7 +28,7 @@ impl Work<'_> {
         }
         let request = Request::from(Operation::Delete { target: (&entry.dn).into() });
         self.shadowed(&[&request])?;
-        self.inner.brakes.pass(&self.scope.tenant, Loss::Deletes, 1)?;
+        self.lose(Loss::Deletes, 1).await?;
         let asserted = match expect {
             Expect::Version(_) if self.inner.features.assertion => asserted(self.mapping, &version),
             _ => None,

@@ -166,6 +166,18 @@ fn cut(ids: &Ids, window: &Window) -> (usize, usize) {
 }
 
 impl Inner {
+    /// How many resources of a type there are: counted anew where nobody counted for a while.
+    pub(super) async fn size(&self, tenant: &Tenant, call: &Call, kind: &Kind) -> Result<usize> {
+        let which = (tenant.id.clone(), kind.clone(), String::new());
+        if let Some(ids) = self.lists.get(&which) {
+            return Ok(ids.len());
+        }
+        let begun = Instant::now();
+        let ids = Arc::new(self.ids(tenant, call, kind, None).await?);
+        self.lists.keep(which, begun, ids.clone());
+        Ok(ids.len())
+    }
+
     /// The ids of all that a filter finds, in ascending order. Nothing but ids is asked for.
     async fn ids(&self, tenant: &Tenant, call: &Call, kind: &Kind, filter: Option<&BoundFilter>) -> Result<Ids> {
         let Some(mapping) = tenant.mapping(kind) else { return Ok(Gathered::default().finish()) };

@@ -32,6 +32,7 @@ use scim_core::change::{Mutation, Outcome};
 use scim_core::filter::{BoundFilter, Leaf};
 use scim_core::query::{Page, Query, Select};
 use scim_core::schema::{Kind, LinkType, ResourceType, ReverseType};
+use scim_core::store::control::ControlStore;
 use scim_core::store::{
     BoxStream, Capabilities, Fit, Health, IdsFrom, Link, Lock, Newcomers, Pushdown, Record, ResourceId, Result, Scan,
     Scope, Secrets, Shortfall, Store, StoreError, StoreErrorKind, TenantId, Unique, Versions, Writes,
@@ -229,6 +230,10 @@ impl Store for LdapStore {
         })?;
         inner.tenants.write().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), Arc::new(built));
         Ok(shortfalls)
+    }
+
+    fn lend(&self, control: Arc<dyn ControlStore>) {
+        self.inner.brakes.keep_in(control);
     }
 
     fn pushdown(&self, kind: &Kind, filter: &BoundFilter) -> Pushdown {

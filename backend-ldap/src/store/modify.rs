@@ -72,8 +72,8 @@ impl Work<'_> {
         let edits = self.edits(id, &entry.dn, &change.links).await?;
         let removed: usize =
             edits.iter().filter(|edit| edit.column.link.multi_valued()).map(|edit| edit.delete.len()).sum();
-        if removed > 0 && self.inner.settings.mode == Mode::Write {
-            self.inner.brakes.pass(&self.scope.tenant, Loss::Removals, removed)?;
+        if removed > 0 {
+            self.lose(Loss::Removals, removed).await?;
         }
         let (named, rest): (Vec<Change>, Vec<Change>) =
             changes.into_iter().partition(|change| *change.parts().0 == self.mapping.place.rdn);
@@ -170,8 +170,8 @@ impl Work<'_> {
             && let Some(wanted) = values::whole(&then, at).and_then(Value::as_bool)
         {
             let own = active.write(entry, wanted);
-            if !wanted && !own.is_empty() && self.inner.settings.mode == Mode::Write {
-                self.inner.brakes.pass(&self.scope.tenant, Loss::Deactivations, 1)?;
+            if !wanted && !own.is_empty() {
+                self.lose(Loss::Deactivations, 1).await?;
             }
             changes.extend(own);
         }

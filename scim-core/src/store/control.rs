@@ -148,6 +148,11 @@ pub struct Grant {
     pub tenant: TenantRow,
 }
 
+/// The note that says why the writes of a tenant are paused; absent or empty while they are not.
+pub fn pause_note(tenant: &TenantId) -> String {
+    format!("paused.{tenant}")
+}
+
 /// Tenants and credentials. Implemented by the SQL backends; a directory borrows one of them. Every call acts on what
 /// other processes have written until now.
 #[async_trait]

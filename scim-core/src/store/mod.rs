@@ -206,6 +206,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// Lends a store that keeps no tenants the control store it is served with, for what it has to keep beside itself. Once, before
+    /// any traffic.
+    fn lend(&self, _control: Arc<dyn control::ControlStore>) {}
+
     /// Which part of this filter can `scan` take, and is that part exact?
     fn pushdown(&self, _kind: &Kind, _filter: &BoundFilter) -> Pushdown {
         Pushdown::None

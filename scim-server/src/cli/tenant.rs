@@ -1,10 +1,10 @@
-//! `tenant create|list|show|disable|enable|delete|set`.
+//! `tenant create|list|show|disable|enable|release|delete|set`.
 
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
 use scim_core::clock::Clock;
 use scim_core::store::TenantId;
-use scim_core::store::control::{ControlStore, TenantRow, TenantSettings};
+use scim_core::store::control::{ControlStore, TenantRow, TenantSettings, pause_note};
 use serde_json::{Value, json};
 
 use crate::edge::SystemClock;
@@ -44,6 +44,11 @@ pub enum Command {
         /// Which.
         name: String,
     },
+    /// Let writes go on that a brake of the directory has paused.
+    Release {
+        /// Which.
+        name: String,
+    },
     /// Delete a tenant with its credentials and all its resources.
     Delete {
         /// Which.
@@ -73,6 +78,7 @@ pub async fn run(context: &Context<'_>, command: Command) -> Result<()> {
         Command::Show { name, format } => show(control, &name, format).await,
         Command::Disable { name } => change(control, &name, |row| row.disabled = true, "is disabled").await,
         Command::Enable { name } => change(control, &name, |row| row.disabled = false, "is enabled").await,
+        Command::Release { name } => release(context, control, &name).await,
         Command::Delete { name, yes } => delete(control, &name, yes).await,
         Command::Set { name, settings } => set(control, &name, &settings).await,
     }
@@ -99,16 +105,41 @@ async fn list(control: &dyn ControlStore, format: Format) -> Result<()> {
     Ok(say(columns(&["NAME", "STATE", "MADE"], &rows.iter().map(cells).collect::<Vec<_>>()))?)
 }
 
+/// Ends a pause. The server asks with every write while there is one.
+async fn release(context: &Context<'_>, control: &dyn ControlStore, name: &str) -> Result<()> {
+    if !context.settings.tokens.is_empty() {
+        bail!("without a control store a pause is kept by the server alone: start it anew, or set [control] backend");
+    }
+    find(control, name).await?;
+    let Some(why) = paused(control, name).await? else {
+        return Ok(say(format!("the writes of the tenant {name} are not paused"))?);
+    };
+    control.set_note(&pause_note(&TenantId::new(name)), &[], false).await?;
+    Ok(say(format!("the tenant {name} may write again; it was paused by {why}"))?)
+}
+
+/// Why a tenant may not write, where a brake has paused it.
+async fn paused(control: &dyn ControlStore, name: &str) -> Result<Option<String>> {
+    let note = control.note(&pause_note(&TenantId::new(name))).await?;
+    Ok(note.filter(|note| !note.is_empty()).map(|note| String::from_utf8_lossy(&note).into_owned()))
+}
+
 async fn show(control: &dyn ControlStore, name: &str, format: Format) -> Result<()> {
     let row = find(control, name).await?;
+    let paused = paused(control, name).await?;
     if format == Format::Json {
-        return print(&json(&row));
+        let mut shown = json(&row);
+        if let (Some(shown), Some(why)) = (shown.as_object_mut(), paused) {
+            shown.insert("paused".into(), why.into());
+        }
+        return print(&shown);
     }
     let mut rows = vec![
         vec!["name".into(), row.id.to_string()],
         vec!["state".into(), state(&row).into()],
         vec!["made".into(), row.created.to_string()],
     ];
+    rows.extend(paused.map(|why| vec!["paused".into(), format!("by {why}; scim-server tenant release {name}")]));
     for (key, value) in serde_json::to_value(&row.settings)?.as_object().into_iter().flatten() {
         rows.push(vec![key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)]);
     }
@@ -122,6 +153,9 @@ async fn delete(control: &dyn ControlStore, name: &str, yes: bool) -> Result<()>
     }
     if !control.delete_tenant(&TenantId::new(name)).await? {
         bail!("there is no tenant {name}");
+    }
+    if paused(control, name).await?.is_some() {
+        control.set_note(&pause_note(&TenantId::new(name)), &[], false).await?;
     }
     Ok(say(format!("the tenant {name} was deleted"))?)
 }

@@ -71,12 +71,14 @@ struct BrakeSettings {
     deletes: u32,
     deactivations: u32,
     removals: u32,
+    /// Percent.
+    share: u32,
 }
 
 impl Default for BrakeSettings {
     fn default() -> Self {
-        let Brakes { window, deletes, deactivations, removals } = Brakes::default();
-        BrakeSettings { window: window.as_secs(), deletes, deactivations, removals }
+        let Brakes { window, deletes, deactivations, removals, share } = Brakes::default();
+        BrakeSettings { window: window.as_secs(), deletes, deactivations, removals, share }
     }
 }
 
@@ -212,7 +214,11 @@ impl LdapSettings {
         let words = [("auto", MemberOf::Auto), ("always", MemberOf::Always), ("never", MemberOf::Never)];
         let member_of =
             choice(&self.member_of, &words).map_err(|why| anyhow::anyhow!("store.ldap.member_of: {why}"))?;
-        let BrakeSettings { window, deletes, deactivations, removals } = self.brakes.clone();
+        let BrakeSettings { window, deletes, deactivations, removals, share } = self.brakes.clone();
+        anyhow::ensure!(
+            share <= 100,
+            "store.ldap.brakes.share = {share}: it is in percent; write 1 to 100, or 0 for none"
+        );
         Ok(Settings {
             mode,
             product,
@@ -220,7 +226,7 @@ impl LdapSettings {
             groups: self.groups.clone(),
             tenants: self.tenants.clone(),
             member_of,
-            brakes: Brakes { window: Duration::from_secs(window), deletes, deactivations, removals },
+            brakes: Brakes { window: Duration::from_secs(window), deletes, deactivations, removals, share },
             retry_max,
             page: self.page.max(1),
             transactions: self.transactions,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on must fail")]
 
 mod active_directory;
+mod brakes;
 mod doctor;
 mod domain;
 mod ds389;
@@ -61,6 +62,26 @@ pub fn wait(what: &str, mut so: impl FnMut() -> bool) {
 /// The token of a tenant.
 pub fn token(tenant: &str) -> String {
     format!("{tenant}-{TOKEN}")
+}
+
+/// The tables of `[control]`, for a server of the test's own.
+pub const CONTROL: &str = "[control]\nbackend = \"sqlite\"\n[control.sqlite]\npath = \"{dir}/control.db\"\n";
+
+/// A server over this directory with a control store, in mode `write`. `more` are lines of `[store.ldap]` and tables behind it; those
+/// of users and groups are there where it does not bring them.
+pub fn with_control(slapd: &Slapd, more: &str) -> Running {
+    let base = |table: &str, ou: &str| match more.contains(&format!("[store.ldap.{table}]")) {
+        true => String::new(),
+        false => format!("[store.ldap.{table}]\nbase = \"ou={ou},dc=example,dc=org\"\n"),
+    };
+    let settings = format!(
+        "[store]\nbackend = \"ldap\"\n[store.ldap]\nurls = [\"{}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\n\
+         operation_time = 60\nmode = \"write\"\n{more}\n{}{}{CONTROL}",
+        slapd.url(),
+        base("users", "people"),
+        base("groups", "groups"),
+    );
+    Running::built(Server::builder(), &settings, |_| {})
 }
 
 /// A server over this directory. `more` are lines of `[store.ldap]` and tables behind it.

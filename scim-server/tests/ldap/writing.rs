@@ -140,19 +140,3 @@ fn a_directory_that_is_read_only_or_shadowed_stays_as_it_is() {
         assert_eq!(found(&server, "Users", "userName pr")["totalResults"], 3);
     }
 }
-
-/// A slip in a client's query must not empty a company.
-#[test]
-fn brakes_stop_a_client_that_deletes_too_much() {
-    let slapd = Slapd::start(&Setup { entries: people(0..5), ..Setup::furnished() }).unwrap();
-    let server = gateway(&slapd, "mode = \"write\"\n[store.ldap.brakes]\ndeletes = 2");
-    let list = found(&server, "Users", "userName pr");
-    let statuses: Vec<u16> = list["Resources"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| server.request("DELETE", &format!("/scim/v2/Users/{}", one["id"].as_str().unwrap())).send().status)
-        .collect();
-    assert_eq!(statuses, [204, 204, 503, 503, 503]);
-    assert_eq!(found(&server, "Users", "userName pr")["totalResults"], 3);
-}
