@@ -25,10 +25,15 @@ impl Place {
 
     /// What [`Place::has`] must see.
     pub fn looks_at(&self) -> Vec<AttributeName> {
-        let mut names = Vec::new();
-        collect(&self.filter, &mut names);
-        names
+        names(&self.filter)
     }
+}
+
+/// The attributes that a filter looks at.
+pub(crate) fn names(filter: &Filter) -> Vec<AttributeName> {
+    let mut names = Vec::new();
+    collect(filter, &mut names);
+    names
 }
 
 fn collect(filter: &Filter, names: &mut Vec<AttributeName>) {
@@ -50,7 +55,7 @@ fn collect(filter: &Filter, names: &mut Vec<AttributeName>) {
 
 /// By three values, as directories reckon (RFC 4511 section 4.5.1.7); None: it cannot be said here. Values compare without
 /// case: filters of types name classes and marks, not people.
-fn holds(filter: &Filter, entry: &Entry) -> Option<bool> {
+pub(crate) fn holds(filter: &Filter, entry: &Entry) -> Option<bool> {
     match filter {
         Filter::And(parts) => {
             let all: Vec<_> = parts.iter().map(|part| holds(part, entry)).collect();

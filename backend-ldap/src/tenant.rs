@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scim_core::clock::Timestamp;
 use scim_core::schema::{Kind, ResourceType};
 use scim_core::store::{Held, Shortfall, TenantId};
 
@@ -9,7 +10,7 @@ use crate::features::Features;
 use crate::ldap::{AttributeName, Entry};
 use crate::mapping::build::{BadMapping, Powers, build};
 use crate::mapping::schema::Schema;
-use crate::mapping::{Mapping, tables};
+use crate::mapping::{Active, Mapping, tables};
 use crate::member_of::Belief;
 use crate::settings::{Mode, Settings};
 
@@ -79,6 +80,15 @@ impl Tenant {
     /// The mappings of these types.
     pub fn of<'a>(&'a self, kinds: &'a [Kind]) -> impl Iterator<Item = &'a Arc<Mapping>> {
         self.mappings.iter().filter(|mapping| kinds.contains(&mapping.rt.kind))
+    }
+
+    /// It is this day now.
+    pub fn set_day(&self, now: Timestamp) {
+        for (_, active) in self.mappings.iter().filter_map(|mapping| mapping.active.as_ref()) {
+            if let Active::ShadowExpire(today) = active {
+                today.set(now);
+            }
+        }
     }
 
     /// All of them.

@@ -49,7 +49,7 @@ impl ExternalIds for PostgresStore {
     }
 
     async fn forget(&self, tenant: &TenantId, id: &ResourceId) -> Result<()> {
-        let sql = Sql::new("DELETE FROM external WHERE tenant = $1 AND id = $2");
+        let sql = Sql::new("DELETE FROM external WHERE tenant = $1 AND id = $2 AND client <> ''");
         self.tell("forget external ids", sql.bind(text(tenant)).bind(id.as_str().to_owned())).await.map(drop)
     }
 }

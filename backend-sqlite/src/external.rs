@@ -59,7 +59,7 @@ impl ExternalIds for SqliteStore {
     async fn forget(&self, tenant: &TenantId, id: &ResourceId) -> Result<()> {
         let (tenant, id) = (tenant.clone(), id.clone());
         let forget = move |writing: &mut Writing<'_>| {
-            let sql = "DELETE FROM external WHERE tenant = ?1 AND id = ?2";
+            let sql = "DELETE FROM external WHERE tenant = ?1 AND id = ?2 AND client <> ''";
             writing.run(sql, params![tenant.as_str(), id.as_str()]).map(drop)
         };
         self.writer.ask("forget external ids", forget).await

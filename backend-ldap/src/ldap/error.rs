@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use scim_core::error::ScimError;
 use scim_core::store::{StoreError, StoreErrorKind};
 
 use super::result::{Code, LdapResult};
 
+/// When what an operator has to mend may be mended.
+const MENDED: Duration = Duration::from_secs(60);
 /// The name of this backend in errors and logs.
 pub(crate) const BACKEND: &str = "ldap";
 
@@ -54,6 +57,9 @@ pub enum LdapError {
     /// More entries or bytes than are taken.
     #[error("{0}")]
     TooMany(String),
+    /// The entry below which was searched is not there, or not for this account.
+    #[error("there is no entry {0} to search below, or it is hidden from this account")]
+    NoBase(String),
     /// The answer is no LDAP.
     #[error("the directory's answer is malformed: {0}")]
     Malformed(#[from] Malformed),
@@ -67,6 +73,7 @@ impl LdapError {
     pub fn code(&self) -> Option<Code> {
         match self {
             LdapError::Refused(result) => Some(result.code),
+            LdapError::NoBase(_) => Some(Code::NO_SUCH_OBJECT),
             _ => None,
         }
     }
@@ -92,6 +99,11 @@ impl LdapError {
             LdapError::Unavailable(_) | LdapError::Late(_) => StoreErrorKind::Unavailable,
             LdapError::Uncertain(_) => StoreErrorKind::Uncertain,
             LdapError::TooMany(_) => StoreErrorKind::TooMany,
+            LdapError::NoBase(_) => {
+                let told =
+                    "the directory has no entry below which these resources should stand, or hides it from this server";
+                StoreErrorKind::Rejected(Box::new(ScimError::unavailable(told, MENDED)))
+            }
             LdapError::Malformed(_) => StoreErrorKind::Corrupt,
             LdapError::Request(_) => StoreErrorKind::Unsupported("this request to the directory"),
         }
@@ -107,6 +119,8 @@ fn refused(code: Code) -> StoreErrorKind {
         Code::TIME_LIMIT | Code::SIZE_LIMIT | Code::ADMIN_LIMIT => StoreErrorKind::TooMany,
         Code::UNAVAILABLE_CRITICAL_EXTENSION => StoreErrorKind::Unsupported("a control the directory lacks"),
         code if code.is_down() => StoreErrorKind::Unavailable,
+        // A full disk, a fault of its own: not ours, and perhaps not for long.
+        Code::OPERATIONS_ERROR | Code::OTHER | Code::LOOP_DETECT => StoreErrorKind::Unavailable,
         _ => StoreErrorKind::Refused,
     }
 }
@@ -124,6 +138,7 @@ mod tests {
             (Code::INSUFFICIENT_ACCESS, "Refused"),
             (Code::SIZE_LIMIT, "TooMany"),
             (Code::BUSY, "Unavailable"),
+            (Code::OTHER, "Unavailable"),
             (Code::UNAVAILABLE, "Unavailable"),
             (Code::INVALID_CREDENTIALS, "Unavailable"),
         ] {

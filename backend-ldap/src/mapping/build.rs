@@ -5,6 +5,7 @@ use std::hash::Hasher;
 use std::sync::Arc;
 
 use scim_core::access::Profile;
+use scim_core::filter::{self, BoundFilter};
 use scim_core::limits::Limits;
 use scim_core::path::{self, AttrPath, Target, equalities};
 use scim_core::schema::Place as Lives;
@@ -15,11 +16,12 @@ use siphasher::sip::SipHasher13;
 
 use crate::ldap::{AttributeName, Dn, Filter, Reach};
 
+use super::active::{SWITCHED, Switch, Today};
 use super::schema::Schema;
-use super::settings::{ActiveSetting, Cell, Direction, ScopeSetting, TypeSettings};
+use super::settings::{ActiveSetting, Cell, Direction, Members, ScopeSetting, TypeSettings};
 use super::syntax::Syntax;
 use super::tables::Table;
-use super::{Active, Column, Fill, Id, LinkColumn, Mapping, Place, VersionSource};
+use super::{Active, Column, Fill, Gone, Id, LinkColumn, Mapping, OnDelete, Place, VersionSource};
 
 /// Settings that make no mapping: the setting, the value, the mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -109,11 +111,24 @@ impl Builder<'_> {
             }
             columns.extend(self.columns(meaning, &line, &place));
         }
-        let active = self.active()?;
+        let active = self.active(&place)?;
+        let can_turn = active.as_ref().is_some_and(|(_, active)| active.can_write());
+        if self.settings.on_delete == Some(OnDelete::Deactivate) && !can_turn && self.settings.deleted_base.is_none() {
+            return self.wrong(
+                "on_delete",
+                "is \"deactivate\", and nothing says who is active: set active to how it is kept, or deleted_base to where entries go",
+            );
+        }
+        let (protected, deleted_base) = (self.protected()?, self.deleted_base(&place)?);
         let mapping = Mapping {
+            placement: self.placement(&place)?,
+            protected,
+            on_delete: self.settings.on_delete.unwrap_or_default(),
+            deleted_base,
+            gone: Gone::default(),
             rt: self.rt.clone(),
             id: self.id()?,
-            version: self.version(),
+            version: self.version(active.as_ref()),
             created: self.name("times", self.table.times.0)?,
             modified: self.name("times", self.table.times.1)?,
             columns,
@@ -195,14 +210,67 @@ impl Builder<'_> {
         Ok(Id { name, syntax, uuid, write })
     }
 
-    fn version(&self) -> VersionSource {
-        let known = self.table.version.map(AttributeName::known);
+    fn version(&self, active: Option<&(AttrPath, Active)>) -> VersionSource {
+        // Who is in a group does not move the entry's own mark.
+        let elsewhere = active.is_some_and(|(_, active)| active.switch().is_some());
+        let known = self.table.version.filter(|_| !elsewhere).map(AttributeName::known);
         known
             .filter(|name| self.schema.attribute(name).is_some())
             .map_or(VersionSource::Digest, VersionSource::Attribute)
     }
 
-    fn active(&self) -> Result<Option<(AttrPath, Active)>, BadMapping> {
+    /// Where entries stand by what they are.
+    fn placement(&self, place: &Place) -> Result<Vec<(BoundFilter, Dn)>, BadMapping> {
+        let rules = Profile::default().rules();
+        let mut all = Vec::new();
+        for one in self.settings.placement.iter().flatten() {
+            let base = self.within("placement", &one.base, place)?;
+            let parsed = filter::parse(&one.when, &Limits::default());
+            let bound = parsed.and_then(|parsed| filter::bind::bind(&parsed, self.rt, &rules));
+            let bound = bound.or_else(|bad| self.wrong("placement", format_args!("{:?}: {bad}", one.when)))?;
+            all.push((bound, base));
+        }
+        Ok(all)
+    }
+
+    /// An entry below which others of the type stand.
+    fn within(&self, key: &str, text: &str, place: &Place) -> Result<Dn, BadMapping> {
+        let dn = self.dn(key, text)?;
+        let fits = dn == place.base || (place.reach == Reach::Tree && dn.is_within(&place.base));
+        if !fits {
+            return self.wrong(
+                key,
+                format_args!(
+                    "{dn} is not within the base {} with its scope, and what is put there would be seen no more: take a base                      that is above both",
+                    place.base
+                ),
+            );
+        }
+        Ok(dn)
+    }
+
+    fn protected(&self) -> Result<Option<Filter>, BadMapping> {
+        let parse = |text: &String| Filter::parse(text).or_else(|bad| self.wrong("protected", bad));
+        self.settings.protected.as_ref().map(parse).transpose()
+    }
+
+    /// Where entries go that are deleted and stay: out of sight.
+    fn deleted_base(&self, place: &Place) -> Result<Option<Dn>, BadMapping> {
+        let Some(text) = &self.settings.deleted_base else { return Ok(None) };
+        let dn = self.dn("deleted_base", text)?;
+        if self.settings.on_delete != Some(OnDelete::Deactivate) {
+            return self.wrong("deleted_base", "is for on_delete = \"deactivate\": set it, or leave this out");
+        }
+        if dn.is_within(&place.base) && place.reach != Reach::One || dn == place.base {
+            return self.wrong(
+                "deleted_base",
+                format_args!("{dn} is within the base {}, where what is deleted would still be seen", place.base),
+            );
+        }
+        Ok(Some(dn))
+    }
+
+    fn active(&self, place: &Place) -> Result<Option<(AttrPath, Active)>, BadMapping> {
         let Some(at) = path::attribute("active", self.rt, false).filter(|at| at.attr().ty == Type::Boolean) else {
             return Ok(None);
         };
@@ -213,18 +281,33 @@ impl Builder<'_> {
                 let name = self.name("active.attribute", attribute)?;
                 return Ok(Some((at, Active::Attribute { name, on: on.clone(), off: off.clone() })));
             }
+            Some(ActiveSetting::Group { group, members, attribute }) => {
+                let name = attribute.as_deref().unwrap_or("member");
+                let members_at = self.name("active.attribute", name)?;
+                let group = self.dn("active.group", group)?;
+                let on = members.unwrap_or_default() == Members::Active;
+                return Ok(Some((at, Active::Group(Switch { group, members: members_at, on }))));
+            }
+            Some(ActiveSetting::Move { ou_move }) => {
+                let below = self.within("active.ou_move", ou_move, place)?;
+                if below == place.base {
+                    return self.wrong("active.ou_move", "is the base itself: nobody would be active");
+                }
+                return Ok(Some((at, Active::Below(below))));
+            }
         };
         let active = match known {
             "none" => Active::Always,
             "ad_uac" => Active::AdControl,
             "ns_account_lock" => Active::NsAccountLock,
             "ppolicy_lock" => Active::PpolicyLock,
+            "shadow_expire" => Active::ShadowExpire(Today::default()),
             other => {
                 return self.wrong(
                     "active",
                     format_args!(
-                        "{other:?} is no way to keep it: write none, ad_uac, ns_account_lock or ppolicy_lock, or \
-                         {{ attribute = \"…\", on = \"…\", off = \"…\" }}"
+                        "{other:?} is no way to keep it: write none, ad_uac, ns_account_lock, ppolicy_lock or shadow_expire, or \
+                         {{ attribute = \"…\", on = \"…\", off = \"…\" }}, {{ group = \"cn=…\" }} or {{ ou_move = \"ou=…\" }}"
                     ),
                 );
             }
@@ -358,9 +441,15 @@ impl Builder<'_> {
                     continue;
                 }
             }
-            usable.push((name.clone(), allowed && self.powers.write && !line.read_only && !facts.read_only));
+            let write = allowed && self.powers.write && !line.read_only && !facts.read_only;
+            usable.push((name.clone(), write && self.may_write(name)));
         }
         usable
+    }
+
+    /// Does the operator let this attribute be written?
+    fn may_write(&self, name: &AttributeName) -> bool {
+        self.settings.writable.as_ref().is_none_or(|all| all.iter().any(|own| name.is(own)))
     }
 
     fn columns(&mut self, meaning: Meaning, line: &Line, place: &Place) -> Vec<Column> {
@@ -429,7 +518,8 @@ impl Builder<'_> {
 
     fn of_columns(&self, mapping: &Mapping, at: AttrPath, found: &mut Vec<Shortfall>) {
         if let Some((_, active)) = mapping.active.as_ref().filter(|(active, _)| active.same_attribute(&at)) {
-            if !active.can_write() || !self.powers.write {
+            let may = active.attribute().is_none_or(|name| name == SWITCHED || self.may_write(&name));
+            if !active.can_write() || !self.powers.write || !may {
                 self.say(found, &at, Held::ReadOnly, "is always true: set store.ldap.users.active to how it is kept");
             }
             return;

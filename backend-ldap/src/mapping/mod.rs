@@ -3,10 +3,11 @@
 //! `tables` the defaults of each kind of directory · `settings` what the configuration says over them · `build` names to
 //! definitions, and what the directory's schema lacks · `syntax` single values · `read` entries to documents · `write`
 //! documents to values, and the difference of two · `push` filters · `active` who may
-//! log in · `schema` what is asked of a schema.
+//! log in, `gone` who was deleted and stays · `schema` what is asked of a schema.
 
 pub mod active;
 pub mod build;
+pub mod gone;
 pub mod push;
 pub mod read;
 pub mod schema;
@@ -17,12 +18,19 @@ pub mod write;
 
 use std::sync::Arc;
 
+use scim_core::clock::Timestamp;
+use scim_core::document::Document;
+use scim_core::filter::{BoundFilter, eval};
 use scim_core::path::AttrPath;
 use scim_core::schema::{LinkType, ResourceType};
+use scim_core::store::{Key, Record, ResourceId, Version};
+use serde_json::{Map, Value};
 
 use crate::ldap::{AttributeName, Dn, Entry, Filter, Reach};
 
 pub use active::Active;
+pub use gone::Gone;
+pub use settings::OnDelete;
 pub use syntax::Syntax;
 
 /// How the resources of one type stand in one directory.
@@ -48,6 +56,16 @@ pub struct Mapping {
     pub active: Option<(AttrPath, Active)>,
     /// What the directory wants to have though SCIM may not name it.
     pub fills: Vec<Fill>,
+    /// Where entries stand by what they are, the first that fits; else at the base.
+    pub placement: Vec<(BoundFilter, Dn)>,
+    /// Entries that are shown and never changed.
+    pub protected: Option<Filter>,
+    /// What becomes of entries that are deleted.
+    pub on_delete: OnDelete,
+    /// Where they go, where they stay.
+    pub deleted_base: Option<Dn>,
+    /// Those that were deleted and stay.
+    pub gone: Gone,
     /// Moves with every change of the mapping itself, so that versions of before are none any more.
     pub revision: u32,
 }
@@ -191,6 +209,28 @@ impl Mapping {
             fill.else_.as_deref().is_some_and(|text| text.as_bytes() == value)
                 || again().is_some_and(|own| own == value)
         })
+    }
+
+    /// The entry below which one with this document belongs.
+    pub fn home(&self, document: &Map<String, Value>) -> &Dn {
+        if self.placement.is_empty() {
+            return &self.place.base;
+        }
+        let record = Record {
+            key: Key { kind: self.rt.kind.clone(), id: ResourceId::new("") },
+            version: Version::new(""),
+            created: Timestamp::default(),
+            modified: Timestamp::default(),
+            document: Document::default(),
+            links: Vec::new(),
+        };
+        let fits = |(filter, _): &&(BoundFilter, Dn)| eval::matches_parsed(filter, &record, document);
+        self.placement.iter().find(fits).map_or(&self.place.base, |(_, base)| base)
+    }
+
+    /// What must be seen of an entry to know whether it may be changed.
+    pub fn guards(&self) -> Vec<AttributeName> {
+        self.protected.as_ref().map(crate::fence::names).unwrap_or_default()
     }
 
     /// What a search must ask for to see id, version and times.

@@ -14,13 +14,14 @@ use super::syntax::{self, Syntax};
 use super::{Column, Mapping};
 
 impl Mapping {
-    /// The id of an entry; None where it has none, which makes it nobody's.
+    /// The id of an entry; None where it has none, or was deleted, which makes it nobody's.
     pub fn id_of(&self, entry: &Entry) -> Option<ResourceId> {
         let bytes = entry.first(&self.id.name)?;
-        match self.id.syntax {
+        let id = match self.id.syntax {
             Syntax::Guid => syntax::guid_text(bytes).map(|text| ResourceId::new(&text)),
             _ => std::str::from_utf8(bytes).ok().filter(|text| !text.is_empty()).map(ResourceId::new),
-        }
+        };
+        id.filter(|id| !self.gone.has(id))
     }
 
     /// The directory's value of an id; None where it can be no id.

@@ -22,8 +22,19 @@ pub struct TypeSettings {
     pub rdn: Option<String>,
     /// The attribute that ids are taken from: single-valued, never changed.
     pub id: Option<String>,
-    /// How `active` is kept: `none`, `ad_uac`, `ns_account_lock`, `ppolicy_lock`, or a table with an attribute.
+    /// How `active` is kept: `none`, `ad_uac`, `ns_account_lock`, `ppolicy_lock`, `shadow_expire`, or a table with an attribute, a
+    /// group, or a place.
     pub active: Option<ActiveSetting>,
+    /// Where entries stand by what they are, the first that fits; else at the base.
+    pub placement: Option<Vec<PlacementSetting>>,
+    /// Which entries are shown and never changed, as filter text.
+    pub protected: Option<String>,
+    /// The attributes of the directory that may be written; all that are mapped where this is not said.
+    pub writable: Option<Vec<String>>,
+    /// What becomes of an entry that is deleted.
+    pub on_delete: Option<OnDelete>,
+    /// Where entries go that are deleted and stay.
+    pub deleted_base: Option<String>,
     /// The entry that stands as a member where the directory wants one and there is none.
     pub placeholder: Option<String>,
     /// SCIM path → attribute of the directory; `false` for none.
@@ -44,6 +55,11 @@ impl TypeSettings {
             rdn: own.rdn.or(common.rdn),
             id: own.id.or(common.id),
             active: own.active.or(common.active),
+            placement: own.placement.or(common.placement),
+            protected: own.protected.or(common.protected),
+            writable: own.writable.or(common.writable),
+            on_delete: own.on_delete.or(common.on_delete),
+            deleted_base: own.deleted_base.or(common.deleted_base),
             placeholder: own.placeholder.or(common.placeholder),
             attributes,
         }
@@ -69,6 +85,46 @@ pub enum ActiveSetting {
     /// An attribute with two values.
     #[expect(missing_docs, reason = "said above")]
     Attribute { attribute: String, on: String, off: String },
+    /// A group: `members` says what its members are, `active` or `inactive`; they stand in `attribute`.
+    #[expect(missing_docs, reason = "said above")]
+    Group { group: String, members: Option<Members>, attribute: Option<String> },
+    /// Entries of those who are not active stand below this one.
+    #[expect(missing_docs, reason = "said above")]
+    Move { ou_move: String },
+}
+
+/// What the members of a group are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Members {
+    /// They may log in, and nobody else.
+    Active,
+    /// They may not.
+    #[default]
+    Inactive,
+}
+
+/// Where an entry stands that a filter accepts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlacementSetting {
+    /// The filter, in SCIM.
+    pub when: String,
+    /// The entry directly below which it stands.
+    pub base: String,
+}
+
+/// What becomes of an entry that is deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDelete {
+    /// It goes. One with entries below it stays, and the deletion is refused.
+    #[default]
+    Remove,
+    /// It goes with all that is below it.
+    RemoveTree,
+    /// It stays, is made inactive, and is not shown any more.
+    Deactivate,
 }
 
 /// What a SCIM attribute is in the directory.

@@ -8,7 +8,8 @@ use scim_core::query::Select;
 use scim_core::store::{Record, ResourceId, Result, Scope, StoreError, StoreErrorKind, Version};
 
 use crate::directory::Call;
-use crate::ldap::{Answer, Entry, LdapError, Request, controls};
+use crate::fence::holds;
+use crate::ldap::{Answer, Entry, LdapError, Reach, Request, Search, controls};
 use crate::ldif;
 use crate::mapping::Mapping;
 use crate::settings::Mode;
@@ -17,7 +18,7 @@ use crate::tenant::Tenant;
 use super::brakes::Loss;
 use super::read::{attributes, record, version};
 use super::result::rejected;
-use super::{BACKEND, Inner, mapped};
+use super::{BACKEND, Inner, mapped, with_names};
 
 /// What every write of one mutation goes by.
 pub(super) struct Work<'a> {
@@ -56,7 +57,7 @@ async fn one(inner: &Inner, scope: &Scope, mutation: Mutation) -> Result<Outcome
         inner.brakes.check(&scope.tenant).await?;
     }
     inner.recent.forget();
-    let tenant = inner.tenant(scope)?;
+    let tenant = inner.tenant(scope).await?;
     let mapping = mapped(&tenant, &mutation.kind)?.clone();
     if mapping.links.iter().any(|column| column.link.multi_valued()) {
         inner.shelf.forget();
@@ -103,6 +104,23 @@ impl Work<'_> {
         self.inner.directory.perform(&self.call, &request).await
     }
 
+    /// Refuses where an entry may not be changed.
+    pub(super) async fn guard(&self, entry: &Entry) -> Result<()> {
+        let Some(filter) = &self.mapping.protected else { return Ok(()) };
+        let protected = match holds(filter, entry) {
+            Some(protected) => protected,
+            None => {
+                let search = Search::new(&entry.dn, Reach::Base, filter.clone(), Vec::new());
+                let found = self.inner.directory.entry(&self.call, &search).await;
+                found.map_err(|error| error.during("ask whether an entry is protected"))?.is_some()
+            }
+        };
+        if !protected {
+            return Ok(());
+        }
+        Err(rejected(ScimError::forbidden("this resource is protected: it is shown, and not changed over SCIM")))
+    }
+
     /// Counts what is about to be lost, and stops what is too much.
     pub(super) async fn lose(&self, loss: Loss, count: usize) -> Result<()> {
         if self.inner.settings.mode != Mode::Write {
@@ -133,7 +151,9 @@ impl Work<'_> {
 
     /// The request, asking for the entry as it becomes.
     pub(super) fn with_post_read(&self, request: Request) -> Request {
-        if !self.inner.features.post_read {
+        // What stands elsewhere does not come with the entry.
+        let elsewhere = self.mapping.active.as_ref().is_some_and(|(_, active)| active.switch().is_some());
+        if !self.inner.features.post_read || elsewhere {
             return request;
         }
         let select = self.reply.clone().unwrap_or_else(Select::bare);
@@ -182,6 +202,7 @@ impl Work<'_> {
         let columns = super::read::link_columns(self.mapping, select);
         let mut names = attributes(self.mapping, select);
         names.push(crate::ldap::AttributeName::known("objectClass"));
+        names = with_names(names, self.mapping.guards());
         let ids = std::slice::from_ref(id);
         let with = |search| self.inner.with_links(self.tenant, &columns, search);
         let found = self.inner.entries(&self.call, self.mapping, ids, names, with).await;

@@ -21,7 +21,7 @@ use super::{BACKEND, with_names};
 pub(super) const OBJECT_CLASS: AttributeName = AttributeName::known("objectClass");
 
 /// Stands as a member where the directory wants one and the configuration names nobody.
-const NOBODY: &str = "cn=nobody";
+pub(super) const NOBODY: &str = "cn=nobody";
 
 impl Work<'_> {
     /// Makes an entry.
@@ -29,8 +29,18 @@ impl Work<'_> {
         let document = change.document.as_ref().map(scim_core::document::Document::parse).unwrap_or_default();
         let mut values = self.mapping.values_of(&document, None).map_err(unholdable)?;
         self.mapping.fill(&mut values, &document);
-        let dn = self.name(&values)?;
-        let mut attributes = vec![(OBJECT_CLASS, self.classes())];
+        let turned = self
+            .mapping
+            .active
+            .as_ref()
+            .map(|(at, active)| (active, values::whole(&document, at).and_then(Value::as_bool).unwrap_or(true)));
+        let superior = match turned.and_then(|(active, wanted)| active.below().filter(|_| !wanted)) {
+            Some(below) => below,
+            None => self.mapping.home(&document),
+        };
+        let dn = self.name(&values, superior)?;
+        let class = turned.and_then(|(active, wanted)| active.class(wanted));
+        let mut attributes = vec![(OBJECT_CLASS, self.classes(class))];
         attributes.extend(values.iter().cloned());
         attributes.extend(self.own_id(id)?);
         // Active Directory lets nobody in without a password: a new user who is to have one is enabled behind it.
@@ -48,7 +58,11 @@ impl Work<'_> {
         }
         self.check_claims(&change.claim, &document, None).await?;
         let add = |attributes| Request::from(Operation::Add { dn: dn.clone(), attributes });
-        self.shadowed(&[&add(attributes.clone())])?;
+        // Where a group says who is active, a new entry is outside of it.
+        let turn = turned.filter(|(active, wanted)| active.switch().is_some_and(|switch| *wanted == switch.on));
+        let turn = turn.map(|(_, wanted)| wanted);
+        let turning = turn.and_then(|wanted| self.turning(&dn, wanted));
+        self.shadowed(&std::iter::once(&add(attributes.clone())).chain(&turning).collect::<Vec<_>>())?;
         let unique = self.unique(&change.claim);
         let request = |attributes| self.with_post_read(add(attributes));
         let mut answer = self.send(request(attributes.clone())).await;
@@ -65,13 +79,21 @@ impl Work<'_> {
             }
             _ => of_write(self.mapping, unique.as_ref(), error, "add an entry"),
         })?;
-        if !change.secrets.is_empty()
-            && let Err(refused) = self.admit(&dn, &change.secrets, enable).await
-        {
-            // A user who cannot log in was not asked for: nothing of it stays.
+        let mut finished = match turn {
+            Some(wanted) => self.turn(&dn, wanted).await,
+            None => Ok(()),
+        };
+        if finished.is_ok() && !change.secrets.is_empty() {
+            finished = self.admit(&dn, &change.secrets, enable).await;
+        }
+        if let Err(refused) = finished {
+            if turn.is_some() {
+                self.turn_follows(&dn, None).await;
+            }
+            // A user who cannot log in, or can, was not asked for: nothing of it stays.
             let undone = self.send(Operation::Delete { target: (&dn).into() }.into()).await;
             if let Err(error) = undone {
-                tracing::error!(%dn, %error, "a user whose password was refused could not be removed again");
+                tracing::error!(%dn, %error, "a user who could not be made as a whole could not be removed again");
             }
             return Err(refused);
         }
@@ -115,12 +137,14 @@ impl Work<'_> {
         Ok(Some((self.mapping.id.name.clone(), vec![value])))
     }
 
-    fn classes(&self) -> Vec<Bytes> {
-        self.mapping.place.classes.iter().map(|class| Bytes::copy_from_slice(class.as_bytes())).collect()
+    fn classes(&self, more: Option<&str>) -> Vec<Bytes> {
+        let own = self.mapping.place.classes.iter().map(String::as_str);
+        let more = more.filter(|more| !own.clone().any(|class| class.eq_ignore_ascii_case(more)));
+        own.chain(more).map(|class| Bytes::copy_from_slice(class.as_bytes())).collect()
     }
 
-    /// The name of a new entry: directly below the base.
-    fn name(&self, values: &Values) -> Result<Dn> {
+    /// The name of a new entry, directly below another.
+    fn name(&self, values: &Values, superior: &Dn) -> Result<Dn> {
         let place = &self.mapping.place;
         let lacking = |why: &str| {
             let at = self.mapping.name_column().or(self.mapping.columns.first()).map(|column| column.at.clone());
@@ -132,7 +156,7 @@ impl Work<'_> {
         };
         let value = values.of(&place.rdn).first().ok_or_else(|| lacking("is required: the entry is named by it"))?;
         let rdn = Rdn::new(place.rdn.clone(), value.to_vec()).map_err(|bad| lacking(&bad.to_string()))?;
-        Ok(place.base.child(&rdn))
+        Ok(superior.child(&rdn))
     }
 
     /// The member that stands where the directory wants one, for an entry that has none.

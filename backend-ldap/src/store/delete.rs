@@ -7,7 +7,7 @@ use scim_core::store::{ResourceId, Result, StoreErrorKind};
 
 use crate::ldap::{Change, Code, Dn, Entry, Filter, Operation, Request, Search, controls};
 
-use crate::mapping::{LinkColumn, Mapping};
+use crate::mapping::{LinkColumn, Mapping, OnDelete};
 
 use super::brakes::Loss;
 use super::commit::Work;
@@ -20,13 +20,23 @@ impl Work<'_> {
     /// Deletes an entry.
     pub(super) async fn delete(&self, id: ResourceId, expect: &Expect) -> Result<Outcome> {
         // Where members stand by user name, that name is needed too.
-        let select = Select { document: self.is_held_by_name(), ..Select::bare() };
+        let stays = self.mapping.on_delete == OnDelete::Deactivate;
+        let select = Select { document: stays || self.is_held_by_name(), ..Select::bare() };
         let entry = self.find(&id, &select).await?;
         let version = version(self.mapping, &entry);
         if !expect.holds(&version) {
             return Err(StoreErrorKind::Stale.into());
         }
-        let request = Request::from(Operation::Delete { target: (&entry.dn).into() });
+        self.guard(&entry).await?;
+        if stays {
+            self.can_put_away()?;
+            self.lose(Loss::Deletes, 1).await?;
+            return self.put_away(id, entry, expect).await;
+        }
+        let mut request = Request::from(Operation::Delete { target: (&entry.dn).into() });
+        if self.mapping.on_delete == OnDelete::RemoveTree {
+            request = request.with(controls::tree_delete());
+        }
         self.shadowed(&[&request])?;
         self.lose(Loss::Deletes, 1).await?;
         let asserted = match expect {
@@ -51,6 +61,7 @@ impl Work<'_> {
             Err(error) => return Err(of_write(self.mapping, None, error, "delete an entry")),
         }
         self.follow(&entry.dn, None).await;
+        self.turn_follows(&entry.dn, None).await;
         if let Some(name) = self.user_name(&entry) {
             self.follow_name(&name, None).await;
         }

@@ -72,7 +72,7 @@ impl LdapStore {
             return Ok(None);
         }
         let inner = self.inner.clone();
-        let (tenant, call) = (inner.tenant(scope)?, inner.call(scope));
+        let (tenant, call) = (inner.tenant(scope).await?, inner.call(scope));
         // Who begins gets the list as it is; who goes on gets the one that was begun.
         let begins = matches!(query.window, Window::Offset { skip: 0, .. });
         let pushed = source.filter.as_ref().map(|filter| (filter, self.pushdown(&source.kind, filter)));

@@ -1,9 +1,10 @@
 //! A directory as a store.
 //!
 //! `read` records by id and by walk, `recent` what of them a request need not ask for twice · `list` pages, `ids` what they are cut from · `names` ids to names of entries and back · `members` references of an entry, and who
-//! refers to it, `said` by what entries say themselves, `shelf` groups of a moment ago · `commit` writing, one entry after another, `brakes` what stops it · `create`, `modify`, `rename`, `membership`, `delete`,
+//! refers to it, `switch` who a group says may log in, `said` by what entries say themselves, `shelf` groups of a moment ago · `commit` writing, one entry after another, `brakes` what stops it · `create`, `modify`, `rename`, `membership`, `delete`, `away`,
 //! `password` what each write is.
 
+mod away;
 mod brakes;
 mod commit;
 mod create;
@@ -22,17 +23,18 @@ mod rename;
 mod result;
 mod said;
 mod shelf;
+mod switch;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use scim_core::change::{Mutation, Outcome};
 use scim_core::filter::{BoundFilter, Leaf};
 use scim_core::query::{Page, Query, Select};
 use scim_core::schema::{Kind, LinkType, ResourceType, ReverseType};
-use scim_core::store::control::ControlStore;
+use scim_core::store::control::{ControlStore, ExternalIds};
 use scim_core::store::{
     BoxStream, Capabilities, Fit, Health, IdsFrom, Link, Lock, Newcomers, Pushdown, Record, ResourceId, Result, Scan,
     Scope, Secrets, Shortfall, Store, StoreError, StoreErrorKind, TenantId, Unique, Versions, Writes,
@@ -77,6 +79,8 @@ pub(crate) struct Inner {
     recent: Recent,
     shelf: Shelf,
     brakes: Brakes,
+    /// Where it is remembered who was deleted and stays.
+    kept: OnceLock<Arc<dyn ExternalIds>>,
 }
 
 impl fmt::Debug for LdapStore {
@@ -123,6 +127,7 @@ impl LdapStore {
             recent: Recent::default(),
             shelf: Shelf::default(),
             brakes,
+            kept: OnceLock::new(),
         };
         LdapStore { inner: Arc::new(inner) }
     }
@@ -135,11 +140,14 @@ impl LdapStore {
 
 impl Inner {
     /// The tenant of a call, which was prepared before.
-    fn tenant(&self, scope: &Scope) -> Result<Arc<Tenant>> {
-        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
-        tenants.get(&scope.tenant).cloned().ok_or_else(|| {
+    async fn tenant(&self, scope: &Scope) -> Result<Arc<Tenant>> {
+        let known = self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(&scope.tenant).cloned();
+        let tenant = known.ok_or_else(|| {
             StoreError::new(StoreErrorKind::Unavailable).during(BACKEND, "a tenant that was not prepared")
-        })
+        })?;
+        tenant.set_day(scope.now);
+        self.look_who_is_gone(&tenant).await?;
+        Ok(tenant)
     }
 
     fn call(&self, scope: &Scope) -> Call {
@@ -192,7 +200,7 @@ impl Store for LdapStore {
     }
 
     async fn read(&self, scope: &Scope, kind: &Kind, ids: &[ResourceId], select: &Select) -> Result<Vec<Record>> {
-        let tenant = self.inner.tenant(scope)?;
+        let tenant = self.inner.tenant(scope).await?;
         self.inner.read(&tenant, &self.inner.call(scope), kind, ids, select).await
     }
 
@@ -228,11 +236,21 @@ impl Store for LdapStore {
                 .during(BACKEND, "map a tenant")
                 .because(bad)
         })?;
+        if away::remembers(&built) && inner.kept.get().is_none() {
+            let lacking = "on_delete = \"deactivate\" without deleted_base needs a control store, which remembers who was deleted: set \
+                           [control] backend";
+            return Err(StoreError::new(StoreErrorKind::Unsupported("this tenant with these settings"))
+                .during(BACKEND, "map a tenant")
+                .because(lacking));
+        }
         inner.tenants.write().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), Arc::new(built));
         Ok(shortfalls)
     }
 
     fn lend(&self, control: Arc<dyn ControlStore>) {
+        if let Some(kept) = control.clone().external_ids() {
+            let _ = self.inner.kept.set(kept);
+        }
         self.inner.brakes.keep_in(control);
     }
 
@@ -255,7 +273,7 @@ impl Store for LdapStore {
     }
 
     async fn explain(&self, scope: &Scope, scan: &Scan) -> Result<Option<String>> {
-        let (tenant, call) = (self.inner.tenant(scope)?, self.inner.call(scope));
+        let (tenant, call) = (self.inner.tenant(scope).await?, self.inner.call(scope));
         let Some(mapping) = tenant.mapping(&scan.kind) else { return Ok(None) };
         let filter = self.inner.pushed(&tenant, &call, mapping, scan.filter.as_ref()).await?;
         let place = &mapping.place;
@@ -276,7 +294,7 @@ impl Store for LdapStore {
         targets: &[ResourceId],
         via: &Arc<LinkType>,
     ) -> Result<Vec<(ResourceId, Link)>> {
-        let tenant = self.inner.tenant(scope)?;
+        let tenant = self.inner.tenant(scope).await?;
         let call = self.inner.call(scope);
         self.inner.weigh(&tenant, &call);
         self.inner.holders(&tenant, &call, of, targets, via).await

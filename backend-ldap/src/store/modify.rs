@@ -7,7 +7,7 @@ use scim_core::query::Select;
 use scim_core::store::{Record, ResourceId, Result, StoreError, StoreErrorKind};
 use serde_json::Value;
 
-use crate::ldap::{Change, Code, Entry, Filter, LdapError, Operation, Request, controls};
+use crate::ldap::{Change, Code, Dn, Entry, Filter, LdapError, Operation, Request, controls};
 
 use crate::settings::Mode;
 
@@ -48,6 +48,7 @@ impl Work<'_> {
         if !expect.holds(&version(self.mapping, &entry)) {
             return Err(StoreErrorKind::Stale.into());
         }
+        self.guard(&entry).await?;
         let change = match change {
             Wanted::Known(change) => Some((**change).clone()),
             Wanted::Of(resolve) => {
@@ -67,8 +68,73 @@ impl Work<'_> {
         now.or_else(|| record(self.mapping, entry, true)).ok_or_else(|| StoreErrorKind::NotFound.into())
     }
 
+    /// Makes a change, and says in a group who may log in where that is part of it: undone where the rest is refused.
     async fn apply(&self, id: &ResourceId, entry: Entry, change: ChangeSet, expect: &Expect) -> Result<Tried> {
+        let wanted = self.active_wanted(&entry, &change);
+        let turning = wanted.and_then(|wanted| Some((wanted, self.turning(&entry.dn, wanted)?)));
+        let Some((wanted, turning)) = turning else { return self.apply_own(id, entry, change, expect, wanted).await };
+        if !wanted {
+            self.lose(Loss::Deactivations, 1).await?;
+        }
+        if self.inner.settings.mode == Mode::Shadow {
+            let told = self.shadowed(&[&turning]);
+            self.apply_own(id, entry.clone(), change.clone(), expect, None).await?;
+            told?;
+        }
+        let dn = entry.dn.clone();
+        self.turn(&dn, wanted).await?;
+        match self.apply_own(id, entry, change, expect, None).await {
+            Ok(Tried::Done(outcome)) if outcome.effect == Effect::Unchanged => {
+                self.outcome(id.clone(), Effect::Changed, None).await.map(Tried::Done)
+            }
+            Ok(Tried::Done(outcome)) => Ok(Tried::Done(outcome)),
+            other => {
+                self.turn(&dn, !wanted).await?;
+                other
+            }
+        }
+    }
+
+    /// Whom this change makes active who is not, or the other way round.
+    fn active_wanted(&self, entry: &Entry, change: &ChangeSet) -> Option<bool> {
+        let (at, active) = self.mapping.active.as_ref().filter(|(_, active)| active.can_write())?;
+        let wanted = values::whole(&change.document.as_ref()?.parse(), at).and_then(Value::as_bool)?;
+        (active.read(entry) != wanted).then_some(wanted)
+    }
+
+    /// Where an entry belongs that becomes so; None where it stays.
+    fn moves(&self, entry: &Entry, change: &ChangeSet, turned: Option<bool>) -> Option<Dn> {
+        let below = self.mapping.active.as_ref().and_then(|(_, active)| active.below());
+        if below.is_none() && self.mapping.placement.is_empty() {
+            return None;
+        }
+        let then = change.document.as_ref()?.parse();
+        let superior = match (below, turned) {
+            (Some(below), Some(false)) => below,
+            (Some(_), Some(true)) => self.mapping.home(&then),
+            (Some(below), None) if entry.dn.is_within(below) => return None,
+            _ => {
+                let now = self.mapping.attributes_of(entry);
+                let (now, then) = (self.mapping.home(&now), self.mapping.home(&then));
+                (now != then).then_some(then)?
+            }
+        };
+        (entry.dn.parent().as_ref() != Some(superior)).then(|| superior.clone())
+    }
+
+    async fn apply_own(
+        &self,
+        id: &ResourceId,
+        entry: Entry,
+        change: ChangeSet,
+        expect: &Expect,
+        turned: Option<bool>,
+    ) -> Result<Tried> {
+        if turned == Some(false) {
+            self.lose(Loss::Deactivations, 1).await?;
+        }
         let changes = self.document_changes(id, &entry, &change).await?;
+        let superior = self.moves(&entry, &change, turned);
         let edits = self.edits(id, &entry.dn, &change.links).await?;
         let removed: usize =
             edits.iter().filter(|edit| edit.column.link.multi_valued()).map(|edit| edit.delete.len()).sum();
@@ -81,8 +147,10 @@ impl Work<'_> {
         let mut assertion = self.assertion(&entry, expect, change.document.is_some());
         let names = self.user_name(&entry).zip(self.new_user_name(&change));
         let names = names.filter(|(old, new)| old != new);
-        if let Some(rdn) = self.renamed(&entry, &named)? {
-            let done = self.rename(id, &entry, rdn, rest, edits, assertion.as_ref(), unique.as_ref()).await?;
+        let renamed = self.renamed(&entry, &named)?;
+        let rdn = renamed.or_else(|| superior.as_ref().and_then(|_| entry.dn.rdn()));
+        if let Some(rdn) = rdn {
+            let done = self.rename(&entry, (rdn, superior), rest, edits, assertion.as_ref(), unique.as_ref()).await?;
             return Ok(match done {
                 true => {
                     if let Some((old, new)) = &names {
@@ -169,11 +237,7 @@ impl Work<'_> {
         if let Some((at, active)) = &self.mapping.active
             && let Some(wanted) = values::whole(&then, at).and_then(Value::as_bool)
         {
-            let own = active.write(entry, wanted);
-            if !wanted && !own.is_empty() {
-                self.lose(Loss::Deactivations, 1).await?;
-            }
-            changes.extend(own);
+            changes.extend(active.write(entry, wanted));
         }
         Ok(changes)
     }

@@ -50,7 +50,9 @@ impl Inner {
         let meant = |entry: &Entry| {
             mapping.place.has_name(&entry.dn) && mapping.id_of(entry).is_some_and(|id| wanted.contains(&id))
         };
-        Ok(found.into_iter().filter(meant).collect())
+        let mut found: Vec<Entry> = found.into_iter().filter(meant).collect();
+        self.mark(call, mapping, &mut found).await?;
+        Ok(found)
     }
 
     /// What these searches find, several of them on the way at a time.

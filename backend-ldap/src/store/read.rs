@@ -95,6 +95,7 @@ impl Inner {
             return Ok(None);
         }
         entries.retain(|entry| place.has_name(&entry.dn));
+        self.mark(call, mapping, &mut entries).await.map_err(|error| error.during("find entries"))?;
         self.note(call, mapping, select, &entries);
         let mut records = self.records(tenant, call, mapping, select, entries).await?;
         records.retain(|record| eval::matches(filter, record));
@@ -177,7 +178,7 @@ pub(super) fn scan<'a>(inner: Arc<Inner>, scope: Scope, scan: Scan) -> BoxStream
             let (mut walk, tenant) = match at {
                 Scanning::Walking(walk, tenant) => (walk, tenant),
                 Scanning::Start => {
-                    let tenant = inner.tenant(scope)?;
+                    let tenant = inner.tenant(scope).await?;
                     match start(inner, &tenant, call, scan).await? {
                         Some(walk) => (Box::new(walk), tenant),
                         None => return Ok::<_, StoreError>(None),
@@ -189,6 +190,7 @@ pub(super) fn scan<'a>(inner: Arc<Inner>, scope: Scope, scan: Scan) -> BoxStream
                 None => Ok(None),
                 Some(mut page) => {
                     page.retain(|entry| mapping.place.has_name(&entry.dn));
+                    inner.mark(call, &mapping, &mut page).await.map_err(|error| error.during("walk a list"))?;
                     let records = inner.records(&tenant, call, &mapping, &scan.select, page).await?;
                     let records = stream::iter(records.into_iter().map(Ok));
                     Ok(Some((records, Scanning::Walking(walk, tenant))))

@@ -2,7 +2,7 @@
 
 use scim_core::error::ScimError;
 use scim_core::path::AttrPath;
-use scim_core::store::{ResourceId, Result, StoreError, StoreErrorKind};
+use scim_core::store::{Result, StoreError, StoreErrorKind};
 
 use crate::ldap::{AttributeName, Change, Code, Dn, Entry, Filter, LdapError, Operation, Rdn, Request, controls};
 
@@ -43,13 +43,11 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Changes and renames. False: somebody else wrote meanwhile, and nothing was changed.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one change")]
+    /// Changes and renames, to this name and perhaps below another entry. False: somebody else wrote meanwhile, and nothing was changed.
     pub(super) async fn rename(
         &self,
-        _id: &ResourceId,
         entry: &Entry,
-        rdn: Rdn,
+        (rdn, superior): (Rdn, Option<Dn>),
         rest: Vec<Change>,
         edits: Vec<Edit<'a>>,
         assertion: Option<&Filter>,
@@ -62,7 +60,7 @@ impl<'a> Work<'a> {
             target: (&entry.dn).into(),
             rdn: rdn.clone(),
             delete_old: true,
-            superior: None,
+            superior: superior.clone(),
         });
         let modify = |changes: Vec<Change>| Request::from(Operation::Modify { target: (&entry.dn).into(), changes });
         let rename_alone = assertion.filter(|_| changes.is_empty() && !self.spreads());
@@ -79,7 +77,7 @@ impl<'a> Work<'a> {
                 (Some(claim), (!idle).then(|| modify(changes.clone())))
             }
         };
-        let new = entry.dn.parent().unwrap_or_else(Dn::root).child(&rdn);
+        let new = superior.or_else(|| entry.dn.parent()).unwrap_or_else(Dn::root).child(&rdn);
         self.shadowed(&first.iter().chain([&rename]).collect::<Vec<_>>())?;
         let done = if self.inner.features.transactions && self.inner.settings.transactions {
             let requests = claim.into_iter().chain(first).chain([rename]);
@@ -95,6 +93,7 @@ impl<'a> Work<'a> {
         match done {
             Ok(()) => {
                 self.follow(&entry.dn, Some(&new)).await;
+                self.turn_follows(&entry.dn, Some(&new)).await;
                 Ok(true)
             }
             Err(error) if overtaken(&error) => Ok(false),

@@ -1,5 +1,7 @@
 //! What the answers of a directory mean for a write.
 
+use std::time::Duration;
+
 use scim_core::error::ScimError;
 use scim_core::path::AttrPath;
 use scim_core::store::{StoreError, StoreErrorKind};
@@ -9,6 +11,9 @@ use crate::mapping::Mapping;
 use crate::mapping::write::Unholdable;
 
 use super::BACKEND;
+
+/// When a directory that failed may do it.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// What the mapping cannot hold, as the store says it.
 pub(super) fn unholdable(bad: Unholdable) -> StoreError {
@@ -28,6 +33,7 @@ pub(super) fn of_write(
     during: &'static str,
 ) -> StoreError {
     let LdapError::Refused(result) = &error else { return error.during(during) };
+    tracing::debug!(%result, during, "the directory refuses a write");
     let kind = match result.code {
         Code::ENTRY_ALREADY_EXISTS => unique.map(|at| StoreErrorKind::Taken { at: at.clone() }),
         // slapo-unique, and the plug-ins that do the same.
@@ -40,6 +46,26 @@ pub(super) fn of_write(
                 Some(column) => StoreErrorKind::Invalid { at: column.at.clone(), why: told(result) },
                 None => StoreErrorKind::Rejected(Box::new(ScimError::invalid_value(told(result)))),
             })
+        }
+        Code::UNDEFINED_ATTRIBUTE_TYPE
+        | Code::INVALID_DN_SYNTAX
+        | Code::NAMING_VIOLATION
+        | Code::NOT_ALLOWED_ON_RDN => Some(StoreErrorKind::Rejected(Box::new(ScimError::invalid_value(told(result))))),
+        Code::INSUFFICIENT_ACCESS | Code::AUTHORIZATION_DENIED => {
+            Some(StoreErrorKind::Rejected(Box::new(ScimError::forbidden(told(result)))))
+        }
+        Code::NOT_ALLOWED_ON_NON_LEAF => {
+            let why = "other entries stand below this one in the directory, and would go with it; delete them first";
+            Some(StoreErrorKind::Rejected(Box::new(ScimError::conflict(why))))
+        }
+        // Nothing was written: the entry is not one too many, the server had no room or no time for it.
+        Code::TIME_LIMIT | Code::SIZE_LIMIT | Code::ADMIN_LIMIT | Code::OPERATIONS_ERROR | Code::OTHER => {
+            Some(StoreErrorKind::Rejected(Box::new(ScimError::unavailable(told(result), AGAIN))))
+        }
+        Code::REFERRAL => {
+            let why =
+                "this directory server takes no writes and names another, which is not among those this server may ask";
+            Some(StoreErrorKind::Rejected(Box::new(ScimError::forbidden(why))))
         }
         Code::UNWILLING_TO_PERFORM => Some(StoreErrorKind::Rejected(Box::new(ScimError::invalid_value(told(result))))),
         _ => None,

@@ -192,6 +192,11 @@ pub trait ControlStore: fmt::Debug + Send + Sync + 'static {
     }
 }
 
+/// The client in whose name it is kept which resources were deleted though the store still has them. No credential is called so.
+pub const DELETED: &str = "";
+/// What stands with the id of such a resource.
+pub const DELETED_MARK: &str = "deleted";
+
 /// The `externalId`s that clients give to resources of a store that cannot hold them. A client sees its own only (RFC 7643
 /// section 3.1); one id may stand for several resources.
 #[async_trait]
@@ -202,6 +207,6 @@ pub trait ExternalIds: fmt::Debug + Send + Sync + 'static {
     async fn with(&self, tenant: &TenantId, client: &str, external: &str) -> Result<Vec<ResourceId>>;
     /// Gives a resource this one, or none.
     async fn set(&self, tenant: &TenantId, client: &str, id: &ResourceId, external: Option<&str>) -> Result<()>;
-    /// Forgets a resource, for all clients.
+    /// Forgets a resource, for all clients but [`DELETED`].
     async fn forget(&self, tenant: &TenantId, id: &ResourceId) -> Result<()>;
 }

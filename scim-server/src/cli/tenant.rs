@@ -1,10 +1,14 @@
-//! `tenant create|list|show|disable|enable|release|delete|set`.
+//! `tenant create|list|show|disable|enable|release|deleted|undelete|delete|set`.
+
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
 use scim_core::clock::Clock;
-use scim_core::store::TenantId;
-use scim_core::store::control::{ControlStore, TenantRow, TenantSettings, pause_note};
+use scim_core::store::control::{
+    ControlStore, DELETED, DELETED_MARK, ExternalIds, TenantRow, TenantSettings, pause_note,
+};
+use scim_core::store::{ResourceId, TenantId};
 use serde_json::{Value, json};
 
 use crate::edge::SystemClock;
@@ -49,6 +53,22 @@ pub enum Command {
         /// Which.
         name: String,
     },
+    /// List the resources that were deleted over SCIM and stand in the directory still.
+    Deleted {
+        /// Whose.
+        name: String,
+        /// How to print.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show resources again that were deleted over SCIM and stand in the directory still; they stay inactive.
+    Undelete {
+        /// Whose.
+        name: String,
+        /// Their ids.
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
     /// Delete a tenant with its credentials and all its resources.
     Delete {
         /// Which.
@@ -79,6 +99,8 @@ pub async fn run(context: &Context<'_>, command: Command) -> Result<()> {
         Command::Disable { name } => change(control, &name, |row| row.disabled = true, "is disabled").await,
         Command::Enable { name } => change(control, &name, |row| row.disabled = false, "is enabled").await,
         Command::Release { name } => release(context, control, &name).await,
+        Command::Deleted { name, format } => deleted(&*kept(&stores.control)?, control, &name, format).await,
+        Command::Undelete { name, ids } => undelete(&*kept(&stores.control)?, control, &name, &ids).await,
         Command::Delete { name, yes } => delete(control, &name, yes).await,
         Command::Set { name, settings } => set(control, &name, &settings).await,
     }
@@ -116,6 +138,37 @@ async fn release(context: &Context<'_>, control: &dyn ControlStore, name: &str) 
     };
     control.set_note(&pause_note(&TenantId::new(name)), &[], false).await?;
     Ok(say(format!("the tenant {name} may write again; it was paused by {why}"))?)
+}
+
+/// What is kept beside a directory.
+fn kept(control: &Arc<dyn ControlStore>) -> Result<Arc<dyn ExternalIds>> {
+    let kept = control.clone().external_ids();
+    kept.context("nothing is kept beside the directory: set [control] backend")
+}
+
+async fn deleted(kept: &dyn ExternalIds, control: &dyn ControlStore, name: &str, format: Format) -> Result<()> {
+    find(control, name).await?;
+    let ids = kept.with(&TenantId::new(name), DELETED, DELETED_MARK).await?;
+    match format {
+        Format::Json => print(&serde_json::to_value(&ids)?),
+        Format::Text => Ok(say(columns(&["ID"], &ids.iter().map(|id| vec![id.to_string()]).collect::<Vec<_>>()))?),
+    }
+}
+
+async fn undelete(kept: &dyn ExternalIds, control: &dyn ControlStore, name: &str, ids: &[String]) -> Result<()> {
+    find(control, name).await?;
+    let tenant = TenantId::new(name);
+    let ids: Vec<ResourceId> = ids.iter().map(|id| ResourceId::new(id)).collect();
+    let found = kept.of(&tenant, DELETED, &ids).await?;
+    if let Some(id) = ids.iter().find(|id| !found.iter().any(|(own, _)| own == *id)) {
+        bail!(
+            "{id} was not deleted over SCIM, or stands in the directory no more: scim-server tenant deleted {name} lists them"
+        );
+    }
+    for id in &ids {
+        kept.set(&tenant, DELETED, id, None).await?;
+    }
+    Ok(say(format!("{} resources of the tenant {name} are shown again", ids.len()))?)
 }
 
 /// Why a tenant may not write, where a brake has paused it.

@@ -118,7 +118,8 @@ pub fn keys() -> Value {
     let of = || {
         json!({
             "base": null, "scope": "sub", "filter": null, "object_classes": null, "rdn": null, "id": null, "active": null,
-            "placeholder": null, "attributes": null,
+            "placement": null, "protected": null, "writable": null, "on_delete": "remove", "deleted_base": null, "placeholder": null,
+            "attributes": null,
         })
     };
     json!({

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on must fail")]
 
+mod active;
 mod active_directory;
+mod away;
 mod brakes;
 mod doctor;
 mod domain;
@@ -19,12 +21,14 @@ mod tenants;
 mod versions;
 mod writing;
 
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use conformance_tests::servers::slapd::{ADMIN, PASSWORD, Slapd};
 use scim_server::Server;
+use serde_json::{Value, json};
 
-use support::Running;
+use support::{Answer, Running};
 
 /// How long something may take to become so before a test fails.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -57,6 +61,36 @@ pub fn wait(what: &str, mut so: impl FnMut() -> bool) {
         assert!(begun.elapsed() < PATIENCE, "{what} does not come");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Makes changes with the directory's own tool, as its administrator.
+pub fn ldapmodify(slapd: &Slapd, ldif: &str) {
+    let mut tool = Command::new("ldapmodify")
+        .args(["-x", "-H", &slapd.url(), "-D", ADMIN, "-w", PASSWORD])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut tool.stdin.take().unwrap(), ldif.as_bytes()).unwrap();
+    assert!(tool.wait().unwrap().success(), "{ldif}");
+}
+
+/// Changes one attribute of a user with this value.
+pub fn patch_user(server: &Running, id: &str, path: &str, value: Value) -> Answer {
+    let schema = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+    let body = json!({"schemas": [schema], "Operations": [{"op": "replace", "path": path, "value": value}]});
+    server.request("PATCH", &format!("/scim/v2/Users/{id}")).json(&body).send()
+}
+
+/// The ids of the users that a filter finds, as the list has them.
+pub fn users(server: &Running, filter: &str) -> Vec<String> {
+    let coded: String = filter.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let answer = server.get(&format!("/scim/v2/Users?count=200&filter={coded}"));
+    assert_eq!(answer.status, 200, "{filter}: {answer:?}");
+    let list = answer.json();
+    let found = list["Resources"].as_array().cloned().unwrap_or_default();
+    assert_eq!(list["totalResults"], found.len(), "{filter}: {list}");
+    found.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
 }
 
 /// The token of a tenant.
