@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::LdapStore;
 use crate::directory::{Call, Directory};
 use crate::features::Features;
-use crate::ldap::{AttributeName, LdapError};
+use crate::ldap::{AttributeName, LdapError, controls};
 use crate::mapping::schema::{Equality, Facts, Rules, Schema};
 use crate::mapping::tables::Product;
 use crate::profile::{AttributeType, Kept, Profile, Subschema, Vendor};
@@ -23,6 +23,11 @@ impl LdapStore {
         let mut features = features(&profile, settings.product, private);
         // Also where the schema cannot be read.
         features.member_of |= settings.member_of == MemberOf::Always;
+        if settings.authorize_as.is_some() && !profile.has_control(controls::PROXIED_AUTHORIZATION) {
+            let why =
+                "store.ldap.authorize_as: the directory does not list proxied authorization (RFC 4370); leave it out";
+            return Err(LdapError::Request(why.into()));
+        }
         tracing::info!(vendor = %profile.vendor, ?features, "found a directory");
         Ok(LdapStore::new(directory, settings, features, Arc::new(profile.schema)))
     }

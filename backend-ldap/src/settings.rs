@@ -64,6 +64,9 @@ pub struct Settings {
     pub retry_max: u32,
     /// Entries asked for at a time.
     pub page: u32,
+    /// As whom each client's requests are done (RFC 4370): `dn:…` or `u:…`, with `{client}` and `{tenant}` in it. None: as the
+    /// server itself.
+    pub authorize_as: Option<String>,
     /// Rename in a transaction (RFC 5805), where the directory lists them. Off: some versions of OpenLDAP's overlays end the
     /// server in one.
     pub transactions: bool,
@@ -102,6 +105,7 @@ impl Default for Settings {
             brakes: Brakes::default(),
             retry_max: 5,
             page: 500,
+            authorize_as: None,
             transactions: false,
         }
     }

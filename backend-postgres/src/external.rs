@@ -48,6 +48,16 @@ impl ExternalIds for PostgresStore {
         self.tell("write an external id", sql).await.map(drop)
     }
 
+    async fn clients(&self, tenant: &TenantId) -> Result<Vec<(String, u64)>> {
+        const DOING: &str = "list clients";
+        let sql = Sql::new(
+            "SELECT client, count(*) FROM external WHERE tenant = $1 AND client <> '' GROUP BY client ORDER BY client",
+        );
+        let rows = self.look(DOING, sql.bind(text(tenant))).await?;
+        let pair = |line: &Line| Ok((line.text(0, str::to_owned)?, line.int(1)?.unsigned_abs()));
+        told(DOING, rows.iter().map(pair).collect::<Inner<_>>())
+    }
+
     async fn forget(&self, tenant: &TenantId, id: &ResourceId) -> Result<()> {
         let sql = Sql::new("DELETE FROM external WHERE tenant = $1 AND id = $2 AND client <> ''");
         self.tell("forget external ids", sql.bind(text(tenant)).bind(id.as_str().to_owned())).await.map(drop)

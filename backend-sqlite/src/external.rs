@@ -56,6 +56,15 @@ impl ExternalIds for SqliteStore {
         self.writer.ask("write an external id", set).await
     }
 
+    async fn clients(&self, tenant: &TenantId) -> Result<Vec<(String, u64)>> {
+        self.look("list clients", |db| {
+            let sql = "SELECT client, count(*) FROM external WHERE tenant = ?1 AND client <> '' GROUP BY client ORDER BY client";
+            let mut statement = db.prepare_cached(sql)?;
+            let rows = statement.query_map([tenant.as_str()], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+            Ok(rows.collect::<std::result::Result<_, _>>()?)
+        })
+    }
+
     async fn forget(&self, tenant: &TenantId, id: &ResourceId) -> Result<()> {
         let (tenant, id) = (tenant.clone(), id.clone());
         let forget = move |writing: &mut Writing<'_>| {

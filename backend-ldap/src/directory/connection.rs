@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::ldap::{Answer, Code, LdapError, Operation, Reach, Request, Search};
+use crate::ldap::{Answer, Code, LdapError, Operation, Request, Search};
 
 use super::options::Credentials;
 use super::seam::Seam;
@@ -123,7 +123,6 @@ impl Connection {
         match found.result.code {
             Code::SIZE_LIMIT if wanted => Ok(found),
             code if code.is_success() => Ok(found),
-            Code::NO_SUCH_OBJECT if search.reach != Reach::Base => Err(LdapError::NoBase(search.base.to_string())),
             _ => Err(LdapError::Refused(Box::new(found.result))),
         }
     }

@@ -27,7 +27,7 @@ impl Lease {
     /// As [`LdapError`] says.
     pub async fn search(&self, search: &Search) -> Result<Found, LdapError> {
         let connection = self.lent.connection()?;
-        let found = connection.search(search, self.directory.deadline(&self.call)).await;
+        let found = connection.search(&self.call.search(search), self.directory.deadline(&self.call)).await;
         self.directory.suspect(&self.lent.server, connection, &found);
         found
     }
@@ -41,7 +41,7 @@ impl Lease {
             return Err(LdapError::Request(format!("{}: a password is sent over TLS only", self.lent.server.address)));
         }
         let connection = self.lent.connection()?;
-        let done = connection.perform(request, self.directory.deadline(&self.call)).await;
+        let done = connection.perform(&self.call.request(request), self.directory.deadline(&self.call)).await;
         self.directory.suspect(&self.lent.server, connection, &done);
         if request.operation.writes() && done.is_ok() {
             self.directory.wrote(&self.call, &self.lent.server);

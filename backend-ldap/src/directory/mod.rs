@@ -22,13 +22,14 @@ mod traffic;
 mod translate;
 mod walk;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::ldap::{Answer, Code, Entry, LdapError, Operation, Request, Search};
+use crate::ldap::{Answer, Code, Entry, LdapError, Operation, Request, Search, controls};
 
 pub use address::{Address, BadAddress, Endpoint};
 pub(crate) use connection::{Bounds, Connection};
@@ -46,10 +47,30 @@ use sticky::Sticky;
 pub struct Call {
     /// Who: reads of one who wrote go where the write went.
     pub who: Option<Arc<str>>,
+    /// As whom it is done, where that is not the server itself (RFC 4370).
+    pub identity: Option<Arc<str>>,
     /// In which request: what it read once it need not ask for again.
     pub request: Option<Arc<str>>,
     /// When the caller stops waiting. Each single operation has its own, shorter bound besides.
     pub deadline: Option<Instant>,
+}
+
+impl Call {
+    /// The search as this call does it.
+    pub(crate) fn search<'s>(&self, search: &'s Search) -> Cow<'s, Search> {
+        match &self.identity {
+            Some(identity) => Cow::Owned(search.clone().with(controls::proxied_authorization(identity))),
+            None => Cow::Borrowed(search),
+        }
+    }
+
+    /// The request as this call does it.
+    pub(crate) fn request<'r>(&self, request: &'r Request) -> Cow<'r, Request> {
+        match &self.identity {
+            Some(identity) => Cow::Owned(request.clone().with(controls::proxied_authorization(identity))),
+            None => Cow::Borrowed(request),
+        }
+    }
 }
 
 /// Why a directory cannot be opened at all. Whether it can be reached is another matter, and shows later.
@@ -140,6 +161,7 @@ impl Directory {
     /// # Errors
     /// As [`LdapError`] says. A size limit of the search's own is none.
     pub async fn search(&self, call: &Call, search: &Search) -> Result<Found, LdapError> {
+        let search = &*call.search(search);
         let mut error = None;
         for server in self.candidates(call) {
             if error.is_some() && server.down().is_some() {
@@ -180,6 +202,7 @@ impl Directory {
     /// # Errors
     /// As [`LdapError`] says.
     pub async fn perform(&self, call: &Call, request: &Request) -> Result<Answer, LdapError> {
+        let request = &*call.request(request);
         let writes = request.operation.writes();
         let mut error = None;
         let mut candidates = self.candidates(call);

@@ -207,6 +207,11 @@ impl fmt::Display for Rdn {
     }
 }
 
+/// A text as a value in a name that is written as text.
+pub fn escaped(text: &str) -> String {
+    escape(text.as_bytes())
+}
+
 /// A value as it stands in a name (RFC 4514 section 2.4). What is no text, and control characters, go byte by byte.
 fn escape(value: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(value) else { return hex_pairs(value) };

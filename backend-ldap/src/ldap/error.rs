@@ -1,5 +1,6 @@
 //! What can go wrong between us and a directory, and what it is in the terms of the store.
 
+use std::fmt;
 use std::time::Duration;
 
 use scim_core::error::ScimError;
@@ -76,6 +77,11 @@ impl LdapError {
             LdapError::NoBase(_) => Some(Code::NO_SUCH_OBJECT),
             _ => None,
         }
+    }
+
+    /// The same, where it is known that this entry must be there: one below which entries of a type stand.
+    pub(crate) fn below(self, base: &impl fmt::Display) -> LdapError {
+        if self.code() == Some(Code::NO_SUCH_OBJECT) { LdapError::NoBase(base.to_string()) } else { self }
     }
 
     /// Can a request that only reads be asked again, elsewhere?

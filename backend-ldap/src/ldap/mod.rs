@@ -19,7 +19,7 @@ mod result;
 
 pub use attribute::{AttributeName, BadName};
 pub use control::Control;
-pub use dn::{BadDn, Dn, Rdn};
+pub use dn::{BadDn, Dn, Rdn, escaped};
 pub use entry::{Attribute, Entry};
 pub use error::{LdapError, Malformed};
 pub use filter::{DEEPEST, Filter, Matching, Substrings};

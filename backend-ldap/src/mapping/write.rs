@@ -221,6 +221,12 @@ impl Mapping {
             gone.iter().any(|value| *value == *raw || (shown.is_some() && column.syntax.to_scim(value, ty) == shown))
         };
         let mut delete: Vec<Bytes> = held.iter().filter(is_gone).cloned().collect();
+        if column.single && !new.is_empty() {
+            // What is no value of this kind is shown to nobody, and would stand beside the new one, or in its way.
+            let strange = held.iter().filter(|raw| column.syntax.to_scim(raw, ty).is_none() && !delete.contains(raw));
+            let strange: Vec<Bytes> = strange.cloned().collect();
+            delete.extend(strange);
+        }
         if !new.is_empty() {
             let hidden = held.iter().filter(|value| self.hides(entry, &column.name, value) && !delete.contains(value));
             let hidden: Vec<Bytes> = hidden.cloned().collect();

@@ -77,6 +77,9 @@ impl Work<'_> {
                 let why = format!("active: {}; send a password, or active = false", told(result));
                 rejected(ScimError::invalid_value(why))
             }
+            LdapError::Refused(result) if result.code == Code::NO_SUCH_OBJECT => {
+                error.below(superior).during("add an entry")
+            }
             _ => of_write(self.mapping, unique.as_ref(), error, "add an entry"),
         })?;
         let mut finished = match turn {
@@ -213,7 +216,9 @@ impl Work<'_> {
             let filter = Filter::all([place.filter.clone(), filter]);
             let search = Search::new(place.base.clone(), place.reach, filter, names);
             let mut walk = self.inner.directory.walk(&self.call, search, self.inner.settings.page);
-            while let Some(page) = walk.next().await.map_err(|error| error.during("look for a value"))? {
+            while let Some(page) =
+                walk.next().await.map_err(|error| error.below(&place.base).during("look for a value"))?
+            {
                 let taken = page.iter().any(|entry| {
                     let theirs = self.mapping.attributes_of(entry);
                     let same = |value: &&Value| values::key(claim.at.leaf(), value) == claim.token;

@@ -88,8 +88,7 @@ impl LdapStore {
             Some((_, Pushdown::Exact(filter))) => Some(filter),
             Some(_) => return Ok(None),
         };
-        let text = filter.as_ref().map(ToString::to_string).unwrap_or_default();
-        let which = (scope.tenant.clone(), source.kind.clone(), text);
+        let which = which(&tenant, &call, &source.kind, filter.as_ref());
         let ids = match inner.lists.get(&which).filter(|_| !begins) {
             Some(ids) => ids,
             None => {
@@ -123,6 +122,13 @@ impl LdapStore {
         let total = if query.total { Total::Exact(ids.len() as u64) } else { Total::Unknown };
         Ok(Some(Page { records, total, more, ends, filled: false }))
     }
+}
+
+/// The list of a type that a filter makes; of each client by itself, where the directory shows each what it may see.
+fn which(tenant: &Tenant, call: &Call, kind: &Kind, filter: Option<&BoundFilter>) -> Which {
+    let text = filter.map(ToString::to_string).unwrap_or_default();
+    let text = call.identity.as_ref().map_or(text.clone(), |identity| format!("{identity} {text}"));
+    (tenant.id.clone(), kind.clone(), text)
 }
 
 /// Does it ask for one value? Then it mostly finds one.
@@ -168,7 +174,7 @@ fn cut(ids: &Ids, window: &Window) -> (usize, usize) {
 impl Inner {
     /// How many resources of a type there are: counted anew where nobody counted for a while.
     pub(super) async fn size(&self, tenant: &Tenant, call: &Call, kind: &Kind) -> Result<usize> {
-        let which = (tenant.id.clone(), kind.clone(), String::new());
+        let which = which(tenant, call, kind, None);
         if let Some(ids) = self.lists.get(&which) {
             return Ok(ids.len());
         }
@@ -188,7 +194,7 @@ impl Inner {
         let search = Search::new(place.base.clone(), place.reach, filter, vec![mapping.id.name.clone()]);
         let mut walk = self.directory.walk(call, search, self.settings.page);
         let mut ids = Gathered::default();
-        while let Some(page) = walk.next().await.map_err(|error| error.during("walk a list"))? {
+        while let Some(page) = walk.next().await.map_err(|error| error.below(&place.base).during("walk a list"))? {
             let own = page.iter().filter(|entry| place.has_name(&entry.dn));
             own.filter_map(|entry| mapping.id_of(entry)).for_each(|id| ids.push(&id));
             if ids.len() > LONGEST {

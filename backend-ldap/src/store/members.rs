@@ -191,7 +191,9 @@ impl Inner {
                 search = search.with(matched.map_err(|error| error.during("ask for groups"))?);
             }
             let mut walk = self.directory.walk(call, search, self.settings.page);
-            while let Some(page) = walk.next().await.map_err(|error| error.during("read groups"))? {
+            while let Some(page) =
+                walk.next().await.map_err(|error| error.below(&holder.place.base).during("read groups"))?
+            {
                 let shown = page.iter().filter_map(|entry| Some((holder.id_of(entry)?, seen(holder, entry))));
                 self.recent.note(call, Instant::now(), shown);
                 for entry in page {

@@ -1,7 +1,7 @@
 //! A directory as a store.
 //!
 //! `read` records by id and by walk, `recent` what of them a request need not ask for twice · `list` pages, `ids` what they are cut from · `names` ids to names of entries and back · `members` references of an entry, and who
-//! refers to it, `switch` who a group says may log in, `said` by what entries say themselves, `shelf` groups of a moment ago · `commit` writing, one entry after another, `brakes` what stops it · `create`, `modify`, `rename`, `membership`, `delete`, `away`,
+//! refers to it, `switch` who a group says may log in, `said` by what entries say themselves, `shelf` groups of a moment ago · `commit` writing, one entry after another, `brakes` what stops it, `identity` as whom it is done · `create`, `modify`, `rename`, `membership`, `delete`, `away`,
 //! `password` what each write is.
 
 mod away;
@@ -9,6 +9,7 @@ mod brakes;
 mod commit;
 mod create;
 mod delete;
+mod identity;
 mod ids;
 mod list;
 mod members;
@@ -42,7 +43,7 @@ use scim_core::store::{
 
 use crate::directory::{Call, Directory};
 use crate::features::Features;
-use crate::ldap::{AttributeName, LdapError, Search};
+use crate::ldap::{AttributeName, LdapError, Reach, Search};
 use crate::mapping::Mapping;
 use crate::mapping::schema::Schema;
 use crate::mapping::settings::TypeSettings;
@@ -152,12 +153,16 @@ impl Inner {
 
     fn call(&self, scope: &Scope) -> Call {
         let who = Some(format!("{}/{}", scope.tenant, scope.actor).into());
-        Call { who, request: Some(scope.request.clone()), deadline: scope.deadline }
+        let identity = self.settings.authorize_as.as_ref();
+        let identity = identity.map(|template| identity::of(template, scope.tenant.as_str(), &scope.actor).into());
+        Call { who, identity, request: Some(scope.request.clone()), deadline: scope.deadline }
     }
 
     /// All that a small search finds.
     async fn search(&self, call: &Call, search: &Search) -> std::result::Result<Vec<crate::ldap::Entry>, LdapError> {
-        Ok(self.directory.search(call, search).await?.entries)
+        let found = self.directory.search(call, search).await;
+        let found = found.map_err(|error| if search.reach == Reach::Base { error } else { error.below(&search.base) });
+        Ok(found?.entries)
     }
 }
 

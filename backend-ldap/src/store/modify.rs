@@ -148,6 +148,10 @@ impl Work<'_> {
         let names = self.user_name(&entry).zip(self.new_user_name(&change));
         let names = names.filter(|(old, new)| old != new);
         let renamed = self.renamed(&entry, &named)?;
+        let mut rest = rest;
+        if renamed.is_none() {
+            rest.extend(named);
+        }
         let rdn = renamed.or_else(|| superior.as_ref().and_then(|_| entry.dn.rdn()));
         if let Some(rdn) = rdn {
             let done = self.rename(&entry, (rdn, superior), rest, edits, assertion.as_ref(), unique.as_ref()).await?;

@@ -186,7 +186,7 @@ pub(super) fn scan<'a>(inner: Arc<Inner>, scope: Scope, scan: Scan) -> BoxStream
                 }
             };
             let mapping = mapped(&tenant, &scan.kind)?.clone();
-            match walk.next().await.map_err(|error| error.during("walk a list"))? {
+            match walk.next().await.map_err(|error| error.below(&mapping.place.base).during("walk a list"))? {
                 None => Ok(None),
                 Some(mut page) => {
                     page.retain(|entry| mapping.place.has_name(&entry.dn));

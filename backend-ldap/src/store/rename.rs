@@ -18,6 +18,10 @@ impl<'a> Work<'a> {
         let name = &self.mapping.place.rdn;
         let own = entry.dn.rdn();
         let own = own.as_ref().and_then(|rdn| rdn.value(name.base()));
+        if !named.is_empty() && own.is_none() {
+            // It is named by something else: this is an attribute like others.
+            return Ok(None);
+        }
         let gone = named.iter().any(|change| match change {
             Change::Delete(_, values) => own.is_none_or(|own| values.iter().any(|value| value == own)),
             _ => false,

@@ -28,11 +28,15 @@ impl Inner {
     pub(super) fn weigh(self: &Arc<Self>, tenant: &Arc<Tenant>, call: &Call) {
         let possible = self.features.member_of && self.features.keeps_member_of;
         let (begun, losses) = (Instant::now(), self.directory.losses());
-        if !possible || self.settings.member_of != MemberOf::Auto || !tenant.belief.begin(begun, losses) {
+        if !possible
+            || self.settings.authorize_as.is_some()
+            || self.settings.member_of != MemberOf::Auto
+            || !tenant.belief.begin(begun, losses)
+        {
             return;
         }
         let (inner, tenant) = (self.clone(), tenant.clone());
-        let call = Call { who: call.who.clone(), request: None, deadline: None };
+        let call = Call { who: call.who.clone(), ..Call::default() };
         tokio::spawn(async move {
             let compared = member_of::compare(&inner.directory, &call, &tenant, inner.settings.page).await;
             let agreement = compared.inspect_err(|error| {
@@ -58,8 +62,10 @@ impl Inner {
     fn reliance(&self, tenant: &Tenant, column: &LinkColumn) -> Option<Reliance> {
         let counts =
             self.features.member_of && member_of::column(tenant).is_some_and(|(_, own)| own.name == column.name);
+        // What one client sees of groups is nothing to another, and not what was compared.
+        let own = self.settings.authorize_as.is_some();
         match self.settings.member_of {
-            _ if !counts => None,
+            _ if !counts || own => None,
             MemberOf::Never => None,
             MemberOf::Always => Some(Reliance { strangers: true }),
             MemberOf::Auto => tenant.belief.reliance(Instant::now(), self.directory.losses()),

@@ -207,6 +207,8 @@ pub trait ExternalIds: fmt::Debug + Send + Sync + 'static {
     async fn with(&self, tenant: &TenantId, client: &str, external: &str) -> Result<Vec<ResourceId>>;
     /// Gives a resource this one, or none.
     async fn set(&self, tenant: &TenantId, client: &str, id: &ResourceId, external: Option<&str>) -> Result<()>;
+    /// The clients who gave any, by name, with how many; without [`DELETED`].
+    async fn clients(&self, tenant: &TenantId) -> Result<Vec<(String, u64)>>;
     /// Forgets a resource, for all clients but [`DELETED`].
     async fn forget(&self, tenant: &TenantId, id: &ResourceId) -> Result<()>;
 }

@@ -20,6 +20,7 @@ use crate::say::{bar, complain, say};
 use crate::serve::service;
 
 use super::Context;
+use super::clients::client_of;
 use super::foreign::{exchanged, tell_left, types, write_file};
 use super::import::caller;
 use super::records::is_csv;
@@ -35,17 +36,22 @@ pub struct Arguments {
     /// Only resources of this type. A CSV file holds those of one type: of User, where nothing else is said.
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<String>,
+    /// Whose `externalId`s are written, where they are kept for each client by itself (beside a directory). The only client's, where
+    /// there is one.
+    #[arg(long, value_name = "NAME")]
+    client: Option<String>,
 }
 
 /// Does it. The file has its name only once it is whole.
 pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
-    let Arguments { file, tenant, kind } = arguments;
+    let Arguments { file, tenant, kind, client } = arguments;
     if file.exists() {
         bail!("{} exists already: name a file that does not", file.display());
     }
     let stores = context.stores().await?;
     let service = service(&context.settings, &stores).await?;
-    let caller = caller(context, &stores, &tenant, "export").await?;
+    let client = client_of(&stores, &tenant, client).await?;
+    let caller = caller(context, &stores, &tenant, client.as_deref().unwrap_or("export")).await?;
     let kinds = kinds(caller.tenant.registry.types(), kind.as_deref(), is_csv(&file))?;
     let lines = Partial::of(&file, "lines");
     let (mut resources, count) = write(&service, &caller, kinds, &lines.0).await?;

@@ -45,6 +45,9 @@ pub struct Arguments {
     /// The tenant.
     #[arg(long)]
     tenant: String,
+    /// Whose `externalId`s they become, where they are kept for each client by itself (beside a directory).
+    #[arg(long, value_name = "NAME")]
+    client: Option<String>,
 }
 
 /// A line that can be made now.
@@ -76,10 +79,10 @@ struct Import<'a> {
 
 /// Does it.
 pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
-    let Arguments { file, tenant } = arguments;
+    let Arguments { file, tenant, client } = arguments;
     let stores = context.stores().await?;
     let service = service(&context.settings, &stores).await?;
-    let caller = caller(context, &stores, &tenant, "import").await?;
+    let caller = caller(context, &stores, &tenant, client.as_deref().unwrap_or("import")).await?;
     let converted = lines_of(context, &stores, &caller, &file).await?;
     let file = converted.clone().unwrap_or(file);
     let form = Form::of(&file, caller.tenant.registry.types(), service.limits())?;

@@ -3,9 +3,10 @@
 //!
 //! `serve` · `check` check-config · `doctor` what is wrong with the store · `explain` what a filter costs · `tenant` · `token` · `upkeep` backup, restore, reindex, healthcheck · `import` and
 //! `export` resources (`records` of a file: JSON Lines, or CSV by `table`; `foreign` formats of backends; `links` maps their ids, `progress` remembers how far it got) · `copy` a whole store
-//! into another · `format` durations and moments.
+//! into another · `clients` whose external ids are meant · `format` durations and moments.
 
 mod check;
+mod clients;
 mod copy;
 mod doctor;
 mod explain;

@@ -54,6 +54,8 @@ pub struct LdapSettings {
     page: u32,
     /// Rename in a transaction, where the directory lists them.
     transactions: bool,
+    /// As whom each client's requests are done: `dn:cn={client},…` or `u:{client}`.
+    authorize_as: Option<String>,
     /// `auto`, `always` or `never`: whether entries are believed in which groups they are.
     member_of: String,
     users: TypeSettings,
@@ -103,6 +105,7 @@ impl Default for LdapSettings {
             start_time: 30,
             page: Settings::default().page,
             transactions: false,
+            authorize_as: None,
             member_of: "auto".into(),
             users: TypeSettings::default(),
             groups: TypeSettings::default(),
@@ -126,7 +129,7 @@ pub fn keys() -> Value {
         "urls": settings.urls, "bind_dn": null, "bind_password": null, "mode": settings.mode, "profile": settings.profile,
         "start_tls": false, "ca": null, "cert": null, "key": null, "insecure": false, "insecure_plain": false,
         "connections": settings.connections, "leases": settings.leases, "connect_time": settings.connect_time,
-        "operation_time": settings.operation_time, "start_time": settings.start_time, "page": settings.page, "transactions": false, "member_of": settings.member_of, "users": of(), "groups": of(), "tenants": null,
+        "operation_time": settings.operation_time, "start_time": settings.start_time, "page": settings.page, "transactions": false, "authorize_as": null, "member_of": settings.member_of, "users": of(), "groups": of(), "tenants": null,
         "brakes": settings.brakes,
     })
 }
@@ -199,6 +202,25 @@ impl LdapSettings {
         lines
     }
 
+    /// As whom each client's requests are done.
+    fn identity(&self) -> Result<Option<String>> {
+        let Some(template) = &self.authorize_as else { return Ok(None) };
+        let wrong = || {
+            format!(
+                "store.ldap.authorize_as = {template:?}: write dn: and a name, or u: and an account, such as \"dn:cn={{client}},ou=clients,dc=example,dc=org\""
+            )
+        };
+        match template.split_once(':') {
+            Some((kind, name)) if kind.eq_ignore_ascii_case("dn") => {
+                let example = name.replace("{client}", "client").replace("{tenant}", "tenant");
+                Dn::parse(&example).with_context(wrong)?;
+            }
+            Some(("u", account)) if !account.is_empty() => {}
+            _ => anyhow::bail!(wrong()),
+        }
+        Ok(Some(template.clone()))
+    }
+
     /// What stands where, and what may be done.
     pub fn settings(&self, retry_max: u32) -> Result<Settings> {
         let words = [("read_only", Mode::ReadOnly), ("shadow", Mode::Shadow), ("write", Mode::Write)];
@@ -231,6 +253,7 @@ impl LdapSettings {
             retry_max,
             page: self.page.max(1),
             transactions: self.transactions,
+            authorize_as: self.identity()?,
         })
     }
 }

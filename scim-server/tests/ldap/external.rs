@@ -1,10 +1,10 @@
 //! What clients call the people of a directory: kept beside it, each client's for itself.
 
-use conformance_tests::servers::slapd::{ADMIN, PASSWORD, Setup, Slapd, people};
+use conformance_tests::servers::slapd::{ADMIN, PASSWORD, Setup, Slapd, group, people};
 use scim_server::Server;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Request, Running, USER};
+use crate::support::{Answer, Request, Running, USER, command, write_config};
 
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
@@ -105,4 +105,71 @@ fn a_directory_that_is_read_only_takes_no_names() {
     assert!(client.found("externalId eq \"a\"").is_empty(), "it is known, and nobody has one");
     let id = client.found("userName eq \"user000001\"")[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(client.call(&id, json!("a")).status, 403);
+}
+
+/// A file, or another store, holds what one client calls people.
+#[test]
+fn what_a_client_calls_people_goes_with_them() {
+    let entries = people(0..3) + &group("staff", 0..3);
+    let slapd = Slapd::start(&Setup { entries, ..Setup::furnished() }).unwrap();
+    let server = with_control(&slapd, "write");
+    let entra = Client { server: &server, token: server.make_token("default", "entra", &[]) };
+    let okta = Client { server: &server, token: server.make_token("default", "okta", &[]) };
+    let id = entra.found("userName eq \"user000001\"")[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(entra.call(&id, json!("a-1")).status, 200);
+
+    let folder = server.directory.path();
+    let written = |name: &str, more: &[&str]| {
+        let file = folder.join(name).display().to_string();
+        server.command(&[&["export", &file, "--tenant", "default"], more].concat());
+        let lines = std::fs::read_to_string(&file).unwrap();
+        let all = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        all.filter_map(|one| Some(one.get("externalId")?.as_str()?.to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(written("only.jsonl", &[]), ["a-1"], "that of the only client");
+    assert_eq!(okta.call(&id, json!("b-1")).status, 200);
+    assert_eq!(written("none.jsonl", &[]), Vec::<String>::new(), "nobody's where it is not said whose");
+    assert_eq!(written("okta.jsonl", &["--client", "okta"]), ["b-1"]);
+    let unknown = command(&server.config(), &["export", "x.jsonl", "--tenant", "default", "--client", "ping"]);
+    let refused = { unknown }.current_dir(folder).output().unwrap();
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && told.contains("entra (1), okta (1)"), "{told}");
+
+    // Into another store: the same people with what entra calls them.
+    let to = tempfile::tempdir().unwrap();
+    let config = write_config(to.path(), "");
+    let (from, config) = (server.config().display().to_string(), config.display().to_string());
+    drop(okta);
+    let token = entra.token.clone();
+    drop(entra);
+    let kept = server.directory.path().to_owned();
+    let copied = copy_of(&kept, to.path());
+    drop(server);
+    let arguments = ["copy", "--from", &copied, "--to", &config, "--client", "entra"];
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_scim-server")).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{from}: {}", String::from_utf8_lossy(&output.stderr));
+    let store = to.path().join("scim.db");
+    let own = Running::prepared("", |folder| {
+        std::fs::copy(&store, folder.join("scim.db")).unwrap();
+    });
+    let entra = Client { server: &own, token };
+    let found = entra.found("externalId eq \"a-1\"");
+    assert_eq!((found.len(), &found[0]["id"], &found[0]["userName"]), (1, &json!(id), &json!("user000001")));
+    assert_eq!(found[0]["groups"][0]["display"], "staff");
+}
+
+/// The configuration of a server and its control store, in a folder that stays when the server goes.
+fn copy_of(folder: &std::path::Path, to: &std::path::Path) -> String {
+    let copy = to.join("source");
+    std::fs::create_dir(&copy).unwrap();
+    for name in ["scim-server.toml", "control.db", "control.db-wal", "control.db-shm"] {
+        // The last two are there only while the store is open.
+        if folder.join(name).exists() {
+            std::fs::copy(folder.join(name), copy.join(name)).unwrap();
+        }
+    }
+    let config = copy.join("scim-server.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace(&folder.display().to_string(), &copy.display().to_string())).unwrap();
+    config.display().to_string()
 }

@@ -14,7 +14,9 @@ mod files;
 mod kept;
 mod member_of;
 mod outage;
+mod proxied;
 mod reading;
+mod refusals;
 #[path = "../server/support.rs"]
 mod support;
 mod tenants;

@@ -21,13 +21,14 @@ use scim_core::clock::Clock;
 use scim_core::query::Select;
 use scim_core::schema::ResourceType;
 use scim_core::store::control::{ControlStore, TenantRow};
-use scim_core::store::{IdsFrom, Keeps, Record, Scan, Scope, Secrets, Store, TenantId, Writes};
+use scim_core::store::{IdsFrom, Keeps, Record, Scan, Scope, Secrets, Store, TenantId, Version, Versions, Writes};
 
+use super::clients::client_of;
 use crate::backends::{Factory, Purpose, find};
 use crate::config::{Settings, Sources};
 use crate::edge::{SystemClock, random};
 use crate::first_start;
-use crate::say::{bar, say};
+use crate::say::{bar, complain, say};
 use crate::schemas;
 use crate::serve::{CURSOR_KEY, Stores, stores};
 use crate::tenancy::Registries;
@@ -36,6 +37,8 @@ use crate::tenancy::Registries;
 const BATCH: usize = 500;
 /// Names of the server's own values that move with the tenants.
 const NOTES: &[&str] = &[CURSOR_KEY, first_start::NOTE, schemas::NOTE, schemas::NAMES];
+/// What begins with a copy, where the source's versions mean nothing elsewhere.
+const FIRST: &str = "1";
 /// Where a copy leaves its mark, to find out whether both sides are one.
 const MARK: &str = "copy.mark";
 
@@ -47,6 +50,10 @@ pub struct Arguments {
     /// The configuration of the store to write. No server may be running on it.
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
+    /// Whose `externalId`s are copied, where the source keeps them for each client by itself (beside a directory). The only client's,
+    /// where there is one.
+    #[arg(long, value_name = "NAME")]
+    client: Option<String>,
 }
 
 /// One of the two stores.
@@ -62,6 +69,10 @@ struct Tenant<'a> {
     scope: Scope,
     types: &'a [Arc<ResourceType>],
     unique_group_names: bool,
+    /// The source's own versions can stand in the target.
+    versions: bool,
+    /// The source gives its hashes away.
+    secrets: bool,
     bar: &'a ProgressBar,
 }
 
@@ -76,8 +87,13 @@ pub async fn run(backends: &[Factory], arguments: Arguments) -> Result<()> {
     let mut count = 0;
     for row in &rows {
         receive(target, row).await?;
-        let tenant = Tenant::new(&from, &to, row, &bar);
+        let client = client_of(&from.stores, row.id.as_str(), arguments.client.clone()).await?;
+        let tenant = Tenant::new(&from, &to, row, client.as_deref(), &bar);
         let doing = || format!("tenant {}", row.id);
+        if from.stores.opened.control.is_none() {
+            // What a directory holds of the types is known once it was asked.
+            from.stores.opened.store.prepare(&row.id, tenant.types).await.with_context(doing)?;
+        }
         to.stores.opened.store.prepare(&row.id, tenant.types).await.with_context(doing)?;
         tenant.copy().await.with_context(doing)?;
         count += tenant.verify().await.with_context(doing)?;
@@ -91,6 +107,9 @@ pub async fn run(backends: &[Factory], arguments: Arguments) -> Result<()> {
     }
     verify::control(source, target).await?;
     bar.finish_and_clear();
+    if from.stores.opened.store.capabilities().secrets != Secrets::Hashed {
+        complain("passwords stay in the directory: nobody reads them there");
+    }
     Ok(say(format!("{} tenants with {count} resources were copied, read back and found equal", rows.len()))?)
 }
 
@@ -157,7 +176,7 @@ async fn credentials(source: &dyn ControlStore, target: &dyn ControlStore, tenan
 }
 
 impl<'a> Tenant<'a> {
-    fn new(from: &'a Side, to: &'a Side, row: &TenantRow, bar: &'a ProgressBar) -> Self {
+    fn new(from: &'a Side, to: &'a Side, row: &TenantRow, client: Option<&str>, bar: &'a ProgressBar) -> Self {
         let rules: Rules = row.settings.profile.unwrap_or_default().rules();
         let unique_group_names = row.settings.unique_group_names.unwrap_or(rules.unique_group_names);
         Tenant {
@@ -165,13 +184,15 @@ impl<'a> Tenant<'a> {
             to: &*to.stores.opened.store,
             scope: Scope {
                 tenant: row.id.clone(),
-                actor: "copy".into(),
+                actor: client.unwrap_or("copy").into(),
                 request: "copy".into(),
                 now: SystemClock.now(),
                 deadline: None,
             },
             types: from.registries.of(&row.settings).types(),
             unique_group_names,
+            versions: from.stores.opened.store.capabilities().versions == Versions::Exact,
+            secrets: from.stores.opened.store.capabilities().secrets == Secrets::Hashed,
             bar,
         }
     }
@@ -186,7 +207,11 @@ impl<'a> Tenant<'a> {
         let scan = Scan { kind: kind.kind.clone(), filter: None, select: select.clone() };
         let mut batches = self.from.scan(&self.scope, scan).chunks(BATCH);
         while let Some(batch) = batches.next().await {
-            let records = batch.into_iter().collect::<Result<Vec<_>, _>>()?;
+            let mut records = batch.into_iter().collect::<Result<Vec<_>, _>>()?;
+            if !self.versions {
+                // A directory's are marks of its own: counting begins here.
+                records.iter_mut().for_each(|record| record.version = Version::new(FIRST));
+            }
             let number = records.len();
             work(records).await?;
             self.bar.inc(number as u64);
