@@ -178,10 +178,7 @@ impl Binder<'_> {
                 format!("{at} has no sub-attribute {shown}; it has {}", names_of(&at.attr().sub_attributes))
             }
             Names::In(at) => format!("{at} has no sub-attributes; its elements are called \"{ELEMENT}\", not {shown}"),
-            Names::Of(kind) => match path::qualified(name, kind) {
-                Some(at) => format!("{} has no attribute {shown}; write {at}", kind.kind),
-                None => format!("{} has no attribute {shown}; /Schemas lists those it has", kind.kind),
-            },
+            Names::Of(kind) => path::unknown(name, kind),
         })
     }
 

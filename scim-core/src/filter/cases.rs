@@ -331,6 +331,7 @@ fn errors_name_the_attribute_and_the_mend() {
             "employeeNumber eq \"1\"",
             "User has no attribute \"employeeNumber\"; write urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber",
         ),
+        ("usrName eq \"a\"", "User has no attribute \"usrName\"; did you mean userName?"),
         ("foo pr", "User has no attribute \"foo\"; /Schemas lists those it has"),
         ("active eq \"true\"", "active is boolean: compare it with true or false, without quotes, not with \"true\""),
         ("active gt true", "active is boolean: it takes eq, ne and pr, not gt"),

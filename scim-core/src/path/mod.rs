@@ -1,6 +1,7 @@
 //! Attribute paths: the notation of RFC 7644 section 3.10 and the PATH of section 3.5.2.
 //!
-//! `parse` text to [`Path`] · `resolve` names to definitions, [`AttrPath`] and [`Target`].
+//! `parse` text to [`Path`] · `resolve` names to definitions, [`AttrPath`] and [`Target`] · `near` what an
+//! unknown name means.
 
 pub mod near;
 pub mod parse;
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use crate::schema::{AttributeDef, Place};
 
 pub use near::near;
+pub(crate) use near::unknown;
 pub use parse::Path;
-pub(crate) use resolve::qualified;
 pub use resolve::{Named, Target, attribute, equalities, named, resolve};
 
 /// An attribute or sub-attribute of a resource type, resolved. Prints back as its notation.

@@ -2,8 +2,21 @@
 
 use std::sync::Arc;
 
+use crate::error::excerpt;
 use crate::name::nearest;
 use crate::schema::{AttributeDef, ResourceType};
+
+use super::resolve::qualified;
+
+/// What is wrong with a name that is no attribute of a type, and what to write instead.
+pub(crate) fn unknown(name: &str, kind: &ResourceType) -> String {
+    let shown = excerpt(name);
+    match (qualified(name, kind), near(name, kind)) {
+        (Some(at), _) => format!("{} has no attribute {shown}; write {at}", kind.kind),
+        (None, Some(near)) => format!("{} has no attribute {shown}; did you mean {near}?", kind.kind),
+        (None, None) => format!("{} has no attribute {shown}; /Schemas lists those it has", kind.kind),
+    }
+}
 
 /// The attribute of a type whose name is nearest to this one, as it is to be written; None where nothing is near. One of
 /// an extension is known by its own name too.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::access::profile::Rules;
-use crate::error::{ScimError, excerpt};
+use crate::error::ScimError;
 use crate::filter::bind::bind_element;
 use crate::filter::lex::is_attr_name;
 use crate::filter::{BoundFilter, Compare, Leaf};
@@ -14,7 +14,7 @@ use crate::name::same;
 use crate::schema::{AttributeDef, Place, ResourceType};
 
 use super::AttrPath;
-use super::near::near;
+use super::near::unknown;
 use super::parse::{self, Path};
 
 /// What the path of a PATCH operation points to.
@@ -60,13 +60,7 @@ pub enum Named {
 /// `invalidPath` for malformed paths, unknown attributes and brackets behind a singular attribute; `invalidFilter` for
 /// what is wrong between brackets.
 pub fn resolve(text: &str, kind: &ResourceType, rules: &Rules, limits: &Limits) -> Result<Target, ScimError> {
-    let unknown = |name: &str| {
-        ScimError::invalid_path(match (qualified(name, kind), near(name, kind)) {
-            (Some(at), _) => format!("{} has no attribute {}; write {at}", kind.kind, excerpt(name)),
-            (None, Some(near)) => format!("{} has no attribute {}; did you mean {near}?", kind.kind, excerpt(name)),
-            (None, None) => format!("{} has no attribute {}; /Schemas lists those it has", kind.kind, excerpt(name)),
-        })
-    };
+    let unknown = |name: &str| ScimError::invalid_path(unknown(name, kind));
     match parse::parse(text, limits)? {
         Path::Attribute(name) => match named(&name, kind, rules.short_names) {
             Some(Named::Attribute(at)) => Ok(Target::Attribute(at)),
