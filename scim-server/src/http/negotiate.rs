@@ -57,7 +57,8 @@ pub fn accepted(headers: &HeaderMap) -> Result<Media, ScimError> {
         let place = match media.trim() {
             media if media.eq_ignore_ascii_case("application/scim+json") => &mut scim,
             media if media.eq_ignore_ascii_case("application/json") => &mut json,
-            "*/*" => &mut any,
+            // The single star is not in the standard, but sent by what came with old platforms.
+            "*/*" | "*" => &mut any,
             media if media.eq_ignore_ascii_case("application/*") => &mut any,
             "" => continue,
             _ => {
@@ -128,6 +129,8 @@ mod tests {
         check(&[], Some(Media::Scim));
         check(&[""], Some(Media::Scim));
         check(&["*/*"], Some(Media::Scim));
+        check(&["*"], Some(Media::Scim));
+        check(&["text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"], Some(Media::Scim));
         check(&["application/*"], Some(Media::Scim));
         check(&["application/scim+json"], Some(Media::Scim));
         check(&["application/scim+json;charset=utf-8"], Some(Media::Scim));
