@@ -276,7 +276,7 @@ impl Server {
                 tracing::warn!("{misfits}");
             }
         }
-        telemetry::level(&settings.log)?;
+        // What can fail comes first: then all is in force, or nothing.
         if let Some(certificate) = &self.certificate
             && settings.server.secure()
         {
@@ -286,6 +286,7 @@ impl Server {
             schemas::note(self.app.control.as_ref(), &registries).await?;
             self.app.tenants.replace(registries);
         }
+        telemetry::level(&settings.log)?;
         Ok(())
     }
 }
