@@ -188,6 +188,13 @@ impl<'a> Import<'a> {
         match translate(&mut resource, &kind, &self.ids, hold.then_some(&mut held)) {
             Ready::Yes => Ok(Some(Item { line, old, kind, body: Value::Object(resource), held })),
             Ready::Waits => Ok(None),
+            Ready::Unclear(target) => {
+                self.ids.refused.extend(old);
+                let target = scim_core::error::excerpt(&target);
+                Err(ScimError::conflict(format!(
+                    "it links to {target}, which is the id of several lines; give each its own"
+                )))
+            }
             Ready::Never(target) => {
                 self.ids.refused.extend(old);
                 let target = scim_core::error::excerpt(&target);

@@ -11,10 +11,28 @@ use serde_json::{Map, Value};
 pub struct Ids {
     /// Old id → the id it has here.
     pub made: HashMap<String, String>,
-    /// Ids that lines of the file have.
-    pub in_file: HashSet<String>,
+    /// Those that lines of the file have.
+    pub in_file: InFile,
     /// Ids of lines that were refused.
     pub refused: HashSet<String>,
+}
+
+/// The ids that lines of a file have.
+#[derive(Debug, Default)]
+pub struct InFile {
+    ids: HashSet<String>,
+    /// Those of several lines: who links to one of them cannot be understood.
+    twice: HashSet<String>,
+}
+
+impl Extend<String> for InFile {
+    fn extend<T: IntoIterator<Item = String>>(&mut self, ids: T) {
+        for id in ids {
+            if let Some(known) = self.ids.replace(id) {
+                self.twice.insert(known);
+            }
+        }
+    }
 }
 
 /// What stands in the way of a resource.
@@ -26,6 +44,8 @@ pub enum Ready {
     Waits,
     /// A resource of the file that was refused.
     Never(String),
+    /// An id that several resources of the file have.
+    Unclear(String),
 }
 
 /// Puts the new ids in the place of the old. Where a link has to wait, and `hold` is given, the link is taken out and
@@ -64,7 +84,7 @@ pub fn translate(
             true => Value::Array(elements),
             false => elements.into_iter().next().unwrap_or_default(),
         };
-        if matches!(answer, Ready::Never(_)) {
+        if matches!(answer, Ready::Never(_) | Ready::Unclear(_)) {
             return answer;
         }
     }
@@ -88,10 +108,13 @@ fn translate_one(element: &mut Value, ids: &Ids) -> Ready {
         other => (other.as_str(), None),
     };
     let Some(old) = target else { return Ready::Yes };
+    if ids.in_file.twice.contains(old) {
+        return Ready::Unclear(old.to_owned());
+    }
     let Some(new) = ids.made.get(old) else {
         return match () {
             () if ids.refused.contains(old) => Ready::Never(old.to_owned()),
-            () if ids.in_file.contains(old) => Ready::Waits,
+            () if ids.in_file.ids.contains(old) => Ready::Waits,
             () => Ready::Yes,
         };
     };
@@ -127,7 +150,7 @@ mod tests {
         let kind = registry.kind(&Kind::new(kind)).unwrap();
         let mut ids = Ids::default();
         ids.made.insert("old".into(), "new".into());
-        ids.in_file.extend(["old", "later", "bad"].map(str::to_owned));
+        ids.in_file.extend(["old", "later", "bad", "same", "same"].map(str::to_owned));
         ids.refused.insert("bad".into());
         let Value::Object(mut resource) = resource else { panic!() };
         assert_eq!(translate(&mut resource, kind, &ids, None), ready);
@@ -159,6 +182,8 @@ mod tests {
         check("Group", waits.clone(), waits, Ready::Waits);
         let never = json!({"members": [{"value": "bad"}]});
         check("Group", never.clone(), never, Ready::Never("bad".into()));
+        let unclear = json!({"members": [{"value": "later"}, {"value": "same"}]});
+        check("Group", unclear.clone(), unclear, Ready::Unclear("same".into()));
     }
 
     #[test]
@@ -166,7 +191,7 @@ mod tests {
         let registry = Registry::standard();
         let kind = registry.kind(&Kind::new("Group")).unwrap();
         let mut ids = Ids::default();
-        ids.in_file.insert("g2".into());
+        ids.in_file.extend(["g2".to_owned()]);
         let Value::Object(mut group) = json!({"displayName": "g1", "members": [{"value": "g2"}, {"value": "x"}]})
         else {
             panic!()

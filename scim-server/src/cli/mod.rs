@@ -26,10 +26,10 @@ mod upkeep;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::backends::{Factory, Purpose};
+use crate::backends::{Factory, Purpose, find};
 use crate::config::{LogFormat, LogSettings, Settings, Sources};
 use crate::say::{complain, reader_left};
 use crate::serve::{Stores, stores};
@@ -102,8 +102,23 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// The stores, beside a running server.
+    /// The stores, beside a running server. One that is not there is not made: it may be a mistake in the settings.
     async fn stores(&self) -> Result<Stores> {
+        for store in std::iter::once(&self.settings.store).chain(&self.settings.control) {
+            // Where it cannot even be asked, opening it tells more.
+            if let Ok(false) = (find(store, self.backends)?.begun)(&store.selected()) {
+                bail!(
+                    "there is no store yet where [{}] leads; the first start of the server makes it, or see that the \
+                     setting is right",
+                    store.selected().place()
+                );
+            }
+        }
+        self.new_stores().await
+    }
+
+    /// The same, made where they are not there yet.
+    async fn new_stores(&self) -> Result<Stores> {
         stores(&self.settings, self.backends, Purpose::Command).await
     }
 }

@@ -2,13 +2,12 @@
 //! its form: `.csv` is CSV, everything else JSON Lines.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use scim_core::ScimError;
 use scim_core::document::json;
 use scim_core::limits::Limits;
@@ -17,6 +16,7 @@ use scim_core::schema::ResourceType;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::links::InFile;
 use super::table::Columns;
 
 /// Where a record stands in its file.
@@ -46,6 +46,9 @@ pub fn is_csv(path: &Path) -> bool {
 
 fn open(path: &Path) -> Result<BufReader<File>> {
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    if file.metadata()?.is_dir() {
+        bail!("{} is a directory; name a file", path.display());
+    }
     Ok(BufReader::new(file))
 }
 
@@ -68,11 +71,11 @@ impl Form {
     }
 
     /// Where each record stands, and which ids they have.
-    pub fn survey(&self, path: &Path) -> Result<(Vec<Place>, HashSet<String>)> {
+    pub fn survey(&self, path: &Path) -> Result<(Vec<Place>, InFile)> {
         match self {
             Form::JsonLines => survey_lines(open(path)?),
             Form::Csv(columns) => {
-                let (mut places, mut ids) = (Vec::new(), HashSet::new());
+                let (mut places, mut ids) = (Vec::new(), InFile::default());
                 columns.survey(open(path)?, |place, id| {
                     places.push(place);
                     ids.extend(id);
@@ -128,8 +131,8 @@ impl InOrder {
     }
 }
 
-fn survey_lines(mut reader: impl BufRead) -> Result<(Vec<Place>, HashSet<String>)> {
-    let (mut places, mut ids, mut offset, mut text) = (Vec::new(), HashSet::new(), 0, Vec::new());
+fn survey_lines(mut reader: impl BufRead) -> Result<(Vec<Place>, InFile)> {
+    let (mut places, mut ids, mut offset, mut text) = (Vec::new(), InFile::default(), 0, Vec::new());
     loop {
         text.clear();
         let length = reader.read_until(b'\n', &mut text)? as u64;
@@ -139,7 +142,7 @@ fn survey_lines(mut reader: impl BufRead) -> Result<(Vec<Place>, HashSet<String>
         places.push(Place { line: places.len() as u64 + 1, offset, length });
         offset += length;
         if let Ok(OwnId(Some(id))) = serde_json::from_slice(&text) {
-            ids.insert(id);
+            ids.extend([id]);
         }
     }
 }

@@ -99,13 +99,20 @@ impl Columns {
     /// The resource of a row.
     ///
     /// # Errors
-    /// Too many or too few cells; no UTF-8; a cell that the attribute's type does not have.
+    /// Too many or too few cells; a quotation mark that is not closed; no UTF-8; a cell that the attribute's type does not have.
     pub fn resource(&self, row: &[u8]) -> Result<Map<String, Value>, ScimError> {
         let mut reader = ReaderBuilder::new().delimiter(self.delimiter).has_headers(false).from_reader(row);
         let mut cells = StringRecord::new();
         reader
             .read_record(&mut cells)
             .map_err(|_| ScimError::invalid_syntax("the row is not in UTF-8; save the file as CSV in UTF-8"))?;
+        // Quotation marks come in pairs, or a cell has swallowed the rows behind it.
+        let open = row.iter().filter(|byte| **byte == b'"').count() % 2 == 1;
+        if open && row.trim_ascii_end().contains(&b'\n') {
+            return Err(ScimError::invalid_syntax(
+                "a quotation mark is opened here and never closed; close it, or double it",
+            ));
+        }
         if cells.len() != self.all.len() {
             let (has, header) = (cells.len(), self.all.len());
             return Err(ScimError::invalid_syntax(format!("the row has {has} cells, and the header {header}")));

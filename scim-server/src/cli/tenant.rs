@@ -90,7 +90,10 @@ pub enum Command {
 
 /// Does it.
 pub async fn run(context: &Context<'_>, command: Command) -> Result<()> {
-    let stores = context.stores().await?;
+    let stores = match &command {
+        Command::Create { .. } => context.new_stores().await?,
+        _ => context.stores().await?,
+    };
     let control = stores.control.as_ref();
     match command {
         Command::Create { name } => create(control, &name).await,

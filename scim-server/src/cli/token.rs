@@ -87,6 +87,7 @@ pub async fn run(context: &Context<'_>, command: Command) -> Result<()> {
     let control = stores.control.as_ref();
     match command {
         Command::Create(create) => {
+            check_scope(context, &create.scope)?;
             if let Some(subject) = &create.subject {
                 check_subject(context, &stores, &create.which.tenant, subject).await?;
             }
@@ -125,6 +126,18 @@ async fn create(control: &dyn ControlStore, create: Create) -> Result<()> {
         },
     )
     .await
+}
+
+/// A right to an endpoint that is none would be no right at all.
+fn check_scope(context: &Context<'_>, rights: &[Right]) -> Result<()> {
+    let registries = schemas::compile(&context.settings.schemas)?;
+    let known = registries.plain.types().iter().map(|rt| rt.endpoint.trim_start_matches('/').to_ascii_lowercase());
+    let known = known.collect::<Vec<_>>();
+    for right in rights {
+        let Some(endpoint) = right.endpoint.as_ref().filter(|endpoint| !known.contains(endpoint)) else { continue };
+        bail!("--scope {right}: there is no endpoint {endpoint}; there are {}", known.join(", "));
+    }
+    Ok(())
 }
 
 /// A credential for nobody would be refused with every request.

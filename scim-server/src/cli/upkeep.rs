@@ -23,6 +23,9 @@ pub async fn backup(context: &Context<'_>, file: &Path) -> Result<()> {
     if file.exists() {
         bail!("{} exists already: name a file that does not", file.display());
     }
+    if file.parent().is_some_and(|parent| parent != Path::new("") && !parent.is_dir()) {
+        bail!("the directory of {} does not exist; create it, or name another", file.display());
+    }
     upkeep(context, "backup").await?.backup(file).await?;
     Ok(say(format!(
         "{} holds a consistent copy, with all personal data and password hashes: keep it safe",

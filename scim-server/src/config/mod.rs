@@ -37,6 +37,9 @@ pub use tokens::TokenSettings;
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "scim-server.toml";
 
+/// The most seconds that a limit may have.
+const YEAR: u64 = 365 * 86_400;
+
 /// Everything that can be set, checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -123,7 +126,7 @@ fn section<T: DeserializeOwned>(root: &mut Map<String, Value>, name: &str) -> Re
 /// The tables `[[name]]`.
 fn list<T: DeserializeOwned>(root: &mut Map<String, Value>, name: &str) -> Result<Vec<T>> {
     let Some(value) = root.remove(name) else { return Ok(Vec::new()) };
-    if matches!(value.kind, config::ValueKind::String(_)) {
+    if !matches!(value.kind, config::ValueKind::Array(_)) {
         bail!("{name} are tables in a list: they can stand in the configuration file only");
     }
     value.try_deserialize().with_context(|| format!("[[{name}]]"))
@@ -165,6 +168,19 @@ fn check_limits(limits: &Limits) -> Result<()> {
     at_least("connections", limits.connections as u64, 1)?;
     at_least("in_work", limits.in_work as u64, 1)?;
     at_least("auth_failures", limits.auth_failures.into(), 1)?;
+    for (name, seconds) in [
+        ("header_time", limits.header_time),
+        ("request_time", limits.request_time),
+        ("keep_alive", limits.keep_alive),
+        ("health_time", limits.health_time),
+        ("stop_time", limits.stop_time),
+        ("cursor_time", limits.cursor_time),
+        ("walk_time", limits.walk_time),
+    ] {
+        if seconds > YEAR {
+            bail!("limits.{name} = {seconds} is too large: use at most {YEAR}, a year of seconds");
+        }
+    }
     if limits.json_depth > 100 {
         bail!(
             "limits.json_depth = {} is too large: the JSON reader itself stops at 128; use at most 100",

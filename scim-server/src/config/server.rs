@@ -137,6 +137,11 @@ impl ServerSettings {
         if tls.client_auth != ClientAuth::Off && tls.client_ca.is_none() {
             bail!("server.tls.client_auth needs server.tls.client_ca: the authorities that sign client certificates");
         }
+        if tls.client_auth == ClientAuth::Off && tls.client_ca.is_some() {
+            bail!(
+                "server.tls.client_ca is set and nobody is asked for a certificate: set server.tls.client_auth = \"optional\" or \"required\""
+            );
+        }
         let open = self.addresses()?.into_iter().find(|address| !address.ip().is_loopback());
         if let Some(address) = open
             && !self.secure()

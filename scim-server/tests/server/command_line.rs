@@ -82,6 +82,43 @@ fn attributes_to_index_must_be_attributes() {
     assert_eq!(run(&config, &["check-config"]).0, 0);
 }
 
+/// A mistake in the path of the store would else be answered by an empty store, and by a backup of nothing.
+#[test]
+fn commands_make_no_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = write_config(directory.path(), "");
+    let copy = directory.path().join("copy.db").display().to_string();
+    for arguments in [
+        &["backup", &copy][..],
+        &["reindex"],
+        &["tenant", "list"],
+        &["token", "list"],
+        &["export", &copy, "--tenant", "default"],
+        &["explain", "userName pr", "--tenant", "default"],
+    ] {
+        fails(&config, arguments, 1, &["there is no store yet", "[store.sqlite]"]);
+    }
+    assert!(!directory.path().join("scim.db").exists() && !directory.path().join("copy.db").exists());
+    assert_eq!(run(&config, &["tenant", "create", "acme"]).0, 0);
+    let nowhere = directory.path().join("none/copy.db").display().to_string();
+    fails(&config, &["backup", &nowhere], 1, &["the directory of", "does not exist"]);
+    fails(&config, &["import", &directory.path().display().to_string(), "--tenant", "acme"], 1, &["is a directory"]);
+}
+
+#[test]
+fn times_beyond_all_measure_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["header_time", "request_time", "keep_alive", "health_time", "stop_time", "cursor_time", "walk_time"] {
+        let config = write_config(directory.path(), &format!("[limits]\n{name} = 9223372036854775807\n"));
+        fails(
+            &config,
+            &["check-config"],
+            1,
+            &[&format!("limits.{name} = 9223372036854775807 is too large"), "31536000"],
+        );
+    }
+}
+
 #[test]
 fn tenants_are_made_listed_changed_and_deleted() {
     let directory = tempfile::tempdir().unwrap();
@@ -149,6 +186,8 @@ fn tokens_are_made_listed_rotated_and_revoked() {
     fails(&config, &["token", "create", "--tenant", "acme", "--name", "x", "--scope", "all"], 2, &["scope"]);
     fails(&config, &["token", "create", "--tenant", "acme", "--name", "x", "--expires", "soon"], 1, &["soon", "90d"]);
     fails(&config, &["token", "create", "--tenant", "acme", "--name", "a b"], 1, &["--name"]);
+    let nowhere = ["token", "create", "--tenant", "acme", "--name", "x", "--scope", "user:read"];
+    fails(&config, &nowhere, 1, &["--scope user:read", "there are users, groups"]);
     let nobody = ["token", "create", "--tenant", "acme", "--name", "x", "--subject", "nobody"];
     fails(&config, &nobody, 1, &["--subject", "\"nobody\"", "the id of a user"]);
 }

@@ -154,6 +154,10 @@ fn a_header_that_does_not_fit_stops_the_import_with_the_mend() {
         let told = told.replace("\\\"", "\"");
         assert!(status == 1 && said.contains(&told), "{header}: {said}");
     }
+    let (status, said) = import(&server, &write(&server, "open.csv", "userName,title\nanna,\"a\nben,b\n"), "default");
+    assert!(status == 1, "{said}");
+    let lines = refused(&server.directory.path().join("open.csv"));
+    assert!(lines[0].1.contains("never closed"), "{lines:?}");
     let (status, said) = import(&server, &write(&server, "latin.csv", b"userName,title\nanna,\xe9\n"), "default");
     assert!(status == 1, "{said}");
     let lines = refused(&server.directory.path().join("latin.csv"));

@@ -137,6 +137,20 @@ fn client_certificates_are_verified() {
     }
 }
 
+/// Authorities that nobody is measured by would pass for protection.
+#[test]
+fn a_client_ca_without_client_auth_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let own = authority();
+    issue(&own, directory.path(), "cert.pem", "key.pem", ExtendedKeyUsagePurpose::ServerAuth);
+    let files =
+        "[server]\ntls.cert = \"{dir}/cert.pem\"\ntls.key = \"{dir}/key.pem\"\ntls.client_ca = \"{dir}/cert.pem\"\n";
+    let config = crate::support::write_config(directory.path(), files);
+    let output = crate::support::command(&config, &["check-config"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && said.contains("server.tls.client_auth = \"optional\""), "{said}");
+}
+
 #[test]
 fn who_speaks_plain_http_to_it_gets_nothing() {
     let authority = authority();
