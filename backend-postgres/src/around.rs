@@ -13,6 +13,9 @@ use crate::error::{Inner, corrupt};
 use crate::read::{BETWEEN, Joined, Reversed, known, nested};
 use crate::statement::{Line, Sql};
 
+/// The links that the index of links by attribute and holder (`link_single`) leaves out: of these a holder may have any number.
+const MANY: &str = "members";
+
 /// What is read with the resources of one type.
 pub(crate) struct Around<'a> {
     /// Read row by row.
@@ -101,10 +104,11 @@ impl<'a> Around<'a> {
             };
         }
         let those = if let Ids::Bound(mark) = ids { mark } else { "(SELECT ids FROM own)::text[]" };
+        // OFFSET keeps the planner from finding the ids anew wherever they are named.
         let all = |query: &str| {
             format!(
                 "own AS MATERIALIZED (SELECT ids, least(ids[1], ids[cardinality(ids)]) AS low, \
-                 greatest(ids[1], ids[cardinality(ids)]) AS high FROM (SELECT ARRAY({query}) AS ids) i)"
+                 greatest(ids[1], ids[cardinality(ids)]) AS high FROM (SELECT ARRAY({query}) AS ids OFFSET 0) i)"
             )
         };
         let (mut parts, between, from) = match ids {
@@ -126,23 +130,30 @@ impl<'a> Around<'a> {
         for _ in 0..self.joined.width() {
             shown.push_str(", NULL::text[]");
         }
-        for _ in &self.single {
+        // One way through the index instead of one for each row.
+        let on_page = |id: &str| {
+            if between {
+                format!("{id} >= (SELECT low FROM own) AND {id} <= (SELECT high FROM own)")
+            } else {
+                format!("{id} = ANY({those})")
+            }
+        };
+        for select in &self.single {
             let attr = next();
+            let mut holders = format!("k.holder = ANY({those})");
+            if between && select.link.at.to_string() != MANY {
+                holders = format!("{} AND k.attr <> '{MANY}'", on_page("k.holder"));
+            }
             let _ok = write!(
                 shown,
                 ", ARRAY(SELECT unnest(ARRAY[k.holder, k.target, k.target_kind, (SELECT t.label FROM resource t \
                  WHERE t.tenant = $1 AND t.kind = k.target_kind AND t.id = k.target)]) FROM link k \
-                 WHERE k.tenant = $1 AND k.holder = ANY({those}) AND k.attr = ${attr})"
+                 WHERE k.tenant = $1 AND {holders} AND k.attr = ${attr})"
             );
         }
         for (number, one) in self.gathered.iter().enumerate() {
             let (attr, holder) = (next(), next());
-            // One way through the index instead of one for each row.
-            let targets = if between {
-                "l.target >= (SELECT low FROM own) AND l.target <= (SELECT high FROM own)".to_owned()
-            } else {
-                format!("l.target = ANY({those})")
-            };
+            let targets = on_page("l.target");
             parts.push(format!(
                 "held{number} AS MATERIALIZED (SELECT l.target, l.holder FROM link l WHERE l.tenant = $1 \
                  AND {targets} AND l.attr = ${attr} AND l.holder_kind = ${holder} AND l.target_kind = $2)"

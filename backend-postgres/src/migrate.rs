@@ -7,8 +7,12 @@ use crate::error::{Fault, OpenError};
 use crate::statement::Sql;
 
 /// The steps from an empty database to today's layout. Only ever appended to; the table `layout` counts those taken.
-const STEPS: &[&str] =
-    &[include_str!("layout/001.sql"), include_str!("layout/002.sql"), include_str!("layout/003.sql")];
+const STEPS: &[&str] = &[
+    include_str!("layout/001.sql"),
+    include_str!("layout/002.sql"),
+    include_str!("layout/003.sql"),
+    include_str!("layout/004.sql"),
+];
 
 /// How many steps this program knows.
 #[expect(clippy::cast_possible_wrap, reason = "a handful")]

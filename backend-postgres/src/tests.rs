@@ -219,12 +219,11 @@ async fn the_groups_of_a_page_are_looked_up_by_its_users() {
     query.select = query.select.with_link(&rt("User").links[0]);
     let position = || Position { key: SortKey::Absent, id: ResourceId::new("u000010") };
     // Of all users there is no other between those of a page.
-    let all = (None, Matching::Few, "(target >= ");
+    let (between, each) = (["(target >= ", "link_single"], ["(target = ANY (", "(holder = ANY ("]);
+    let all = (None, Matching::Few, between);
     let filter = Some("userName sw \"name\"");
     // Where the filter accepts most of them there are few.
-    for (filter, matching, by) in
-        [all, (filter, Matching::Most, "(target >= "), (filter, Matching::Many, "(target = ANY (")]
-    {
+    for (filter, matching, [by, managers]) in [all, (filter, Matching::Most, between), (filter, Matching::Many, each)] {
         query.from[0].filter = filter.map(|filter| bound("User", filter));
         for window in [
             Window::Offset { skip: 0, count: 100 },
@@ -234,9 +233,12 @@ async fn the_groups_of_a_page_are_looked_up_by_its_users() {
             query.window = window;
             let shown = steps(&store, &query, matching).await.join("\n");
             looks_up(&query, &shown, "link_target");
-            for condition in [by, "(holder = ANY (", "(id = held0"] {
+            for condition in [by, managers, "(id = held0"] {
                 assert!(shown.contains(condition), "{condition} is not in\n{shown}");
             }
+            // The ids are found once.
+            let own = shown.split("CTE own").nth(1).and_then(|after| after.split("CTE held0").next()).unwrap();
+            assert_eq!(own.matches("InitPlan").count(), 1, "{shown}");
         }
     }
 }
