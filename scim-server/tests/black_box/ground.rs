@@ -30,5 +30,8 @@ pub const STAYING: usize = 20_000;
 /// Users of a tenant that heaps up scans.
 pub const HEAP: usize = 2_000;
 
+/// Creations in each bulk request of a tenant that heaps up writes.
+pub const BULK: usize = 200;
+
 /// How long a server may go without knowing what a command beside it has changed.
 pub const LEARNS: Duration = Duration::ZERO;

@@ -2,12 +2,10 @@
 
 use std::thread;
 
-use conformance_tests::session::{unique, user};
-use scim_core::access::Profile;
+use conformance_tests::session::user;
 use serde_json::{Value, json};
 
 use crate::support::{Server, TOKEN};
-use crate::tenants::Crowd;
 
 /// Two that start on one file at one moment: one serves, the other says why it does not.
 #[test]
@@ -97,22 +95,4 @@ fn neither_tokens_nor_passwords_stand_in_the_files() {
         let mode = std::fs::metadata(server.program().folder().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{name} is readable by others: {mode:o}");
     }
-}
-
-/// Threat D03: a file has one writer, at which tenants take turns.
-#[test]
-fn a_tenant_that_heaps_up_writes_makes_its_own_wait() {
-    let mut server = Server::start();
-    let (loud, quiet) = (server.tenant(Profile::Compatible), server.tenant(Profile::Compatible));
-    let path = format!("/Users/{}", quiet.user(json!({})).unwrap().id().unwrap());
-    let rename = || quiet.patch(&path, json!([{"op": "replace", "path": "title", "value": unique("t")}])).unwrap();
-    let bulk = || {
-        let operation = |_| json!({"method": "POST", "path": "/Users", "bulkId": unique("b"), "data": user(json!({}))});
-        loud.bulk((0..200).map(operation).collect()).unwrap()
-    };
-    Crowd::of(40, bulk, |crowd| {
-        crowd.passes("read", || quiet.get(&path).unwrap());
-        crowd.passes("write", rename);
-    });
-    server.is_well();
 }

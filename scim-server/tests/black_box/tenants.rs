@@ -8,7 +8,7 @@ use conformance_tests::session::{ENTERPRISE, GROUP, Session, patch_op, unique, u
 use scim_core::access::Profile;
 use serde_json::{Value, json};
 
-use crate::ground::HEAP;
+use crate::ground::{BULK, HEAP};
 use crate::support::{PATIENCE, Server, client_error, populate, wait_until};
 
 struct Two {
@@ -393,5 +393,23 @@ fn a_tenant_that_heaps_up_scans_makes_its_own_wait() {
             crowd.passes("scan", || scan(&quiet));
         },
     );
+    server.is_well();
+}
+
+/// Threat D03: the same of writes, whatever it is at which tenants take turns: the one writer of a file, connections.
+#[test]
+fn a_tenant_that_heaps_up_writes_makes_its_own_wait() {
+    let mut server = Server::start();
+    let (loud, quiet) = (server.tenant(Profile::Compatible), server.tenant(Profile::Compatible));
+    let path = format!("/Users/{}", quiet.user(json!({})).unwrap().id().unwrap());
+    let rename = || quiet.patch(&path, json!([{"op": "replace", "path": "title", "value": unique("t")}])).unwrap();
+    let bulk = || {
+        let operation = |_| json!({"method": "POST", "path": "/Users", "bulkId": unique("b"), "data": user(json!({}))});
+        loud.bulk((0..BULK).map(operation).collect()).unwrap()
+    };
+    Crowd::of(40, bulk, |crowd| {
+        crowd.passes("read", || quiet.get(&path).unwrap());
+        crowd.passes("write", rename);
+    });
     server.is_well();
 }

@@ -47,6 +47,9 @@ pub const STAYING: usize = 10_000;
 /// Users of a tenant that heaps up scans: sixteen are under way at once, so fewer show as well who waits for whom.
 pub const HEAP: usize = 500;
 
+/// Creations in each bulk request of a tenant that heaps up writes: as many of them are under way as there are connections.
+pub const BULK: usize = 50;
+
 /// How long a server may go without knowing what a command beside it has changed: the database tells it, as soon as the machine
 /// lets it. That it is a second at most where nothing else runs is the promise; a test only waits.
 pub const LEARNS: Duration = crate::support::PATIENCE;
