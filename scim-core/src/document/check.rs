@@ -1,8 +1,10 @@
 //! A whole resource against its type: what a POST or PUT body asks for, and what a finished document must hold.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::access::Rules;
@@ -12,6 +14,7 @@ use crate::name::same;
 use crate::path::AttrPath;
 use crate::schema::{AttributeDef, LinkType, Mutability, Place, ResourceType, Schema};
 
+use super::excerpt::{self, Member};
 use super::link::{self, LinkValue};
 use super::value::{self, shown, unassigned, unknown};
 use super::{Document, urns, values};
@@ -158,79 +161,166 @@ pub fn complete(
     resource_type: &ResourceType,
     linked: &[Arc<LinkType>],
 ) -> Result<Document, ScimError> {
-    canonical(attributes, resource_type, linked).map(|attributes| Document::from_canonical(&attributes))
+    weave(&attributes, &[], resource_type, linked).map(|woven| woven.document)
 }
 
-/// The attributes of the document that [`complete`] makes.
-pub(crate) fn canonical(
-    mut attributes: Map<String, Value>,
-    resource_type: &ResourceType,
-    linked: &[Arc<LinkType>],
-) -> Result<Map<String, Value>, ScimError> {
-    let mut urns = vec![Value::from(&*resource_type.schema.id)];
-    let mut finished = Map::new();
-    finished.insert("schemas".into(), Value::Null);
-    let common = resource_type.common.iter().filter(|attr| attr.name != "schemas");
-    let base = common.chain(&resource_type.schema.attributes);
-    place(None, base, &mut attributes, linked, &mut finished)?;
+/// A document, and its `schemas`.
+pub(crate) struct Woven<'a> {
+    pub document: Document,
+    pub schemas: Vec<&'a str>,
+}
 
+/// The same of attributes of which some are still text, as an [`Excerpt`](super::excerpt::Excerpt) has them: those
+/// stand in the document as they were written.
+pub(crate) fn weave<'a>(
+    read: &Map<String, Value>,
+    rest: &[Member<'_>],
+    resource_type: &'a ResourceType,
+    linked: &[Arc<LinkType>],
+) -> Result<Woven<'a>, ScimError> {
+    let mut base = Weaver { out: Vec::with_capacity(1 << 10), read, rest, linked, placed: 0 };
+    let common = resource_type.common.iter().filter(|attr| attr.name != "schemas");
+    base.place(None, common.chain(&resource_type.schema.attributes))?;
+
+    let mut schemas = vec![&*resource_type.schema.id];
     for extension in &resource_type.extensions {
-        let urn = &extension.schema.id;
-        let mut own = match attributes.remove(&**urn) {
-            Some(Value::Object(own)) => own,
-            _ => Map::new(),
-        };
+        let (schema, urn) = (&extension.schema, &extension.schema.id);
         let has_links = linked.iter().any(|link| link.at.extension() == Some(urn));
+        let (given, text) = (read.get(&**urn), excerpt::text(rest, urn));
+        base.placed += usize::from(given.is_some()) + usize::from(text.is_some());
+        let own = match (given, text.filter(|text| *text != "{}")) {
+            (Some(Value::Object(own)), _) => Cow::Borrowed(own),
+            // Nothing in it can be missing: it stands as it is.
+            (_, Some(text)) if !has_links && !schema.attributes.iter().any(|attr| asks(attr)) => {
+                schemas.push(&**urn);
+                base.name(urn);
+                base.out.extend_from_slice(text.as_bytes());
+                continue;
+            }
+            (_, Some(text)) => Cow::Owned(serde_json::from_str(text).unwrap_or_default()),
+            _ => Cow::Owned(Map::new()),
+        };
         if own.is_empty() && !has_links {
             if extension.required {
                 return Err(ScimError::invalid_value(format!("{urn} is required: give its attributes in an object")));
             }
             continue;
         }
-        urns.push(Value::from(&**urn));
-        let mut object = Map::new();
-        place(Some(urn), extension.schema.attributes.iter(), &mut own, linked, &mut object)?;
-        object.extend(own);
-        if !object.is_empty() {
-            finished.insert(urn.to_string(), Value::Object(object));
+        schemas.push(&**urn);
+        let mut inside = Weaver { out: Vec::new(), read: &own, rest: &[], linked, placed: 0 };
+        inside.place(Some(urn), schema.attributes.iter())?;
+        inside.leftovers(|name| schema.attributes.iter().any(|attr| is_placed(attr, name)));
+        if !inside.out.is_empty() {
+            base.name(urn);
+            base.out.push(b'{');
+            base.out.extend_from_slice(inside.out.get(1..).unwrap_or_default());
+            base.out.push(b'}');
         }
     }
-    finished.insert("schemas".into(), Value::Array(urns));
     // What a schema no longer names stays stored, unseen, until one names it again.
-    attributes.remove("schemas");
-    finished.extend(attributes);
-    Ok(finished)
+    base.leftovers(|name| {
+        name == "schemas"
+            || resource_type.common.iter().chain(&resource_type.schema.attributes).any(|attr| is_placed(attr, name))
+            || resource_type.extensions.iter().any(|extension| *extension.schema.id == *name)
+    });
+
+    let mut text = br#"{"schemas":"#.to_vec();
+    text.reserve(base.out.len() + 64 * schemas.len());
+    write(&mut text, &schemas);
+    text.extend_from_slice(&base.out);
+    text.push(b'}');
+    let text = String::from_utf8(text).map_err(|_| ScimError::internal("a document is no text"))?;
+    Ok(Woven { document: Document(text.into()), schemas })
 }
 
-/// Moves the values of one schema over in its order, asking for what is required.
-fn place<'a>(
-    urn: Option<&Arc<str>>,
-    schema: impl Iterator<Item = &'a Arc<AttributeDef>>,
-    from: &mut Map<String, Value>,
-    linked: &[Arc<LinkType>],
-    to: &mut Map<String, Value>,
-) -> Result<(), ScimError> {
-    for attr in schema {
-        let at = || AttrPath::new(urn.cloned(), attr.clone(), None);
-        let present = match attr.place {
-            Place::Document => match from.remove(&attr.name) {
-                Some(value) => {
-                    if attr.sub_attributes.iter().any(|sub| sub.required) {
-                        require(&at(), &value)?;
+/// Must something be there of the attribute, or in its values?
+fn asks(attr: &AttributeDef) -> bool {
+    attr.required || attr.sub_attributes.iter().any(|sub| sub.required)
+}
+
+/// Is this the name of an attribute that stands in documents at its place?
+fn is_placed(attr: &AttributeDef, name: &str) -> bool {
+    attr.place == Place::Document && attr.name == name
+}
+
+/// JSON that stands in memory can be written there.
+fn write(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    let _written = serde_json::to_writer(out, value);
+}
+
+/// Writes the members of an object, each with a comma before it.
+struct Weaver<'a> {
+    out: Vec<u8>,
+    read: &'a Map<String, Value>,
+    rest: &'a [Member<'a>],
+    linked: &'a [Arc<LinkType>],
+    /// Members that have found their place.
+    placed: usize,
+}
+
+impl Weaver<'_> {
+    /// Writes the values of one schema in its order, asking for what is required.
+    fn place<'d>(
+        &mut self,
+        urn: Option<&Arc<str>>,
+        schema: impl Iterator<Item = &'d Arc<AttributeDef>>,
+    ) -> Result<(), ScimError> {
+        for attr in schema {
+            let at = || AttrPath::new(urn.cloned(), attr.clone(), None);
+            let present = match attr.place {
+                Place::Document => {
+                    let parts = attr.sub_attributes.iter().any(|sub| sub.required);
+                    if let Some(value) = self.read.get(&attr.name) {
+                        if parts {
+                            require(&at(), value)?;
+                        }
+                        self.name(&attr.name);
+                        write(&mut self.out, value);
+                        self.placed += 1;
+                        true
+                    } else if let Some(text) = excerpt::text(self.rest, &attr.name) {
+                        if parts {
+                            require(&at(), &serde_json::from_str(text).unwrap_or_default())?;
+                        }
+                        self.name(&attr.name);
+                        self.out.extend_from_slice(text.as_bytes());
+                        self.placed += 1;
+                        true
+                    } else {
+                        false
                     }
-                    to.insert(attr.name.clone(), value);
-                    true
                 }
-                None => false,
-            },
-            Place::Link => !attr.required || linked.iter().any(|link| link.at == at()),
-            Place::Id | Place::Meta | Place::Reverse | Place::Secret => true,
-        };
-        if attr.required && attr.mutability != Mutability::ReadOnly && !present {
-            return Err(ScimError::invalid_value(format!("{} is required and has no value", at())));
+                Place::Link => !attr.required || self.linked.iter().any(|link| link.at == at()),
+                Place::Id | Place::Meta | Place::Reverse | Place::Secret => true,
+            };
+            if attr.required && attr.mutability != Mutability::ReadOnly && !present {
+                return Err(ScimError::invalid_value(format!("{} is required and has no value", at())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what has no place in a schema.
+    fn leftovers(&mut self, is_placed: impl Fn(&str) -> bool) {
+        if self.placed == self.read.len() + self.rest.len() {
+            return;
+        }
+        let (read, rest) = (self.read, self.rest);
+        for (name, value) in read.iter().filter(|(name, _)| !is_placed(name)) {
+            self.name(name);
+            write(&mut self.out, value);
+        }
+        for (name, text) in rest.iter().filter(|(name, _)| !is_placed(name)) {
+            self.name(name);
+            self.out.extend_from_slice(text.as_bytes());
         }
     }
-    Ok(())
+
+    fn name(&mut self, name: &str) {
+        self.out.push(b',');
+        write(&mut self.out, name);
+        self.out.push(b':');
+    }
 }
 
 fn require(at: &AttrPath, value: &Value) -> Result<(), ScimError> {

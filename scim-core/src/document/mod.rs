@@ -2,10 +2,11 @@
 //!
 //! `json` bytes to values, refusing what two readers could read differently · `value` one value against its definition,
 //! `format` the look of text, `link` one link, `urns` the `schemas` member · `check` a whole resource into a
-//! [`check::Draft`], and back into a document · `values` what stands in one · `project` what is shown ·
-//! `render` a record as it is sent.
+//! [`check::Draft`], and back into a document · `values` what stands in one · `excerpt` one of which little is read ·
+//! `project` what is shown · `render` a record as it is sent.
 
 pub mod check;
+pub(crate) mod excerpt;
 mod format;
 pub mod json;
 pub mod link;
@@ -34,11 +35,6 @@ impl Document {
     /// Text that came out of [`Document::as_str`] earlier. For stores.
     pub fn from_stored(text: impl Into<Arc<str>>) -> Self {
         Document(text.into())
-    }
-
-    /// From attributes in canonical order.
-    pub(crate) fn from_canonical(attributes: &Map<String, Value>) -> Self {
-        Document(serde_json::to_string(attributes).unwrap_or_else(|_| "{}".into()).into())
     }
 
     /// The text.

@@ -49,13 +49,14 @@ pub(crate) fn put(attributes: &mut Map<String, Value>, at: &AttrPath, value: Val
     }
 }
 
-/// Removes the value of the attribute at a path, and the object of its extension when that becomes empty.
+/// Removes the value of the attribute at a path, and the object of its extension when that becomes empty. The others keep
+/// their order.
 pub(crate) fn take(attributes: &mut Map<String, Value>, at: &AttrPath) -> Option<Value> {
-    let Some(urn) = at.extension() else { return attributes.remove(&at.attr().name) };
+    let Some(urn) = at.extension() else { return attributes.shift_remove(&at.attr().name) };
     let own = attributes.get_mut(&**urn)?.as_object_mut()?;
-    let value = own.remove(&at.attr().name);
+    let value = own.shift_remove(&at.attr().name);
     if own.is_empty() {
-        attributes.remove(&**urn);
+        attributes.shift_remove(&**urn);
     }
     value
 }
@@ -146,11 +147,26 @@ pub fn claims(attributes: &Map<String, Value>, resource_type: &ResourceType, uni
 
 /// The attributes of a type that live in its documents, in canonical order, without `schemas`.
 pub fn attributes(resource_type: &ResourceType) -> impl Iterator<Item = AttrPath> {
+    attributes_in(resource_type, |_| true)
+}
+
+/// Those of them that stand in these members of documents, given by name: attributes, or URNs of extensions.
+pub(crate) fn attributes_in(
+    resource_type: &ResourceType,
+    is_meant: impl Fn(&str) -> bool,
+) -> impl Iterator<Item = AttrPath> {
     let own = resource_type.common.iter().chain(&resource_type.schema.attributes);
-    let base = own.map(|attr| AttrPath::new(None, attr.clone(), None));
+    let base = own.map(|attr| (None, &*attr.name, attr));
     let extended = resource_type.extensions.iter().flat_map(|extension| {
         let urn: &Arc<str> = &extension.schema.id;
-        extension.schema.attributes.iter().map(|attr| AttrPath::new(Some(urn.clone()), attr.clone(), None))
+        extension.schema.attributes.iter().map(move |attr| (Some(urn), &**urn, attr))
     });
-    base.chain(extended).filter(|at| at.place() == Place::Document && at.attr().name != "schemas")
+    let stored = |attr: &AttributeDef| attr.place == Place::Document && attr.name != "schemas";
+    let meant = base.chain(extended).filter(move |(_, member, attr)| stored(attr) && is_meant(member));
+    meant.map(|(urn, _, attr)| AttrPath::new(urn.cloned(), attr.clone(), None))
+}
+
+/// The member of documents in which the values at a path stand: the attribute, or the URN of its extension.
+pub(crate) fn member(at: &AttrPath) -> &str {
+    at.extension().map_or(at.attr().name.as_str(), AsRef::as_ref)
 }

@@ -186,7 +186,7 @@ impl<'a> Working<'a> {
         if let Some(attr) = attributes.find(kept) {
             return Err(immutable(&AttrPath::new(Some(urn.clone()), attr.clone(), None)));
         }
-        self.attributes.remove(&**urn);
+        self.attributes.shift_remove(&**urn);
         self.keys.retain(|at, _| at.extension() != Some(urn));
         Ok(())
     }

@@ -1,9 +1,11 @@
 //! POST: a draft into the change set that makes a resource (RFC 7644 section 3.3).
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::change::{ChangeSet, LinkEdit, Making};
-use crate::document::{Document, Draft, check, claims};
+use crate::document::{Draft, check, claims};
 use crate::error::ScimError;
 use crate::path::AttrPath;
 use crate::schema::{Mutability, Place, ResourceType};
@@ -55,11 +57,10 @@ pub fn create(draft: Draft, resource_type: &ResourceType, making: Making) -> Res
             edits.push(LinkEdit::Replace { at: link, targets });
         }
     }
-    let attributes = check::canonical(attributes, resource_type, &linked)?;
-    let document = Document::from_canonical(&attributes);
+    let document = check::weave(&attributes, &[], resource_type, &linked)?.document;
     let mut change = finish::bare(edits, &making);
     change.claim = claims(&attributes, resource_type, making.unique_group_names);
-    change.label = document.label();
+    change.label = finish::label(&attributes, &[]).map(Cow::into_owned);
     change.document = Some(document);
     change.secrets.retain(|edit| edit.value.is_some());
     finish::record(&mut change, resource_type, &Map::new(), &attributes);

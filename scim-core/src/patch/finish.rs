@@ -1,12 +1,15 @@
 //! Two documents into the change set that leads from one to the other, and the record of it.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::change::{ChangeSet, LinkEdit, Making};
-use crate::document::{Document, check, claims, values};
+use crate::document::check::{self, Woven};
+use crate::document::excerpt::{self, Excerpt, Member};
+use crate::document::{claims, values};
 use crate::error::ScimError;
 use crate::filter::BoundFilter;
 use crate::path::AttrPath;
@@ -36,21 +39,21 @@ impl Budget {
     }
 }
 
-/// The change of one resource from `before` to `after` with these link edits and the secrets of `making`. None where
-/// nothing would change.
+/// The change of one resource, of which `before` read what may change, to what is read `after` it, with these link edits
+/// and the secrets of `making`. None where nothing would change.
 ///
 /// # Errors
 /// `invalidValue` where a required value is missing in the end (7644-3.5.2-28).
 pub(super) fn change(
     resource_type: &ResourceType,
-    before: &Map<String, Value>,
-    after: Map<String, Value>,
+    before: &Excerpt<'_>,
+    after: &Map<String, Value>,
     linked: &[Arc<LinkType>],
     links: Vec<LinkEdit>,
     making: &Making,
 ) -> Result<Option<ChangeSet>, ScimError> {
-    let after = check::canonical(after, resource_type, linked)?;
-    let changed = after != *before;
+    let Woven { document, schemas } = check::weave(after, &before.rest, resource_type, linked)?;
+    let changed = !has_schemas(before, &schemas) || is_different(&before.read, after);
     if !changed && links.is_empty() && making.secrets.is_empty() {
         return Ok(None);
     }
@@ -58,23 +61,44 @@ pub(super) fn change(
     if !changed {
         return Ok(Some(change));
     }
-    let held = claims(before, resource_type, making.unique_group_names);
-    let wanted = claims(&after, resource_type, making.unique_group_names);
-    let (held_set, wanted_set) = (held.iter().collect::<HashSet<_>>(), wanted.iter().collect::<HashSet<_>>());
-    change.release = held.iter().filter(|claim| !wanted_set.contains(claim)).cloned().collect();
-    change.claim = wanted.iter().filter(|claim| !held_set.contains(claim)).cloned().collect();
-    change.document = Some(Document::from_canonical(&after));
-    change.label = match (label(before), label(&after)) {
+    // What was not read claims the same as before.
+    let held = claims(&before.read, resource_type, making.unique_group_names);
+    let wanted = claims(after, resource_type, making.unique_group_names);
+    if held != wanted {
+        let (held_set, wanted_set) = (held.iter().collect::<HashSet<_>>(), wanted.iter().collect::<HashSet<_>>());
+        change.release = held.iter().filter(|claim| !wanted_set.contains(claim)).cloned().collect();
+        change.claim = wanted.iter().filter(|claim| !held_set.contains(claim)).cloned().collect();
+    }
+    change.document = Some(document);
+    change.label = match (label(&before.read, &before.rest), label(after, &before.rest)) {
         (old, new) if old == new => None,
-        (_, new) => Some(new.unwrap_or_default().to_owned()),
+        (_, new) => Some(new.unwrap_or_default().into_owned()),
     };
-    record(&mut change, resource_type, before, &after);
+    record(&mut change, resource_type, &before.read, after);
     Ok(Some(change))
 }
 
+/// Does the document name these schemas?
+fn has_schemas(before: &Excerpt<'_>, schemas: &[&str]) -> bool {
+    match (before.text("schemas"), before.read.get("schemas")) {
+        (Some(text), _) => serde_json::to_string(schemas).is_ok_and(|own| own == text),
+        (None, Some(Value::Array(urns))) => urns.iter().map(Value::as_str).eq(schemas.iter().copied().map(Some)),
+        (None, _) => false,
+    }
+}
+
+/// Is a member different, but for `schemas`?
+fn is_different(before: &Map<String, Value>, after: &Map<String, Value>) -> bool {
+    let lost = before.iter().any(|(name, was)| name != "schemas" && after.get(name) != Some(was));
+    lost || after.keys().any(|name| name != "schemas" && !before.contains_key(name))
+}
+
 /// What links to a resource with these attributes show.
-fn label(attributes: &Map<String, Value>) -> Option<&str> {
-    ["displayName", "userName"].into_iter().find_map(|name| attributes.get(name).and_then(Value::as_str))
+pub(super) fn label<'a>(read: &'a Map<String, Value>, rest: &[Member<'a>]) -> Option<Cow<'a, str>> {
+    ["displayName", "userName"].into_iter().find_map(|name| match read.get(name) {
+        Some(value) => value.as_str().map(Cow::Borrowed),
+        None => serde_json::from_str::<String>(excerpt::text(rest, name)?).ok().map(Cow::Owned),
+    })
 }
 
 /// A change set of links and secrets only.
@@ -107,11 +131,7 @@ pub(super) fn record(
     let other = before.iter().filter(|(name, was)| after.get(*name) != Some(was)).map(|(name, _)| name);
     let added = after.keys().filter(|name| !before.contains_key(*name));
     let touched: Vec<&String> = other.chain(added).collect();
-    let is_touched = |at: &AttrPath| {
-        let name = at.extension().map_or(at.attr().name.as_str(), AsRef::as_ref);
-        touched.iter().any(|one| *one == name)
-    };
-    for at in values::attributes(resource_type).filter(is_touched) {
+    for at in values::attributes_in(resource_type, |member| touched.iter().any(|one| *one == member)) {
         let (was, is) = (values::whole(before, &at), values::whole(after, &at));
         if was == is {
             continue;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::access::Rules;
 use crate::change::{Change, ChangeSet, LinkEdit, Making, Resolve};
-use crate::document::{Draft, LinkValue, values};
+use crate::document::{Draft, LinkValue, excerpt, values};
 use crate::error::ScimError;
 use crate::path::AttrPath;
 use crate::query::{LinkSelect, Select};
@@ -55,11 +55,12 @@ impl Resolve for Replace {
     }
 
     fn resolve(&self, now: &Record) -> Result<Option<ChangeSet>, ScimError> {
-        let before = now.document.parse();
-        // From what there is, so that what no schema names any more stays.
-        let mut after = before.clone();
+        // What is there as it is given stays as it is, and so does what no schema names any more.
+        let before = now.document.excerpt(|name, text| name != "schemas" && !self.gives(name, text));
+        let mut after = before.read.clone();
         let active = create::active(&self.resource_type);
-        for at in values::attributes(&self.resource_type) {
+        let open = |member: &str| before.text(member).is_none();
+        for at in values::attributes_in(&self.resource_type, open) {
             let stored = values::take(&mut after, &at);
             let given = values::whole(&self.attributes, &at).cloned();
             let value = match at.attr().mutability {
@@ -108,7 +109,24 @@ impl Resolve for Replace {
                 edits.push(LinkEdit::Replace { at: link.clone(), targets });
             }
         }
-        finish::change(&self.resource_type, &before, after, &linked, edits, &self.making)
+        finish::change(&self.resource_type, &before, &after, &linked, edits, &self.making)
+    }
+}
+
+impl Replace {
+    /// Is a member of the document written as the draft has it?
+    fn gives(&self, name: &str, text: &str) -> bool {
+        let is = |given: &Value, text: &str| serde_json::to_string(given).is_ok_and(|given| given == text);
+        match self.attributes.get(name) {
+            // An extension: its attributes may come in another order.
+            Some(Value::Object(given)) if self.resource_type.extension(name).is_some() => excerpt::members(text)
+                .is_some_and(|there| {
+                    there.len() == given.len()
+                        && there.iter().all(|(name, text)| given.get(*name).is_some_and(|given| is(given, text)))
+                }),
+            Some(given) => is(given, text),
+            None => false,
+        }
     }
 }
 

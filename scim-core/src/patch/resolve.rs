@@ -1,5 +1,6 @@
 //! A plan on a record.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::change::{Change, ChangeSet, Making, Resolve};
@@ -10,6 +11,7 @@ use crate::store::Record;
 use super::apply::Working;
 use super::finish::{self, Budget};
 use super::plan::Plan;
+use super::step::Step;
 
 impl Plan {
     /// The change: known where nothing of the record must be read, else to be resolved where the record cannot move.
@@ -54,11 +56,12 @@ impl Resolve for Resolving {
             plan.resource_type.links.iter().filter(|link| !plan.links.iter().any(|own| own.link.at == link.at));
         linked.extend(untouched.filter(|link| !now.links(&link.at).is_empty()).cloned());
 
-        let before = now.document.parse();
-        let mut working = Working::new(before.clone(), &plan.resource_type, now, budget);
+        let touched = plan.steps.iter().filter_map(Step::member).collect::<HashSet<_>>();
+        let before = now.document.excerpt(|name, _| touched.contains(name));
+        let mut working = Working::new(before.read.clone(), &plan.resource_type, now, budget);
         for step in &plan.steps {
             working.apply(step)?;
         }
-        finish::change(&plan.resource_type, &before, working.attributes, &linked, edits, making)
+        finish::change(&plan.resource_type, &before, &working.attributes, &linked, edits, making)
     }
 }

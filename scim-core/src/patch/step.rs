@@ -24,6 +24,17 @@ pub(super) enum Step {
     SameMeta(Value),
 }
 
+impl Step {
+    /// The member of the document that it looks at or changes.
+    pub(super) fn member(&self) -> Option<&str> {
+        match self {
+            Step::Edit { at, .. } | Step::Same { at, .. } => Some(values::member(at)),
+            Step::Drop(urn) => Some(urn),
+            Step::SameMeta(_) => None,
+        }
+    }
+}
+
 /// On what an edit works.
 #[derive(Debug)]
 pub(super) enum On {

@@ -175,8 +175,37 @@ fn seen(record: &Record, select: &crate::query::Select) -> Record {
 fn resolve(change: Change, now: &Record) -> Result<Option<ChangeSet>, ScimError> {
     match change {
         Change::Known(change) => Ok(Some(*change)),
-        Change::Of(resolve) => resolve.resolve(&seen(now, resolve.reads())),
+        Change::Of(resolve) => {
+            let now = seen(now, resolve.reads());
+            let change = resolve.resolve(&now);
+            // Written in another way, a document is read whole rather than in parts, and the same comes of it.
+            let pretty = serde_json::to_string_pretty(&now.document.parse()).unwrap();
+            let whole = resolve.resolve(&Record { document: Document::from_stored(pretty), ..now });
+            assert_eq!(told(&change), told(&whole));
+            change
+        }
     }
+}
+
+/// All of a change.
+fn told(change: &Result<Option<ChangeSet>, ScimError>) -> Value {
+    let Ok(change) = change else { return json!(change.as_ref().unwrap_err().to_string()) };
+    let Some(change) = change else { return Value::Null };
+    let document = change.document.as_ref().map(|document| (document.as_str(), document.parse()));
+    let document = document.map(|(text, attributes)| {
+        assert_eq!(text, Value::Object(attributes).to_string(), "it is written as documents are");
+        text
+    });
+    let claims = |claims: &[crate::change::Claim]| {
+        let mut told = claims.iter().map(|claim| format!("{} {}", claim.at, claim.token)).collect::<Vec<_>>();
+        told.sort();
+        told
+    };
+    json!({
+        "document": document, "label": change.label, "claim": claims(&change.claim), "release": claims(&change.release),
+        "links": format!("{:?}", change.links), "secrets": change.secrets.len(),
+        "record": serde_json::to_value(&change.record).unwrap(),
+    })
 }
 
 /// Runs a PATCH message on a record.

@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::document::excerpt;
 use crate::filter::{self, Number};
 use crate::name::TextRule;
 use crate::path::AttrPath;
@@ -22,6 +23,9 @@ pub fn pick(document: &str, names: &[&str]) -> Map<String, Value> {
 
 /// Are the members of these names written alike in both documents? Then they have the same tokens.
 pub fn same(one: &str, other: &str, names: &[&str]) -> bool {
+    if let (Some(own), Some(other)) = (excerpt::members(one), excerpt::members(other)) {
+        return names.iter().all(|name| excerpt::text(&own, name) == excerpt::text(&other, name));
+    }
     let texts = |document| {
         let found: Vec<(&str, &RawValue)> = members(document, names)?;
         Some(found.into_iter().map(|(name, text)| (name, text.get())).collect::<Vec<_>>())

@@ -1,0 +1,198 @@
+//! A stored document of which only a few members are read: a change mostly touches one of twenty, and what it leaves
+//! alone stays text.
+
+use memchr::memchr2;
+use serde_json::{Map, Value};
+
+use super::Document;
+
+/// A name and the JSON text of its value, as they are written.
+pub(crate) type Member<'a> = (&'a str, &'a str);
+
+/// A document, partly read.
+#[derive(Debug)]
+pub(crate) struct Excerpt<'a> {
+    /// What was read.
+    pub read: Map<String, Value>,
+    /// All other members, in their order.
+    pub rest: Vec<Member<'a>>,
+}
+
+impl Document {
+    /// Reads those members that are wanted, by name and text; all of them where the text is not as this crate writes
+    /// documents.
+    pub(crate) fn excerpt(&self, wanted: impl Fn(&str, &str) -> bool) -> Excerpt<'_> {
+        let apart = || {
+            let (read, rest): (Vec<_>, Vec<_>) =
+                members(self.as_str())?.into_iter().partition(|(name, text)| wanted(name, text));
+            let read = read.into_iter().map(|(name, text)| Some((name.to_owned(), serde_json::from_str(text).ok()?)));
+            Some(Excerpt { read: read.collect::<Option<_>>()?, rest })
+        };
+        apart().unwrap_or_else(|| Excerpt { read: self.parse(), rest: Vec::new() })
+    }
+}
+
+impl<'a> Excerpt<'a> {
+    /// The text of a member that was not read.
+    pub(crate) fn text(&self, name: &str) -> Option<&'a str> {
+        text(&self.rest, name)
+    }
+}
+
+/// The text of the member of this name.
+pub(crate) fn text<'a>(members: &[Member<'a>], name: &str) -> Option<&'a str> {
+    members.iter().find(|(own, _)| *own == name).map(|(_, text)| *text)
+}
+
+/// The members of an object as text. None where it is none, or not written in the one way in which this crate writes:
+/// without space between, names without escapes. What stands inside of values is not looked at.
+pub(crate) fn members(object: &str) -> Option<Vec<Member<'_>>> {
+    let bytes = object.as_bytes();
+    if object == "{}" {
+        return Some(Vec::new());
+    }
+    let mut members = Vec::with_capacity(16);
+    let mut at = 0;
+    let mut before = b'{';
+    loop {
+        if *bytes.get(at)? != before || *bytes.get(at + 1)? != b'"' {
+            return None;
+        }
+        let name = at + 2;
+        let name_end = name + memchr2(b'"', b'\\', bytes.get(name..)?)?;
+        if *bytes.get(name_end)? != b'"' || *bytes.get(name_end + 1)? != b':' {
+            return None;
+        }
+        let value = name_end + 2;
+        let value_end = end(bytes, value)?;
+        if value == value_end {
+            return None;
+        }
+        members.push((object.get(name..name_end)?, object.get(value..value_end)?));
+        match *bytes.get(value_end)? {
+            b'}' => return (value_end + 1 == bytes.len()).then_some(members),
+            _ => (at, before) = (value_end, b','),
+        }
+    }
+}
+
+/// Where the value ends that begins here: at the comma or the bracket behind it.
+fn end(bytes: &[u8], from: usize) -> Option<usize> {
+    let (mut at, mut depth) = (from, 0_usize);
+    loop {
+        match *bytes.get(at)? {
+            b'"' => at = quoted(bytes, at + 1)?,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' | b',' if depth == 0 => return Some(at),
+            b'}' | b']' => depth -= 1,
+            b' ' | b'\t' | b'\r' | b'\n' => return None,
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+/// Where the string ends whose text begins here: at its closing quote.
+fn quoted(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if *bytes.get(at)? == b'"' {
+            return Some(at);
+        }
+        at += 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn members_are_told_apart_without_being_read() {
+        let check =
+            |text: &str, expected: Option<&[Member<'_>]>| assert_eq!(members(text).as_deref(), expected, "{text}");
+        check("{}", Some(&[]));
+        check(r#"{"a":1}"#, Some(&[("a", "1")]));
+        check(
+            r#"{"a":"}\",\"b\":{","urn:x:User":{"c":[{"d":"\\"},2]},"e":[],"f":null}"#,
+            Some(&[("a", r#""}\",\"b\":{""#), ("urn:x:User", r#"{"c":[{"d":"\\"},2]}"#), ("e", "[]"), ("f", "null")]),
+        );
+        check(r#"{"é":"ü"}"#, Some(&[("é", "\"ü\"")]));
+        for other in [
+            "",
+            "{",
+            "}",
+            "[]",
+            "null",
+            "\"a\"",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1",
+            "{\"a\":1}}",
+            "{\"a\":1},",
+            "{\"a\":\"b}",
+            "{ }",
+            "{\"a\": 1}",
+            "{\"a\":1, \"b\":2}",
+            "{\"a\":1 }",
+            " {\"a\":1}",
+            "{\"a\\u0041\":1}",
+            "{\"a\":1,}",
+            "{\"a\":{ \"b\":1}}",
+        ] {
+            check(other, None);
+        }
+    }
+
+    #[test]
+    fn what_is_not_wanted_stays_text_and_other_texts_are_read_whole() {
+        let value = json!({"schemas": ["a"], "title": "T", "emails": [{"value": "x"}]});
+        let title = |name: &str, _: &str| name == "title";
+        let written = Document::from_stored(value.to_string());
+        let excerpt = written.excerpt(title);
+        assert_eq!(Value::Object(excerpt.read.clone()), json!({"title": "T"}));
+        assert_eq!(excerpt.rest, [("schemas", r#"["a"]"#), ("emails", r#"[{"value":"x"}]"#)]);
+        assert_eq!((excerpt.text("schemas"), excerpt.text("title")), (Some(r#"["a"]"#), None));
+
+        let pretty = Document::from_stored(serde_json::to_string_pretty(&value).unwrap());
+        let whole = pretty.excerpt(title);
+        assert_eq!((Value::Object(whole.read), whole.rest.len()), (value, 0));
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            "[a\\\\\"{}\\[\\],: é\\n]{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::btree_map("[a-z:{\",\\\\]{0,4}", inner, 0..5)
+                    .prop_map(|entries| Value::Object(entries.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn members_are_what_a_parser_reads(members_of in prop::collection::btree_map("[a-zA-Z:.$é]{1,9}", value(), 0..9)) {
+            let object = Value::Object(members_of.into_iter().collect());
+            let text = object.to_string();
+            let apart = members(&text).unwrap();
+            let read = apart.iter().map(|(name, text)| ((*name).to_owned(), serde_json::from_str(text).unwrap()));
+            prop_assert_eq!(Value::Object(read.collect()), object);
+        }
+
+        #[test]
+        fn no_text_upsets_it(text in "[{}\\[\\]\",:\\\\a1 é]{0,40}") {
+            if let (Some(apart), Ok(Value::Object(object))) = (members(&text), serde_json::from_str(&text)) {
+                prop_assert!(apart.len() >= object.len());
+            }
+        }
+    }
+}
