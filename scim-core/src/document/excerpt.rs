@@ -103,6 +103,45 @@ fn quoted(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
+/// Is this the text of the value, as this crate writes it?
+pub(crate) fn is_written(value: &Value, text: &str) -> bool {
+    behind(value, text) == Some("")
+}
+
+/// Does a text stand in JSON as it is?
+fn is_plain(text: &str) -> bool {
+    !text.bytes().any(|byte| byte == b'"' || byte == b'\\' || byte < b' ')
+}
+
+/// What follows on the value's text. Values nest no deeper than bodies may.
+fn behind<'t>(value: &Value, text: &'t str) -> Option<&'t str> {
+    match value {
+        Value::String(own) if is_plain(own) => text.strip_prefix('"')?.strip_prefix(own.as_str())?.strip_prefix('"'),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            text.strip_prefix(value.to_string().as_str())
+        }
+        Value::Array(items) => {
+            let mut rest = text.strip_prefix('[')?;
+            for (n, item) in items.iter().enumerate() {
+                rest = behind(item, if n == 0 { rest } else { rest.strip_prefix(',')? })?;
+            }
+            rest.strip_prefix(']')
+        }
+        Value::Object(members) => {
+            let mut rest = text.strip_prefix('{')?;
+            for (n, (name, item)) in members.iter().enumerate() {
+                if !is_plain(name) {
+                    return None;
+                }
+                rest = if n == 0 { rest } else { rest.strip_prefix(',')? };
+                rest = rest.strip_prefix('"')?.strip_prefix(name.as_str())?.strip_prefix("\":")?;
+                rest = behind(item, rest)?;
+            }
+            rest.strip_prefix('}')
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -178,6 +217,17 @@ mod tests {
         })
     }
 
+    /// All names within a value.
+    fn names(value: &Value) -> Vec<String> {
+        match value {
+            Value::Array(items) => items.iter().flat_map(names).collect(),
+            Value::Object(members) => {
+                members.iter().flat_map(|(name, value)| [vec![name.clone()], names(value)].concat()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     proptest! {
         #[test]
         fn members_are_what_a_parser_reads(members_of in prop::collection::btree_map("[a-zA-Z:.$é]{1,9}", value(), 0..9)) {
@@ -186,6 +236,15 @@ mod tests {
             let apart = members(&text).unwrap();
             let read = apart.iter().map(|(name, text)| ((*name).to_owned(), serde_json::from_str(text).unwrap()));
             prop_assert_eq!(Value::Object(read.collect()), object);
+        }
+
+        #[test]
+        fn a_value_is_told_from_others_by_its_text(one in value(), other in value()) {
+            let (own, text) = (one.to_string(), other.to_string());
+            prop_assert!(!names(&one).iter().all(|name| is_plain(name)) || is_written(&one, &own), "{own}");
+            prop_assert_eq!(is_written(&one, &text), own == text && is_written(&one, &own), "{} {}", own, text);
+            let longer = [own.as_str(), " "].concat();
+            prop_assert!(!is_written(&one, &longer) && !is_written(&one, ""));
         }
 
         #[test]

@@ -14,7 +14,11 @@ use crate::filter::{decode_base64, instant};
 use crate::path::AttrPath;
 use crate::schema::{AttributeDef, Mutability, Type};
 
+use super::excerpt::is_written;
 use super::format;
+
+/// Up to so many elements a look at each of them is quicker than a set.
+const FEW_ITEMS: usize = 8;
 
 /// The parts of a complex value that a client named, each with its canonical value or None where it unassigns it.
 pub type Parts = Vec<(Arc<AttributeDef>, Option<Value>)>;
@@ -56,11 +60,16 @@ pub fn attribute(at: &AttrPath, value: &Value, rules: &Rules) -> Result<Option<V
 /// primary (7643-2.4-04).
 pub fn elements(at: &AttrPath, items: &[Value], rules: &Rules) -> Result<Vec<Value>, ScimError> {
     let mut seen = HashSet::new();
-    let mut kept = Vec::with_capacity(items.len());
+    let mut kept: Vec<Value> = Vec::with_capacity(items.len());
     for item in items {
-        if let Some(value) = element(at, item, rules)?
-            && seen.insert(value.to_string())
-        {
+        let Some(value) = element(at, item, rules)? else { continue };
+        let new = if items.len() <= FEW_ITEMS {
+            // Equal numbers may be written in two ways.
+            !kept.iter().any(|known| *known == value && is_written(known, &value.to_string()))
+        } else {
+            seen.insert(value.to_string())
+        };
+        if new {
             kept.push(value);
         }
     }

@@ -116,15 +116,16 @@ impl Resolve for Replace {
 impl Replace {
     /// Is a member of the document written as the draft has it?
     fn gives(&self, name: &str, text: &str) -> bool {
-        let is = |given: &Value, text: &str| serde_json::to_string(given).is_ok_and(|given| given == text);
         match self.attributes.get(name) {
             // An extension: its attributes may come in another order.
             Some(Value::Object(given)) if self.resource_type.extension(name).is_some() => excerpt::members(text)
                 .is_some_and(|there| {
                     there.len() == given.len()
-                        && there.iter().all(|(name, text)| given.get(*name).is_some_and(|given| is(given, text)))
+                        && there
+                            .iter()
+                            .all(|(name, text)| given.get(*name).is_some_and(|given| excerpt::is_written(given, text)))
                 }),
-            Some(given) => is(given, text),
+            Some(given) => excerpt::is_written(given, text),
             None => false,
         }
     }

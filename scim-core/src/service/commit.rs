@@ -17,6 +17,11 @@ impl Service {
         Making { unique_group_names: unique, secrets, ..Making::new(scope, self.uuid(), verb) }
     }
 
+    /// May [`Service::commit`] ask more than once for the mutation?
+    pub(super) fn may_ask_again(caller: &Caller) -> bool {
+        caller.tenant.settings.on_missing_member == Some(OnMissing::Ignore)
+    }
+
     /// Commits the mutation that `make` builds. Where the tenant ignores members that do not exist, it is built and sent
     /// again without those that the store found missing.
     pub(super) async fn commit(
@@ -24,9 +29,9 @@ impl Service {
         caller: &Caller,
         scope: &Scope,
         making: Making,
-        make: impl Fn(Making) -> Result<Mutation, ScimError>,
+        mut make: impl FnMut(Making) -> Result<Mutation, ScimError>,
     ) -> Result<Outcome, ScimError> {
-        let ignore = caller.tenant.settings.on_missing_member == Some(OnMissing::Ignore);
+        let ignore = Self::may_ask_again(caller);
         let mut without: HashSet<ResourceId> = HashSet::new();
         loop {
             let making = Making { without: Arc::new(without.clone()), ..making.clone() };

@@ -39,7 +39,11 @@ impl Service {
         let secrets = self.secrets(caller, std::mem::take(&mut draft.secrets)).await?;
         let making = self.making(caller, &scope, Verb::Create, secrets);
         let id = self.id_for_create();
-        let make = |making| self.creation(caller, rt, id.clone(), draft.clone(), making, Some(projection.reply(None)));
+        let again = Self::may_ask_again(caller);
+        let make = |making| {
+            let draft = if again { draft.clone() } else { std::mem::take(&mut draft) };
+            self.creation(caller, rt, id.clone(), draft, making, Some(projection.reply(None)))
+        };
         let outcome = self.commit(caller, &scope, making, make).await?;
         Ok(self.written(caller, &scope, rt, &projection, outcome, Owed::Created).await)
     }

@@ -37,11 +37,12 @@ impl Service {
         let expect = self.expected(&scope, &rt.kind, &id, conditions, expect).await?;
         let secrets = self.secrets(caller, std::mem::take(&mut draft.secrets)).await?;
         let making = self.making(caller, &scope, Verb::Replace, secrets);
-        let rules = caller.rules();
+        let (rules, again) = (caller.rules(), Self::may_ask_again(caller));
         let minimal = prefer.representation == Some(false) && view.is_default();
         let outcome = self
             .commit(caller, &scope, making, |making| {
-                let change = caller.guarded(patch::replace(draft.clone(), rt, &rules, making));
+                let draft = if again { draft.clone() } else { std::mem::take(&mut draft) };
+                let change = caller.guarded(patch::replace(draft, rt, &rules, making));
                 let action = Action::Modify { id: id.clone(), change, expect: expect.clone() };
                 Ok(Mutation { kind: rt.kind.clone(), action, reply: (!minimal).then(|| projection.reply(None)) })
             })
