@@ -388,19 +388,20 @@ impl Work {
         queue: &Queue<Box<dyn Task>>,
         group: &mut Vec<Box<dyn Task>>,
     ) -> Inner<Vec<(String, String)>> {
-        let mut next = Some(first);
         if let Err(error) = self.db.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([])) {
-            group.extend(next);
+            group.push(first);
             return Err(error.into());
         }
         // What is lost on the way to the commit is remembered no more.
         let mut holders = std::mem::take(&mut self.holders);
         if let Err(error) = self.look_for_others(&mut holders) {
-            group.extend(next);
+            group.push(first);
             return self.rollback(&error.to_string());
         }
         let mut writing = Writing::new(&self.db, &self.catalogue);
         writing.holders = holders;
+        writing.alone = first.weight() == 1 && queue.is_empty();
+        let mut next = Some(first);
         let mut weight = 0;
         while let Some(mut task) = next {
             weight += task.weight();
@@ -415,6 +416,12 @@ impl Work {
                     true => StoreErrorKind::Full.into(),
                     false => lost("commit", "SQLite gave up the transaction: the disk is failing").into(),
                 });
+            }
+            if writing.failed {
+                // It answers why; who came meanwhile has the next transaction.
+                self.full = writing.full;
+                self.db.prepare_cached("ROLLBACK")?.execute([])?;
+                return Ok(Vec::new());
             }
             next = if group.len() < GROUP { queue.try_pop(|task| weight + task.weight() <= WEIGHT) } else { None };
         }

@@ -25,6 +25,10 @@ pub(crate) struct Writing<'a> {
     fragments: Vec<Fragments>,
     /// Did indexes move in this transaction?
     moved: bool,
+    /// What comes next has the transaction for itself: it needs no savepoint of its own.
+    pub alone: bool,
+    /// What had the transaction for itself failed: nothing of the transaction may stay.
+    pub failed: bool,
     /// Holders of links, as they stand now.
     pub holders: holders::Remembered,
     /// Did something fail because there is no room?
@@ -62,8 +66,19 @@ impl<'a> Writing<'a> {
     pub(crate) fn new(db: &'a Connection, catalogue: &'a Catalogue) -> Self {
         let (counted, counting) = (Vec::new(), Vec::new());
         let holders = holders::Remembered::default();
-        let (extents, fragments) = (Vec::new(), Vec::new());
-        Writing { db, catalogue, extents, counted, counting, fragments, moved: false, holders, full: false }
+        Writing {
+            db,
+            catalogue,
+            extents: Vec::new(),
+            counted,
+            counting,
+            fragments: Vec::new(),
+            moved: false,
+            alone: false,
+            failed: false,
+            holders,
+            full: false,
+        }
     }
 
     /// Is a type of so many resources large enough for an index of fragments?
@@ -76,13 +91,19 @@ impl<'a> Writing<'a> {
         Ok(self.db.prepare_cached(sql)?.execute(values)?)
     }
 
-    /// Whole or not at all: what fails leaves no trace.
+    /// Whole or not at all: what fails leaves no trace, at the latest when the transaction ends.
     pub(crate) fn whole<T>(&mut self, work: impl FnOnce(&mut Self) -> Inner<T>) -> Inner<T> {
         let fragments = self.fragments.len();
-        self.run("SAVEPOINT mutation", [])?;
+        // In a savepoint SQLite copies each page before it is written.
+        let alone = std::mem::take(&mut self.alone);
+        if !alone {
+            self.run("SAVEPOINT mutation", [])?;
+        }
         let done = work(self);
         if done.is_ok() {
-            self.run("RELEASE mutation", [])?;
+            if !alone {
+                self.run("RELEASE mutation", [])?;
+            }
             self.add_up();
         } else {
             self.full |= done.as_ref().is_err_and(Fault::is_full);
@@ -92,7 +113,8 @@ impl<'a> Writing<'a> {
             if self.moved {
                 self.forget();
             }
-            if !self.db.is_autocommit() {
+            self.failed |= alone;
+            if !alone && !self.db.is_autocommit() {
                 self.run("ROLLBACK TO mutation", [])?;
                 self.run("RELEASE mutation", [])?;
             }

@@ -157,14 +157,13 @@ impl Raw {
         Prepared { id, label, document: user.to_string(), tokens }
     }
 
-    /// Creates these users in one durable transaction, each in its savepoint.
+    /// Creates these users in one durable transaction, each in its savepoint where they are several.
     pub fn create(&mut self, users: &[Prepared]) -> Result<()> {
         self.run("BEGIN IMMEDIATE", [])?;
         let mut indexed = Vec::with_capacity(users.len());
+        let one = |user| Ok((self.insert(user)?, user));
         for user in users {
-            self.run("SAVEPOINT mutation", [])?;
-            indexed.push((self.insert(user)?, user));
-            self.run("RELEASE mutation", [])?;
+            indexed.push(if users.len() > 1 { self.apart(|| one(user))? } else { one(user)? });
         }
         for (seq, user) in indexed {
             self.index(seq, user)?;
@@ -231,27 +230,28 @@ impl Raw {
     pub fn update(&mut self, users: &[(&str, &str)]) -> Result<()> {
         self.run("BEGIN IMMEDIATE", [])?;
         for (id, document) in users {
-            self.run("SAVEPOINT mutation", [])?;
-            let (seq, version) = self.standing("User", id)?;
-            let before: String = self
-                .db
-                .prepare_cached("SELECT document FROM resource WHERE seq = ?1")?
-                .query_row([seq], |row| row.get(0))?;
-            ensure!(!before.is_empty(), "no document");
-            self.run(
-                "UPDATE resource SET version = ?2, modified = ?3, document = ?4 WHERE seq = ?1",
-                params![seq, version + 1, 1_700_000_000_000i64, document],
-            )?;
-            self.log(&self.changed)?;
-            self.run("RELEASE mutation", [])?;
+            if users.len() > 1 { self.apart(|| self.replace(id, document))? } else { self.replace(id, document)? }
         }
         self.commit()
+    }
+
+    fn replace(&self, id: &str, document: &str) -> Result<()> {
+        let (seq, version) = self.standing("User", id)?;
+        let before: String = self
+            .db
+            .prepare_cached("SELECT document FROM resource WHERE seq = ?1")?
+            .query_row([seq], |row| row.get(0))?;
+        ensure!(!before.is_empty(), "no document");
+        self.run(
+            "UPDATE resource SET version = ?2, modified = ?3, document = ?4 WHERE seq = ?1",
+            params![seq, version + 1, 1_700_000_000_000i64, document],
+        )?;
+        self.log(&self.changed)
     }
 
     /// Adds a member to a group, durably.
     pub fn add_member(&mut self, group: &str, user: &str) -> Result<()> {
         self.run("BEGIN IMMEDIATE", [])?;
-        self.run("SAVEPOINT mutation", [])?;
         let (seq, version) = self.standing("Group", group)?;
         let (number, label): (i64, Option<String>) = self
             .db
@@ -267,7 +267,6 @@ impl Raw {
             params![seq, version + 1, 1_700_000_000_000i64],
         )?;
         self.log(&self.changed)?;
-        self.run("RELEASE mutation", [])?;
         self.commit()
     }
 
@@ -361,6 +360,14 @@ impl Raw {
 
     fn log(&self, line: &str) -> Result<()> {
         self.run("INSERT INTO change (tenant, record) VALUES (?1, ?2)", params![TENANT, line])
+    }
+
+    /// In a savepoint, as the server does what shares a transaction with others.
+    fn apart<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.run("SAVEPOINT mutation", [])?;
+        let done = work()?;
+        self.run("RELEASE mutation", [])?;
+        Ok(done)
     }
 
     fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<()> {
