@@ -114,10 +114,7 @@ impl Shared {
     fn turn(&self, work: &mut Work, first: Box<dyn Task>) {
         let begun = Instant::now();
         self.merged.store(false, Ordering::Relaxed);
-        let tasks = work.turn(first, &self.queue);
-        if work.full {
-            self.full.store(true, Ordering::Relaxed);
-        }
+        let tasks = work.turn(first, &self.queue, &self.full);
         self.calm.store(tasks == 1 && begun.elapsed() < MOMENT, Ordering::Relaxed);
     }
 }
@@ -344,14 +341,18 @@ struct Work {
 }
 
 impl Work {
-    /// One transaction, and the answers of its tasks; gives how many they were.
-    fn turn(&mut self, first: Box<dyn Task>, queue: &Queue<Box<dyn Task>>) -> usize {
+    /// One transaction, and the answers of its tasks; gives how many they were. Whoever is answered that there is too
+    /// little room finds that noted in `full`.
+    fn turn(&mut self, first: Box<dyn Task>, queue: &Queue<Box<dyn Task>>, full: &AtomicBool) -> usize {
         let mut group = Vec::new();
         self.transactions += 1;
         let settled = self.transaction(first, queue, &mut group);
         let settled = settled.map_err(|fault| Lost::of(&fault.during("commit")));
         if let Err(Lost { cause: Cause::Full, .. }) = settled {
             self.full = true;
+        }
+        if self.full {
+            full.store(true, Ordering::Relaxed);
         }
         self.inline.committed();
         let tasks = group.len();
