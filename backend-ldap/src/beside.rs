@@ -18,8 +18,8 @@ use scim_core::query::{Page, Query, Select};
 use scim_core::schema::{Kind, LinkType, ResourceType, ReverseType};
 use scim_core::store::control::{ControlStore, ExternalIds};
 use scim_core::store::{
-    BoxStream, Capabilities, ChangeLog, Fit, Health, Held, Key, Link, Pushdown, Record, ResourceId, Result, Scan,
-    Scope, Shortfall, Store, StoreError, StoreErrorKind, TenantId, Version, Writes,
+    BoxStream, Capabilities, ChangeLog, Fit, Health, Held, Key, Link, Metric, Pushdown, Record, ResourceId, Result,
+    Scan, Scope, Shortfall, Store, StoreError, StoreErrorKind, TenantId, Version, Writes,
 };
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -449,6 +449,10 @@ impl Store for Beside {
 
     async fn health(&self) -> Result<Health> {
         self.inner.store.health().await
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        self.inner.store.metrics()
     }
 
     fn change_log(&self) -> Option<&dyn ChangeLog> {

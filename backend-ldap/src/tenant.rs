@@ -122,6 +122,9 @@ impl Tenant {
                     column.at.extension().is_none() && column.at.sub().is_none() && column.at.attr().name == name
                 };
                 mapping.columns.iter().filter(label).for_each(|column| add(column.name.clone()));
+                let made =
+                    mapping.computed.iter().filter(|made| made.at.sub().is_none() && made.at.attr().name == name);
+                made.flat_map(|made| made.template.names().cloned()).for_each(&mut add);
             }
         }
         names

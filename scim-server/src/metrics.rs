@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_web::http::Method;
+use scim_core::store::Metric;
 
 macro_rules! labels {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident => $text:literal,)* }) => {
@@ -173,11 +174,12 @@ impl Metrics {
         self.panics.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The Prometheus text format, version 0.0.4.
-    pub fn render(&self) -> String {
+    /// The Prometheus text format, version 0.0.4; behind our own numbers those of the store.
+    pub fn render(&self, store: &[Metric]) -> String {
         let mut out = String::with_capacity(8 << 10);
         // Writing to a string cannot fail.
         let _ = self.write(&mut out);
+        let _ = store.iter().try_for_each(|metric| write_metric(metric, &mut out));
         out
     }
 
@@ -223,6 +225,21 @@ impl Metrics {
     }
 }
 
+fn write_metric(metric: &Metric, out: &mut String) -> std::fmt::Result {
+    let Metric { name, help, grows, values } = metric;
+    writeln!(out, "# HELP {name} {help}\n# TYPE {name} {}", if *grows { "counter" } else { "gauge" })?;
+    for (labels, value) in values {
+        let label = |(name, value): &(&str, String)| {
+            let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            format!("{name}=\"{value}\"")
+        };
+        let labels = labels.iter().map(label).collect::<Vec<_>>().join(",");
+        let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
+        writeln!(out, "{name}{labels} {value}")?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,7 +250,12 @@ mod tests {
         metrics.count(Route::Resource, Verb::Get, 200, Duration::from_micros(300));
         metrics.count(Route::Resource, Verb::Get, 418, Duration::from_secs(60));
         metrics.wrong_credential();
-        let text = metrics.render();
+        let labels = vec![("server", "a\"b\\c".to_owned())];
+        let store = [
+            Metric::gauge("scim_store_up", "Up?", vec![(labels, 1.0)]),
+            Metric::counter("scim_store_total", "All.", vec![(Vec::new(), 2.5)]),
+        ];
+        let text = metrics.render(&store);
         for line in [
             "scim_http_requests_total{route=\"/{type}/{id}\",method=\"GET\",status=\"200\"} 1",
             "scim_http_requests_total{route=\"/{type}/{id}\",method=\"GET\",status=\"0\"} 1",
@@ -241,6 +263,9 @@ mod tests {
             "scim_http_request_duration_seconds_bucket{route=\"/{type}/{id}\",method=\"GET\",le=\"+Inf\"} 2",
             "scim_http_request_duration_seconds_count{route=\"/{type}/{id}\",method=\"GET\"} 2",
             "scim_auth_failures_total 1",
+            r#"scim_store_up{server="a\"b\\c"} 1"#,
+            "scim_store_total 2.5",
+            "# TYPE scim_store_total counter",
         ] {
             assert!(text.lines().any(|own| own == line), "{line} is not in\n{text}");
         }

@@ -29,6 +29,8 @@ impl Lease {
         let connection = self.lent.connection()?;
         let found = connection.search(&self.call.search(search), self.directory.deadline(&self.call)).await;
         self.directory.suspect(&self.lent.server, connection, &found);
+        self.directory.numbers().count("search", &found);
+        self.directory.numbers().page();
         found
     }
 
@@ -43,6 +45,7 @@ impl Lease {
         let connection = self.lent.connection()?;
         let done = connection.perform(&self.call.request(request), self.directory.deadline(&self.call)).await;
         self.directory.suspect(&self.lent.server, connection, &done);
+        self.directory.numbers().count(request.operation.name(), &done);
         if request.operation.writes() && done.is_ok() {
             self.directory.wrote(&self.call, &self.lent.server);
         }

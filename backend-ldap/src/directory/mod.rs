@@ -2,7 +2,7 @@
 //!
 //! `address`, `options` where and how · `connect`, `tls` streams · `connection` one connection: the `seam`, of which `traffic` is the
 //! rule, on which a `search` is asked, and through which ldap3 speaks for all else, with `translate` as the dictionary · `server` its
-//! servers, `near` the connections to one that requests share · `sticky` who reads where · `lease`, `walk` connections for one purpose.
+//! servers, `near` the connections to one that requests share · `numbers` what was asked · `sticky` who reads where · `lease`, `walk` connections for one purpose.
 //!
 //! Everything here ends by its deadline. What was only read is asked again elsewhere when a connection breaks; what may
 //! have been written is `Uncertain`.
@@ -12,6 +12,7 @@ mod connect;
 mod connection;
 mod lease;
 mod near;
+mod numbers;
 mod options;
 mod seam;
 mod search;
@@ -34,6 +35,7 @@ use crate::ldap::{Answer, Code, Entry, LdapError, Operation, Request, Search, co
 pub use address::{Address, BadAddress, Endpoint};
 pub(crate) use connection::{Bounds, Connection};
 pub use lease::Lease;
+pub use numbers::Numbers;
 pub use options::{Credentials, Identity, Options, Tls};
 pub use search::Found;
 pub use walk::Walk;
@@ -89,6 +91,7 @@ struct Inner {
     sticky: Sticky,
     options: Options,
     threads: Arc<Threads>,
+    numbers: Arc<Numbers>,
 }
 
 /// The threads of connections, as long as one of those who use them is there.
@@ -127,7 +130,7 @@ impl Directory {
         let servers = options.servers.iter().map(|address| Server::new(address.clone(), connector.clone())).collect();
         let sticky = Sticky::new(options.sticky_time);
         let threads = Arc::new(Threads(Some(runtime)));
-        Ok(Directory { inner: Arc::new(Inner { servers, sticky, options, threads }) })
+        Ok(Directory { inner: Arc::new(Inner { servers, sticky, options, threads, numbers: Arc::default() }) })
     }
 
     /// Each of its servers by itself: for what has to be so on all of them. They share the connections.
@@ -135,7 +138,8 @@ impl Directory {
         let one = |server: &Arc<Server>| {
             let options = Options { servers: vec![server.address.clone()], ..self.inner.options.clone() };
             let (sticky, threads) = (Sticky::new(options.sticky_time), self.inner.threads.clone());
-            Directory { inner: Arc::new(Inner { servers: vec![server.clone()], sticky, options, threads }) }
+            let numbers = self.inner.numbers.clone();
+            Directory { inner: Arc::new(Inner { servers: vec![server.clone()], sticky, options, threads, numbers }) }
         };
         self.inner.servers.iter().map(one).collect()
     }
@@ -143,6 +147,17 @@ impl Directory {
     /// How often a server was lost since the beginning: what was found of it before may be so no more.
     pub fn losses(&self) -> u64 {
         self.inner.servers.iter().map(|server| server.losses()).sum()
+    }
+
+    /// What was asked of it.
+    pub fn numbers(&self) -> &Numbers {
+        &self.inner.numbers
+    }
+
+    /// Of each server: is it up, and how many of its connections for walks are lent.
+    pub fn states(&self) -> Vec<(Address, bool, usize)> {
+        let state = |server: &Arc<Server>| (server.address.clone(), server.down().is_none(), server.lent());
+        self.inner.servers.iter().map(state).collect()
     }
 
     /// How it is reached.
@@ -168,7 +183,10 @@ impl Directory {
                 continue;
             }
             let deadline = self.deadline(call);
-            let found = match server.shared(deadline).await {
+            let begun = Instant::now();
+            let shared = server.shared(deadline).await;
+            self.inner.numbers.waited(begun.elapsed());
+            let found = match shared {
                 Ok(open) => {
                     let found = open.connection.search(search, self.deadline(call)).await;
                     self.suspect(&server, &open.connection, &found);
@@ -176,6 +194,7 @@ impl Directory {
                 }
                 Err(error) => Err(error),
             };
+            self.inner.numbers.count("search", &found);
             match found {
                 Err(lost) if again(&lost) && self.has_time(call) => error = Some(lost),
                 done => return done,
@@ -216,7 +235,10 @@ impl Directory {
                     format!("{}: a password is sent over TLS only; use ldaps:// or start_tls = true", server.address);
                 return Err(LdapError::Request(why));
             }
-            let done = match server.shared(self.deadline(call)).await {
+            let begun = Instant::now();
+            let shared = server.shared(self.deadline(call)).await;
+            self.inner.numbers.waited(begun.elapsed());
+            let done = match shared {
                 Ok(open) => {
                     let done = open.connection.perform(request, self.deadline(call)).await;
                     self.suspect(&server, &open.connection, &done);
@@ -224,6 +246,7 @@ impl Directory {
                 }
                 Err(error) => Err(error),
             };
+            self.inner.numbers.count(request.operation.name(), &done);
             match done {
                 Err(LdapError::Unavailable(why)) if self.has_time(call) => error = Some(LdapError::Unavailable(why)),
                 Err(LdapError::Refused(result)) if result.code == Code::REFERRAL && self.has_time(call) => {
@@ -256,7 +279,10 @@ impl Directory {
             if error.is_some() && server.down().is_some() {
                 continue;
             }
-            match server.lease(self.deadline(call)).await {
+            let begun = Instant::now();
+            let lent = server.lease(self.deadline(call)).await;
+            self.inner.numbers.waited(begun.elapsed());
+            match lent {
                 Ok(lent) => return Ok(Lease::new(lent, self.clone(), call.clone())),
                 Err(lost) if again(&lost) && self.has_time(call) => error = Some(lost),
                 Err(error) => return Err(error),

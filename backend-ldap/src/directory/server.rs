@@ -68,6 +68,11 @@ impl Server {
         self.losses.load(Ordering::Relaxed)
     }
 
+    /// Connections that are lent just now.
+    pub(crate) fn lent(&self) -> usize {
+        self.connector.options.leases.saturating_sub(self.leases.available_permits())
+    }
+
     fn lock_down(&self) -> MutexGuard<'_, Option<String>> {
         self.down.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -17,6 +17,7 @@ use siphasher::sip::SipHasher13;
 use crate::ldap::{AttributeName, Dn, Filter, Reach};
 
 use super::active::{SWITCHED, Switch, Today};
+use super::computed::{Computed, Template};
 use super::schema::Schema;
 use super::settings::{ActiveSetting, Cell, Direction, Members, ScopeSetting, TypeSettings};
 use super::syntax::Syntax;
@@ -70,6 +71,8 @@ struct Line {
     /// The settings say so: it is kept even where a new entry could not have it.
     asked_for: bool,
     default: Option<String>,
+    /// It is put together of others, or of none.
+    template: Option<Template>,
 }
 
 /// What the path of a line means.
@@ -94,6 +97,7 @@ impl Builder<'_> {
     fn build(mut self) -> Result<Built, BadMapping> {
         let place = self.place()?;
         let mut columns = Vec::new();
+        let mut computed = Vec::new();
         let mut links = Vec::new();
         let mut fills = self.fills()?;
         for (meaning, line) in self.lines()? {
@@ -104,6 +108,10 @@ impl Builder<'_> {
                     let placeholder = placeholder.transpose()?;
                     links.push(LinkColumn { link: link.clone(), name, write, by_name, placeholder });
                 }
+                continue;
+            }
+            if let Some(template) = line.template {
+                computed.push(Computed { at: meaning.at, template });
                 continue;
             }
             if let (Some(default), Some(name)) = (&line.default, line.names.first()) {
@@ -132,6 +140,7 @@ impl Builder<'_> {
             created: self.name("times", self.table.times.0)?,
             modified: self.name("times", self.table.times.1)?,
             columns,
+            computed,
             links,
             active,
             fills,
@@ -323,7 +332,8 @@ impl Builder<'_> {
             let Some(meaning) = self.meaning(row.path) else { continue };
             let names = row.names.iter().map(|name| AttributeName::known(name)).collect();
             let (syntax, primary, read_only) = (row.syntax, row.primary, row.read_only);
-            lines.push((meaning, Line { names, syntax, primary, read_only, asked_for: false, default: None }));
+            let line = Line { names, syntax, primary, read_only, asked_for: false, default: None, template: None };
+            lines.push((meaning, line));
         }
         for (path, cell) in &self.settings.attributes {
             let key = format!("attributes.{path:?}");
@@ -348,6 +358,14 @@ impl Builder<'_> {
             };
             lines.retain(|(other, _)| *other != meaning && !(whole && other.at.same_attribute(&meaning.at)));
             if let Some(line) = self.line(&key, cell, primary)? {
+                let (attr, leaf) = (meaning.at.attr(), meaning.at.leaf());
+                let is_text = leaf.ty == Type::String && !leaf.multi_valued && !attr.multi_valued && !leaf.required;
+                if line.template.is_some() && (!is_text || meaning.at.place() != Lives::Document) {
+                    return self.wrong(
+                        &key,
+                        "only a text that stands once, and need not be there, can be constant or put together",
+                    );
+                }
                 let ty = meaning.at.leaf().ty;
                 if line.syntax.is_some_and(|syntax| !syntax.makes(ty)) {
                     return self.wrong(
@@ -373,8 +391,14 @@ impl Builder<'_> {
             read_only: false,
             asked_for: true,
             default: None,
+            template: None,
         };
+        let made = |template: Template| Line { read_only: true, template: Some(template), ..of(Vec::new()) };
         Ok(match cell {
+            Cell::Constant { constant } => Some(made(Template::constant(constant))),
+            Cell::Template { template } => Some(made(
+                Template::parse(template).or_else(|bad| self.wrong(key, format_args!("{template:?}: {bad}")))?,
+            )),
             Cell::Mapped(false) => None,
             Cell::Mapped(true) => return self.wrong(key, "true says nothing: name the attribute, or write false"),
             Cell::Name(name) => Some(of(vec![self.name(key, name)?])),
@@ -525,6 +549,14 @@ impl Builder<'_> {
             return;
         }
         let columns: Vec<&Column> = mapping.columns_of(&at).collect();
+        if columns.is_empty() && mapping.computed.iter().any(|computed| computed.at.same_attribute(&at)) {
+            self.say(found, &at, Held::ReadOnly, PUT_TOGETHER);
+            let parts = at.attr().sub_attributes.iter().map(|sub| at.with_sub(sub.clone()));
+            for part in parts.filter(|part| mapping.computed(part).is_none()) {
+                self.say(found, &part, Held::Not, "is mapped to nothing");
+            }
+            return;
+        }
         if columns.is_empty() && at.attr().name == "externalId" {
             return self.say(
                 found,
@@ -548,6 +580,10 @@ impl Builder<'_> {
             return;
         }
         for sub in &at.attr().sub_attributes {
+            if mapping.computed(&at.with_sub(sub.clone())).is_some() {
+                self.say(found, &at.with_sub(sub.clone()), Held::ReadOnly, PUT_TOGETHER);
+                continue;
+            }
             self.of_part(&columns, &at, sub, found);
         }
         let kinds: Vec<String> =
@@ -585,6 +621,7 @@ impl Builder<'_> {
 }
 
 const READ_ONLY: &str = "can be read only";
+const PUT_TOGETHER: &str = "is put together by the configuration";
 
 /// A number that moves with whatever a version says of what is mapped.
 fn revision(mapping: &Mapping) -> u32 {
@@ -602,6 +639,9 @@ fn revision(mapping: &Mapping) -> u32 {
     for column in &mapping.links {
         add(&column.link.at.to_string());
         add(column.name.as_str());
+    }
+    for computed in &mapping.computed {
+        add(&format!("{} {:?}", computed.at, computed.template));
     }
     add(&format!("{:?} {:?}", mapping.active, mapping.id.name));
     u32::try_from(hasher.finish() & 0xffff_ffff).unwrap_or_default()

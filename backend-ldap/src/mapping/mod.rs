@@ -1,12 +1,13 @@
 //! What an entry of a directory is in SCIM, as data, in both directions.
 //!
-//! `tables` the defaults of each kind of directory · `settings` what the configuration says over them · `build` names to
+//! `tables` the defaults of each kind of directory · `settings` what the configuration says over them · `computed` what stands in no attribute · `build` names to
 //! definitions, and what the directory's schema lacks · `syntax` single values · `read` entries to documents · `write`
 //! documents to values, and the difference of two · `push` filters · `active` who may
 //! log in, `gone` who was deleted and stays · `schema` what is asked of a schema.
 
 pub mod active;
 pub mod build;
+pub mod computed;
 pub mod gone;
 pub mod push;
 pub mod read;
@@ -29,6 +30,7 @@ use serde_json::{Map, Value};
 use crate::ldap::{AttributeName, Dn, Entry, Filter, Reach};
 
 pub use active::Active;
+pub use computed::Computed;
 pub use gone::Gone;
 pub use settings::OnDelete;
 pub use syntax::Syntax;
@@ -50,6 +52,8 @@ pub struct Mapping {
     pub modified: AttributeName,
     /// Attribute by attribute.
     pub columns: Vec<Column>,
+    /// What is put together of several attributes, or stands nowhere.
+    pub computed: Vec<Computed>,
     /// References to other entries.
     pub links: Vec<LinkColumn>,
     /// Who may log in, for types that have `active`.
@@ -182,6 +186,11 @@ impl Mapping {
         self.columns.iter().filter(|column| column.at.same_attribute(at))
     }
 
+    /// What is put together at this path.
+    pub fn computed(&self, at: &AttrPath) -> Option<&Computed> {
+        self.computed.iter().find(|computed| computed.at == *at)
+    }
+
     /// The column of this link attribute.
     pub fn link(&self, at: &AttrPath) -> Option<&LinkColumn> {
         self.links.iter().find(|column| column.link.at.same_attribute(at))
@@ -254,6 +263,7 @@ impl Mapping {
         let active = self.active.iter().filter_map(|(_, active)| active.attribute());
         let labels = self.links.iter().filter(|column| !column.link.multi_valued()).map(|column| column.name.clone());
         let fills = self.fills.iter().filter(|fill| fill.is_unique()).map(|fill| fill.name.clone());
+        let fills = fills.chain(self.computed.iter().flat_map(|computed| computed.template.names().cloned()));
         for name in self.columns.iter().map(|column| column.name.clone()).chain(active).chain(labels).chain(fills) {
             if !names.contains(&name) {
                 names.push(name);

@@ -121,28 +121,35 @@ impl Mapping {
                 .filter(|value| fits(attr, value));
         }
         match (attr.is_complex(), attr.multi_valued) {
-            _ if columns.is_empty() => None,
-            (false, false) => columns.iter().find_map(|column| self.only(entry, column)),
+            _ if columns.is_empty() && !self.computed.iter().any(|computed| computed.at.same_attribute(&at)) => None,
+            (false, false) => match self.computed(&at) {
+                Some(computed) => computed.template.of(entry).map(Value::from),
+                None => columns.iter().find_map(|column| self.only(entry, column)),
+            },
             (false, true) => some_array(columns.iter().flat_map(|column| self.all(entry, column)).collect()),
             (true, false) => {
-                let parts = self.parts(entry, attr, &columns);
+                let parts = self.parts(entry, &at, &columns);
                 (!parts.is_empty()).then_some(Value::Object(parts))
             }
-            (true, true) => some_array(self.elements(entry, attr, &columns)),
+            (true, true) => some_array(self.elements(entry, &at, &columns)),
         }
     }
 
     /// Each part of a complex value, in the order of the schema.
-    fn parts(&self, entry: &Entry, attr: &AttributeDef, columns: &[&Column]) -> Map<String, Value> {
+    fn parts(&self, entry: &Entry, at: &AttrPath, columns: &[&Column]) -> Map<String, Value> {
         let part = |sub: &std::sync::Arc<AttributeDef>| {
+            if let Some(computed) = self.computed(&at.with_sub(sub.clone())) {
+                return Some((sub.name.clone(), computed.template.of(entry)?.into()));
+            }
             let mut own = columns.iter().filter(|column| column.at.sub() == Some(sub));
             Some((sub.name.clone(), own.find_map(|column| self.only(entry, column))?))
         };
-        attr.sub_attributes.iter().filter_map(part).collect()
+        at.attr().sub_attributes.iter().filter_map(part).collect()
     }
 
     /// The elements of a multi-valued complex attribute, type by type as the table has them.
-    fn elements(&self, entry: &Entry, attr: &AttributeDef, columns: &[&Column]) -> Vec<Value> {
+    fn elements(&self, entry: &Entry, at: &AttrPath, columns: &[&Column]) -> Vec<Value> {
+        let attr = at.attr();
         let mut kinds: Vec<Option<&str>> = Vec::new();
         for column in columns {
             if !kinds.contains(&column.kind.as_deref()) {
@@ -162,7 +169,7 @@ impl Mapping {
                     in_order(attr, value, kind, primary && only)
                 }));
             } else {
-                let parts = self.parts(entry, attr, &own);
+                let parts = self.parts(entry, at, &own);
                 if !parts.is_empty() {
                     elements.push(in_order(attr, parts, kind, false));
                 }

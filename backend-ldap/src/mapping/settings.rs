@@ -139,6 +139,12 @@ pub enum Cell {
     Names(Vec<String>),
     /// One, with all there is to say.
     Table(CellTable),
+    /// The same text for everybody.
+    #[expect(missing_docs, reason = "said above")]
+    Constant { constant: String },
+    /// A text with attributes of the directory in braces.
+    #[expect(missing_docs, reason = "said above")]
+    Template { template: String },
 }
 
 /// One attribute of the directory, with all there is to say.

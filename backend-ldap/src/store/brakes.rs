@@ -67,6 +67,11 @@ impl Brakes {
         (self.settings.share > 0).then_some(self.settings.share)
     }
 
+    /// How many tenants are paused, as far as it is known here.
+    pub(super) fn paused(&self) -> usize {
+        self.lock().values().filter(|state| state.paused.is_some()).count()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<TenantId, State>> {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -17,6 +17,7 @@ use crate::ldap::Search;
 use crate::tenant::Tenant;
 
 use super::ids::{Gathered, Ids};
+use super::metrics::ListFrom;
 use super::queue::Queue;
 use super::{BACKEND, Inner, LdapStore};
 
@@ -90,14 +91,21 @@ impl LdapStore {
         };
         let which = which(&tenant, &call, &source.kind, filter.as_ref());
         let ids = match inner.lists.get(&which).filter(|_| !begins) {
-            Some(ids) => ids,
+            Some(ids) => {
+                inner.counts.list(ListFrom::Kept);
+                ids
+            }
             None => {
                 let arrived = Instant::now();
                 let name = ResourceId::new(&format!("{}?{}", which.1, which.2));
                 let _turn = inner.lists.walking.turn(&scope.tenant, &name).await;
                 match inner.lists.begun_since(&which, arrived) {
-                    Some(ids) => ids,
+                    Some(ids) => {
+                        inner.counts.list(ListFrom::Shared);
+                        ids
+                    }
                     None => {
+                        inner.counts.list(ListFrom::Walked);
                         let begun = Instant::now();
                         let ids = Arc::new(inner.ids(&tenant, &call, &source.kind, filter.as_ref()).await?);
                         inner.lists.keep(which, begun, ids.clone());

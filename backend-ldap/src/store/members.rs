@@ -14,6 +14,7 @@ use crate::mapping::LinkColumn;
 use crate::member_of::{self, MEMBER_OF};
 use crate::tenant::Tenant;
 
+use super::metrics::MembersBy;
 use super::names::{CHUNK, link};
 use super::read::seen;
 use super::recent::Seen;
@@ -78,7 +79,9 @@ impl Inner {
     ) -> Result<Vec<Vec<Link>>> {
         let mut found = Vec::with_capacity(entries.len());
         for entry in entries {
-            let links = self.judged(call, tenant, &column.link.kinds, &dereferenced(column, entry)?).await?;
+            let named = dereferenced(column, entry)?;
+            self.counts.members(MembersBy::Deref, named.len());
+            let links = self.judged(call, tenant, &column.link.kinds, &named).await?;
             found.push(links.into_iter().flatten().collect());
         }
         Ok(found)
@@ -131,6 +134,7 @@ impl Inner {
         let mut wanted: Vec<&str> = entries.iter().flat_map(|entry| entry.texts(&column.name)).collect();
         wanted.sort_unstable();
         wanted.dedup();
+        self.counts.members(MembersBy::UserName, wanted.len());
         let mut found: HashMap<String, Link> = HashMap::new();
         for chunk in wanted.chunks(CHUNK) {
             let any = Filter::any(chunk.iter().map(|name| Filter::equal(own.name.clone(), (*name).to_owned())));

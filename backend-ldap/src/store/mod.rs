@@ -1,7 +1,7 @@
 //! A directory as a store.
 //!
 //! `read` records by id and by walk, `recent` what of them a request need not ask for twice · `list` pages, `ids` what they are cut from · `names` ids to names of entries and back · `members` references of an entry, and who
-//! refers to it, `switch` who a group says may log in, `said` by what entries say themselves, `shelf` groups of a moment ago · `commit` writing, one entry after another, `brakes` what stops it, `identity` as whom it is done · `create`, `modify`, `rename`, `membership`, `delete`, `away`,
+//! refers to it, `switch` who a group says may log in, `said` by what entries say themselves, `shelf` groups of a moment ago · `commit` writing, one entry after another, `brakes` what stops it, `identity` as whom it is done, `metrics` what was counted · `create`, `modify`, `rename`, `membership`, `delete`, `away`,
 //! `password` what each write is.
 
 mod away;
@@ -14,6 +14,7 @@ mod ids;
 mod list;
 mod members;
 mod membership;
+mod metrics;
 mod modify;
 mod names;
 mod password;
@@ -37,8 +38,8 @@ use scim_core::query::{Page, Query, Select};
 use scim_core::schema::{Kind, LinkType, ResourceType, ReverseType};
 use scim_core::store::control::{ControlStore, ExternalIds};
 use scim_core::store::{
-    BoxStream, Capabilities, Fit, Health, IdsFrom, Link, Lock, Newcomers, Pushdown, Record, ResourceId, Result, Scan,
-    Scope, Secrets, Shortfall, Store, StoreError, StoreErrorKind, TenantId, Unique, Versions, Writes,
+    BoxStream, Capabilities, Fit, Health, IdsFrom, Link, Lock, Metric, Newcomers, Pushdown, Record, ResourceId, Result,
+    Scan, Scope, Secrets, Shortfall, Store, StoreError, StoreErrorKind, TenantId, Unique, Versions, Writes,
 };
 
 use crate::directory::{Call, Directory};
@@ -55,6 +56,7 @@ pub(crate) use read::{record, seen};
 
 use brakes::Brakes;
 use list::Lists;
+use metrics::Counts;
 use queue::Queue;
 use recent::Recent;
 use shelf::Shelf;
@@ -80,6 +82,7 @@ pub(crate) struct Inner {
     recent: Recent,
     shelf: Shelf,
     brakes: Brakes,
+    counts: Counts,
     /// Where it is remembered who was deleted and stays.
     kept: OnceLock<Arc<dyn ExternalIds>>,
 }
@@ -128,6 +131,7 @@ impl LdapStore {
             recent: Recent::default(),
             shelf: Shelf::default(),
             brakes,
+            counts: Counts::default(),
             kept: OnceLock::new(),
         };
         LdapStore { inner: Arc::new(inner) }
@@ -286,6 +290,10 @@ impl Store for LdapStore {
             Some(filter) => format!("base {:?}, scope {:?}, filter {filter}", place.base.as_str(), place.reach),
             None => "nothing: no entry can be meant".to_owned(),
         }))
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        self.inner.metrics()
     }
 
     async fn query(&self, scope: &Scope, query: &Query) -> Result<Option<Page>> {

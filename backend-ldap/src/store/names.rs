@@ -13,6 +13,7 @@ use crate::mapping::Mapping;
 use crate::tenant::Tenant;
 
 use super::Inner;
+use super::metrics::MembersBy;
 
 /// Ids or names in one filter.
 pub(super) const CHUNK: usize = 100;
@@ -100,6 +101,8 @@ impl Inner {
         let mut all = HashMap::with_capacity(names.len());
         // An entry is many times what is kept of it.
         for names in names.chunks(PART) {
+            let by = if self.features.entry_dn { MembersBy::EntryDn } else { MembersBy::Reads };
+            self.counts.members(by, names.len());
             let found = if self.features.entry_dn {
                 self.by_entry_dn(call, tenant, kinds, names, &attributes).await
             } else {

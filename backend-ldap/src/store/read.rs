@@ -98,7 +98,9 @@ impl Inner {
         self.mark(call, mapping, &mut entries).await.map_err(|error| error.during("find entries"))?;
         self.note(call, mapping, select, &entries);
         let mut records = self.records(tenant, call, mapping, select, entries).await?;
+        let candidates = records.len();
         records.retain(|record| eval::matches(filter, record));
+        self.counts.looked_up(candidates, records.len());
         records.sort_by(|a, b| a.key.id.cmp(&b.key.id));
         Ok(Some(records))
     }

@@ -12,6 +12,7 @@ pub mod ext;
 pub mod index;
 pub mod link_list;
 pub mod memory;
+pub mod metric;
 pub mod pushdown;
 pub mod reverse;
 
@@ -40,6 +41,7 @@ pub use capability::{
 pub use error::{Result, Retry, StoreError, StoreErrorKind};
 pub use ext::StoreExt;
 pub use link_list::LinkList;
+pub use metric::{Labels, Metric};
 pub use pushdown::Fit;
 
 /// A stream that borrows.
@@ -267,6 +269,11 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Is the store reachable and in order?
     async fn health(&self) -> Result<Health> {
         Ok(Health::default())
+    }
+
+    /// Numbers for whoever watches over the store. Asked now and then; nothing is waited for.
+    fn metrics(&self) -> Vec<Metric> {
+        Vec::new()
     }
 
     /// The outbox, where there is one.

@@ -24,7 +24,9 @@ pub async fn answer(app: &App, asked: &Asked<'_>, probe: Probe) -> Result<Answer
         Probe::Alive => Ok(Answer::Text(StatusCode::OK, "up\n".into())),
         Probe::Ready if ready(app).await => Ok(Answer::Text(StatusCode::OK, "up\n".into())),
         Probe::Ready => Ok(Answer::Text(StatusCode::SERVICE_UNAVAILABLE, "down\n".into())),
-        Probe::Metrics if direct(app, asked) => Ok(Answer::Text(StatusCode::OK, app.metrics.render())),
+        Probe::Metrics if direct(app, asked) => {
+            Ok(Answer::Text(StatusCode::OK, app.metrics.render(&app.store.metrics())))
+        }
         Probe::Metrics => {
             let detail =
                 "metrics are open to callers on this machine only; server.metrics_listen serves them elsewhere";
@@ -38,7 +40,7 @@ pub async fn metrics(app: Arc<App>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(app.metrics.render())
+        .body(app.metrics.render(&app.store.metrics()))
 }
 
 /// Is the store reachable, and does the server mean to stay?

@@ -141,3 +141,65 @@ fn members_are_shown_by_what_the_directory_says_of_their_type() {
         assert_eq!(of, ["\"few\"", "\"staff\""].map(str::to_owned).into(), "deref: {deref}");
     }
 }
+
+/// What the directory was asked, and how answers were come by.
+#[test]
+fn the_gateway_tells_numbers_about_the_directory() {
+    let entries = people(0..30) + &group("staff", 0..30);
+    let slapd = Slapd::start(&Setup { entries, ..Setup::furnished() }).unwrap();
+    let server = gateway(&slapd, "mode = \"write\"");
+    let list = server.get("/scim/v2/Users?count=10").json();
+    server.get("/scim/v2/Users?count=10&startIndex=11");
+    server.get("/scim/v2/Users?filter=userName%20eq%20%22user000001%22");
+    server.get("/scim/v2/Groups");
+    let id = list["Resources"][0]["id"].as_str().unwrap();
+    assert_eq!(crate::patch_user(&server, id, "title", serde_json::json!("x")).status, 200);
+    let text = String::from_utf8(server.anonymous("GET", "/metrics").send().body).unwrap();
+    let value = |start: &str| {
+        let line = text.lines().find(|line| line.starts_with(start) && line[start.len()..].starts_with(' '));
+        line.unwrap_or_else(|| panic!("{start} is not in\n{text}"))[start.len() + 1..].parse::<f64>().unwrap()
+    };
+    assert!(value("scim_ldap_operations_total{operation=\"search\",result=\"success\"}") >= 4.0);
+    assert!(value("scim_ldap_operations_total{operation=\"modify\",result=\"success\"}") >= 1.0);
+    assert_eq!(value("scim_ldap_lists_total{from=\"kept\"}"), 1.0);
+    assert!(value("scim_ldap_lists_total{from=\"walked\"}") >= 1.0);
+    assert!(value("scim_ldap_lookup_candidates_total") >= value("scim_ldap_lookup_results_total"));
+    assert!(value("scim_ldap_members_total{by=\"deref\"}") >= 30.0);
+    assert!(value("scim_ldap_pages_total") >= 1.0 && value("scim_ldap_connection_waits_total") >= 4.0);
+    assert_eq!(value(&format!("scim_ldap_server_up{{server=\"{}\"}}", slapd.url())), 1.0);
+}
+
+/// What stands in no attribute of its own.
+#[test]
+fn values_are_put_together_and_said_for_all() {
+    let entries = people(0..3) + &group("staff", 0..3);
+    let slapd = Slapd::start(&Setup { entries, ..Setup::furnished() }).unwrap();
+    let tables = "mode = \"write\"\n[store.ldap.users.attributes]\ndisplayName = { template = \"{givenName} {sn}\" }\n\
+                  userType = { constant = \"Employee\" }\n\"name.formatted\" = { template = \"{sn}, {givenName}\" }\n\
+                  [store.ldap.users]\nbase = \"ou=people,dc=example,dc=org\"\n\
+                  [store.ldap.groups]\nbase = \"ou=groups,dc=example,dc=org\"\n";
+    let lines = format!(
+        "urls = [\"{}\"]\nbind_dn = \"{}\"\nbind_password = \"{}\"\noperation_time = 60\n",
+        slapd.url(),
+        conformance_tests::servers::slapd::ADMIN,
+        conformance_tests::servers::slapd::PASSWORD
+    );
+    let server = crate::served(&lines, tables, &["acme"]);
+    let one = server.get("/scim/v2/Users?filter=userName%20eq%20%22user000001%22").json()["Resources"][0].clone();
+    assert_eq!(one["displayName"], "Given000001 Family000001", "{one}");
+    assert_eq!(
+        (&one["userType"], &one["name"]["formatted"]),
+        (&"Employee".into(), &"Family000001, Given000001".into())
+    );
+    assert_eq!(crate::users(&server, "userType eq \"employee\"").len(), 3);
+    assert_eq!(crate::users(&server, "displayName sw \"given000002\"").len(), 1);
+    let staff = server.get("/scim/v2/Groups").json()["Resources"][0].clone();
+    let shown = staff["members"].as_array().unwrap().iter().map(|one| one["display"].as_str().unwrap());
+    assert!(shown.clone().any(|name| name == "Given000000 Family000000"), "{staff}");
+    let schema = server.get("/scim/v2/Schemas/urn:ietf:params:scim:schemas:core:2.0:User").json();
+    let own = schema["attributes"].as_array().unwrap().iter().find(|one| one["name"] == "displayName").unwrap();
+    assert_eq!(own["mutability"], "readOnly");
+    // What it is made of can be changed.
+    let renamed = crate::patch_user(&server, one["id"].as_str().unwrap(), "name.givenName", serde_json::json!("Ann"));
+    assert_eq!((renamed.status, &renamed.json()["displayName"]), (200, &"Ann Family000001".into()), "{renamed:?}");
+}
