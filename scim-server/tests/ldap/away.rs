@@ -99,3 +99,19 @@ fn some_entries_and_attributes_are_not_for_clients() {
         assert_eq!((mutability("title"), mutability("preferredLanguage")), (json!("readWrite"), json!("readOnly")));
     }
 }
+
+/// Nobody goes with others unasked; and where the directory cannot take them along, it says so.
+#[test]
+fn what_has_others_below_it_is_not_deleted_unasked() {
+    let below =
+        "dn: cn=below,uid=user000000,ou=people,dc=example,dc=org\nobjectClass: organizationalRole\ncn: below\n\n";
+    let entries = people(0..1) + below;
+    let slapd = Slapd::start(&Setup { entries, ..Setup::default() }).unwrap();
+    for (lines, status) in [("", 409), ("on_delete = \"remove_tree\"", 501)] {
+        let server = gateway(&slapd, lines);
+        let one = users(&server, "userName eq \"user000000\"")[0].clone();
+        let refused = server.request("DELETE", &format!("/scim/v2/Users/{one}")).send();
+        refused.is_error(status, None);
+        assert_eq!(users(&server, "userName pr"), [one], "{refused:?}");
+    }
+}

@@ -28,6 +28,11 @@ impl Domain {
 
     /// The same, with these lines of `[store.ldap]`.
     fn with(name: &str, more: &str) -> Domain {
+        Domain::of(name, more, |_| String::new())
+    }
+
+    /// The same, with these lines about users, who stand below a unit.
+    fn of(name: &str, more: &str, users: impl FnOnce(&str) -> String) -> Domain {
         let samba = Samba::shared().unwrap();
         let base = format!("OU={name},{SUFFIX}");
         let mut ldif = format!("dn: {base}\nobjectClass: organizationalUnit\n\n");
@@ -42,7 +47,8 @@ impl Domain {
             samba.url()
         );
         let tables = format!(
-            "[store.ldap.users]\nbase = \"OU=people,{base}\"\n[store.ldap.groups]\nbase = \"OU=groups,{base}\"\n"
+            "[store.ldap.users]\nbase = \"OU=people,{base}\"\n{}\n[store.ldap.groups]\nbase = \"OU=groups,{base}\"\n",
+            users(&format!("OU=people,{base}"))
         );
         Domain { samba, server: served(&lines, &tables, &["acme"]), base }
     }
@@ -241,4 +247,27 @@ fn a_name_that_somebody_has_in_the_domain_is_taken() {
 #[test]
 fn groups_within_groups_are_told_alike_by_both_ways() {
     groups_within_groups(&Domain::with("nested", "member_of = \"always\"").server);
+}
+
+/// A place says who is active, and a deletion takes along what stands below.
+#[test]
+fn entries_move_and_go_with_what_is_below_them() {
+    let domain = Domain::of("moving", "", |people| {
+        let people_gone = format!("OU=gone,{people}");
+        format!("active = {{ ou_move = \"{people_gone}\" }}\non_delete = \"remove_tree\"")
+    });
+    let people = format!("OU=people,{}", domain.base);
+    add(domain.samba, &format!("dn: OU=gone,{people}\nobjectClass: organizationalUnit\n\n"));
+    let hugo = domain.user("hugo", json!({}));
+    let path = path_of("Users", &hugo);
+    assert_eq!(domain.patch(&path, json!([active(false)])), 200);
+    assert_eq!(domain.server.get(&path).json()["active"], false);
+    assert_eq!((domain.count("active eq false"), domain.count("active eq true")), (json!(1), json!(0)));
+    assert_eq!(domain.raw("hugo", "distinguishedName"), Some(format!("CN=hugo,OU=gone,{people}")));
+    assert_eq!(domain.patch(&path, json!([active(true)])), 200);
+    assert_eq!(domain.server.get(&path).json()["id"], hugo["id"]);
+    add(domain.samba, &format!("dn: CN=below,CN=hugo,{people}\nobjectClass: nTFRSSubscriptions\n\n"));
+    assert_eq!(domain.server.request("DELETE", &path).send().status, 204);
+    assert_eq!(domain.count("userName eq \"hugo\""), 0);
+    assert_eq!(domain.raw("below", "distinguishedName"), None);
 }

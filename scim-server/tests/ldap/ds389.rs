@@ -110,3 +110,37 @@ fn groups_within_groups_are_told_alike_by_both_ways() {
     let server = gateway(&ds389, &ds389.url(), "member_of = \"always\"");
     groups_within_groups(&server);
 }
+
+/// Where the directory does not show matching values alone, each is compared.
+#[test]
+fn a_group_says_who_is_active() {
+    let ds389 = Ds389::start(Setup::furnished()).unwrap();
+    let plain = gateway(&ds389, &ds389.url(), "");
+    let group = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "locked"});
+    assert_eq!(plain.post("/scim/v2/Groups", &group).status, 201);
+    let lines = format!(
+        "urls = [\"{}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\nmode = \"write\"\noperation_time = 60\n",
+        ds389.url()
+    );
+    let tables = format!(
+        "[store.ldap.users]\nbase = \"ou=people,{SUFFIX}\"\nactive = {{ group = \"cn=locked,ou=groups,{SUFFIX}\" }}\n\
+         [store.ldap.groups]\nbase = \"ou=groups,{SUFFIX}\"\n"
+    );
+    let server = served(&lines, &tables, &["acme"]);
+    let make = |name: &str, more: Value| {
+        let made = server.post("/scim/v2/Users", &user(name, more));
+        assert_eq!(made.status, 201, "{made:?}");
+        made.json()["id"].as_str().unwrap().to_owned()
+    };
+    let (ann, bob) = (make("ann", json!({})), make("bob", json!({"active": false})));
+    assert_eq!(crate::users(&server, "active eq true"), std::slice::from_ref(&ann));
+    assert_eq!(crate::users(&server, "active eq false"), std::slice::from_ref(&bob));
+    assert_eq!(crate::patch_user(&server, &ann, "active", json!(false)).status, 200);
+    assert_eq!(crate::patch_user(&server, &bob, "active", json!(true)).status, 200);
+    assert_eq!(crate::users(&server, "active eq true"), std::slice::from_ref(&bob));
+    // Twice the same changes nothing.
+    assert_eq!(crate::patch_user(&server, &ann, "active", json!(false)).status, 200);
+    assert_eq!(server.request("DELETE", &format!("/scim/v2/Users/{ann}")).send().status, 204);
+    let locked = server.get("/scim/v2/Groups").json()["Resources"][0].clone();
+    assert_eq!(locked["members"], Value::Null, "{locked}");
+}
