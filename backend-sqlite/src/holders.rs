@@ -247,10 +247,10 @@ impl Found<'_> {
         let mut ahead = ids.iter().zip(numbers).peekable();
         let mut strangers = 0;
         while let Some(row) = rows.next()? {
-            let target: i64 = row.get(0)?;
+            let target = integer(row, 0)?;
             while ahead.next_if(|(_, next)| **next < target).is_some() {}
             match ahead.peek().filter(|(_, next)| **next == target) {
-                Some((id, _)) => self.keep(id, row.get(1)?)?,
+                Some((id, _)) => self.keep(id, integer(row, 1)?)?,
                 None => strangers += 1,
             }
             if strangers > ids.len() {
@@ -270,7 +270,7 @@ impl Found<'_> {
             statement.raw_bind_parameter(2, number)?;
             let mut rows: Rows<'_> = statement.raw_query();
             while let Some(row) = rows.next()? {
-                self.keep(id, row.get(0)?)?;
+                self.keep(id, integer(row, 0)?)?;
                 if self.pairs.len() > self.most {
                     return Ok(());
                 }
@@ -280,12 +280,12 @@ impl Found<'_> {
     }
 
     fn keep(&mut self, target: &ResourceId, holder: i64) -> Inner<()> {
-        if !self.links.contains_key(&holder)
-            && let Some(link) = self.read(holder)?
-        {
+        if let Some(link) = self.links.get(&holder) {
+            self.pairs.push((target.clone(), link.clone()));
+        } else if let Some(link) = self.read(holder)? {
+            self.pairs.push((target.clone(), link.clone()));
             self.links.insert(holder, link);
         }
-        self.pairs.extend(self.links.get(&holder).map(|link| (target.clone(), link.clone())));
         Ok(())
     }
 
@@ -297,4 +297,9 @@ impl Found<'_> {
         let mut statement = self.db.prepare_cached("SELECT id, label FROM resource WHERE seq = ?1")?;
         Ok(statement.query_row([number], read).optional()?)
     }
+}
+
+/// A number in a column that holds nothing else.
+fn integer(row: &Row<'_>, column: usize) -> rusqlite::Result<i64> {
+    Ok(row.get_ref(column)?.as_i64()?)
 }

@@ -1,6 +1,6 @@
 //! A record as the JSON that is sent: the stored text with `id`, `meta`, links and computed values spliced around it.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::hash::Hasher;
 
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::path::AttrPath;
 use crate::query::Select;
 use crate::schema::{Registry, ResourceType};
 use crate::store::link_list::{PackedLink, escaped, is_plain, unescaped};
-use crate::store::{Links, Record, Version};
+use crate::store::{Link, Links, Record, Version};
 
 use super::project::{Projection, Shown};
 
@@ -179,12 +179,7 @@ impl<'a> Renderer<'a> {
         let before_elements = out.len();
         match links.links.packed() {
             Some(packed) => packed.iter().for_each(|link| parts.write(link, false, before_elements, out)),
-            None => links.links.iter().for_each(|link| {
-                let (id, kind) = (escaped(link.target.id.as_str()), escaped(link.target.kind.as_str()));
-                let display = link.display.as_deref().map(escaped);
-                let own = PackedLink { id: &id, kind: &kind, display: display.as_deref() };
-                parts.write(own, link.indirect, before_elements, out);
-            }),
+            None => links.links.iter().for_each(|link| parts.write_link(link, before_elements, out)),
         }
         if out.len() == before_elements {
             out.truncate(start);
@@ -287,7 +282,17 @@ struct LinkParts<'a> {
     display: Option<Vec<u8>>,
     /// What all elements of one kind have in common, made when the first is written.
     forms: RefCell<Vec<Form>>,
+    /// Elements of links that came one by one: the same few groups stand in nearly every resource of a page.
+    known: RefCell<Vec<(Link, Vec<u8>)>>,
+    /// Such links that were written.
+    written: Cell<usize>,
 }
+
+/// Elements that are kept.
+const KNOWN: usize = 6;
+
+/// Links from which on that pays: more than one resource mostly has.
+const MANY: usize = 8;
 
 enum KindText {
     /// `type` says the kind of the target.
@@ -328,6 +333,32 @@ impl<'a> LinkParts<'a> {
                 key
             }),
             forms: RefCell::default(),
+            known: RefCell::default(),
+            written: Cell::default(),
+        }
+    }
+
+    /// Writes a link that came by itself, as [`LinkParts::write`] does.
+    fn write_link(&self, link: &Link, first: usize, out: &mut Vec<u8>) {
+        let mut known = self.known.borrow_mut();
+        if let Some((_, text)) = known.iter().find(|(own, _)| own.target.id == link.target.id && own == link) {
+            if out.len() > first {
+                out.push(b',');
+            }
+            out.extend_from_slice(text);
+            return;
+        }
+        let start = out.len();
+        let (id, kind) = (escaped(link.target.id.as_str()), escaped(link.target.kind.as_str()));
+        let display = link.display.as_deref().map(escaped);
+        self.write(PackedLink { id: &id, kind: &kind, display: display.as_deref() }, link.indirect, first, out);
+        self.written.set(self.written.get() + 1);
+        if self.written.get() > MANY && known.len() < KNOWN {
+            let text = out.get(start..).unwrap_or_default();
+            let text = text.strip_prefix(b",").unwrap_or(text);
+            if !text.is_empty() {
+                known.push((link.clone(), text.to_vec()));
+            }
         }
     }
 
@@ -442,4 +473,57 @@ fn text(out: &mut Vec<u8>, value: &str) {
 /// The inside of a JSON string.
 fn escape(out: &mut Vec<u8>, value: &str) {
     out.extend_from_slice(escaped(value).as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::document::Document;
+    use crate::document::project::View;
+    use crate::schema::{Kind, Options};
+    use crate::store::{Key, Label, ResourceId};
+
+    /// Elements that were kept from one resource to the next are those that would have been made anew.
+    #[test]
+    fn links_that_come_again_are_written_as_the_first_time() {
+        let registry = Registry::compile(&[], &Options::default()).unwrap();
+        let rt = registry.endpoint("Users", false).unwrap();
+        let link = |group: usize, display: Option<&str>, indirect| Link {
+            target: Key { kind: Kind::new("Group"), id: ResourceId::new(&format!("g{group}\"")) },
+            display: display.map(Label::new),
+            indirect,
+        };
+        let person = |n: usize| {
+            let few = 0..n % 4;
+            let mut links: Vec<Link> = few.map(|group| link(group, Some("A \\ name"), group == 2)).collect();
+            links.push(link(1, None, false));
+            links.push(link(1, Some("another name"), n.is_multiple_of(2)));
+            links.push(link(10 + n, Some("alone"), false));
+            Record {
+                key: Key { kind: rt.kind.clone(), id: ResourceId::new(&format!("u{n}")) },
+                version: Version::new("1"),
+                created: Timestamp::from_millis(0),
+                modified: Timestamp::from_millis(0),
+                document: Document::from_stored(r#"{"userName":"ann"}"#.to_owned()),
+                links: vec![Links { at: rt.reverse[0].at.clone(), links: links.into(), whole: true }],
+            }
+        };
+        for attributes in [None, Some("groups"), Some("groups.display"), Some("groups.type")] {
+            let view = View { attributes: attributes.map(str::to_owned), ..View::default() };
+            let projection = Projection::new(&view, rt, false).unwrap();
+            let renderer = || Renderer::new(rt, &registry, "https://example.com", &projection, false);
+            let page = renderer();
+            for n in 0..40 {
+                let (mut one, mut alone) = (Vec::new(), Vec::new());
+                page.write(&person(n), &mut one);
+                renderer().write(&person(n), &mut alone);
+                assert_eq!(String::from_utf8_lossy(&one), String::from_utf8_lossy(&alone), "{n} {attributes:?}");
+                let value: Value = serde_json::from_slice(&one).unwrap();
+                let shown = value["groups"].as_array().map_or(0, Vec::len);
+                let all = n % 4 + 3 - usize::from(attributes == Some("groups.display"));
+                assert_eq!(shown, all, "{n} {attributes:?}");
+            }
+        }
+    }
 }

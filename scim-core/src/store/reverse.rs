@@ -85,7 +85,16 @@ impl<'a> Filling<'a> {
         let direct = by_record(found, &asked);
         let via = &self.reverse.via;
         if via.kinds.contains(&via.holder) {
-            direct.iter().flatten().for_each(|link| self.rise(link));
+            // Most resources of a page have the holders of the one before.
+            let mut before: &[Link] = &[];
+            for links in &direct {
+                for (place, link) in links.iter().enumerate() {
+                    if before.get(place).is_none_or(|own| own.target.id != link.target.id) {
+                        self.rise(link);
+                    }
+                }
+                before = links;
+            }
         }
         self.kind = Some(via.holder.clone());
         self.direct = Some(direct);
