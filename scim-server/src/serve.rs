@@ -18,7 +18,7 @@ use crate::auth::failures::Failures;
 use crate::auth::fixed::Fixed;
 use crate::backends::{self, Factory, Opened, Purpose};
 use crate::config::server::loopback;
-use crate::config::{Settings, Sources};
+use crate::config::{Settings, Sources, show};
 use crate::edge::{self, SystemClock, SystemEntropy, Threads};
 use crate::first_start::{self, First};
 use crate::http::tls::Certificate;
@@ -287,6 +287,18 @@ impl Server {
             self.app.tenants.replace(registries);
         }
         telemetry::level(&settings.log)?;
+        let texts = [&self.settings, &settings].map(|settings| show::toml(settings, &self.backends));
+        let [before, now] = texts.each_ref().map(String::as_str);
+        let renewed = self.certificate.is_some() && settings.server.secure();
+        let mut later = show::differing(before, now);
+        later.retain(|key| match key.as_str() {
+            "log.level" => false,
+            "server.tls.cert" | "server.tls.key" => !renewed,
+            other => !other.starts_with("schemas."),
+        });
+        if !later.is_empty() {
+            tracing::warn!(settings = later.join(", "), "changed, and in force only when the server is started anew");
+        }
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! Prints what is in force, as TOML that could be read back; secrets are masked, settings without a value are comments.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::backends::Factory;
@@ -33,6 +35,25 @@ pub fn toml(settings: &Settings, backends: &[Factory]) -> String {
         }
     }
     out
+}
+
+/// The keys in which two such texts differ. Of a secret it does not show.
+pub fn differing(one: &str, other: &str) -> Vec<String> {
+    let keys = |text: &str| {
+        let mut section = String::new();
+        let mut found = BTreeSet::new();
+        for line in text.lines() {
+            if let Some(name) = line.strip_prefix('[') {
+                section = name.trim_matches(['[', ']']).to_owned();
+            } else if let Some((key, value)) = line.split_once('=') {
+                let key = key.trim_start_matches('#').trim();
+                found.insert((format!("{section}.{key}"), value.trim().to_owned()));
+            }
+        }
+        found
+    };
+    let differing: BTreeSet<_> = keys(one).symmetric_difference(&keys(other)).map(|(key, _)| key.clone()).collect();
+    differing.into_iter().collect()
 }
 
 /// Every key there is with its default, the same way: what the reference in the documentation is made from.

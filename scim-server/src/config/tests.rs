@@ -89,6 +89,14 @@ fn the_environment_wins_and_writes_lists_with_commas() {
 }
 
 #[test]
+fn what_differs_between_two_settings_is_named() {
+    let one = "[server]\nlisten = \"a\"\n# public_url =\n\n[limits]\nbody = 1\npage = 2\n";
+    let other = "[server]\nlisten = \"a\"\npublic_url = \"x\"\n\n[limits]\nbody = 1\npage = 3\n";
+    assert_eq!(super::show::differing(one, other), ["limits.page", "server.public_url"]);
+    assert!(super::show::differing(one, one).is_empty());
+}
+
+#[test]
 fn an_unknown_key_is_told_with_the_nearest_known_one() {
     refuses("[server]\nlisen = \"x\"", &[], &["server.lisen", "did you mean server.listen?", "scim-server.toml"]);
     refuses("[sever]\nlisten = \"x\"", &[], &["sever", "did you mean server?"]);
