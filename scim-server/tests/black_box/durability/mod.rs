@@ -74,7 +74,9 @@ fn kill_9_during_the_first_start_leaves_a_store_that_starts() {
             child.wait().unwrap();
         }
         let listed = program.run(&["tenant", "list", "--format", "json"]);
-        assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+        let said = String::from_utf8_lossy(&listed.stderr);
+        // It may have been cut off before there was a store.
+        assert!(listed.status.success() || said.contains("there is no store yet"), "{said}");
         let server = Server::of(|fresh| fresh.beside(&program));
         server.session().user(json!({})).unwrap();
     }
