@@ -196,7 +196,7 @@ static MADE: AtomicUsize = AtomicUsize::new(1);
 
 impl Harness for Commands {
     fn abilities(&self) -> &[Ability] {
-        &[Ability::Tenants, Ability::Credentials]
+        &[Ability::Tenants, Ability::Credentials, Ability::Ours]
     }
 
     fn profiles(&self) -> &[Profile] {
