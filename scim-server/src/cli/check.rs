@@ -33,7 +33,7 @@ pub async fn run(context: &Context<'_>) -> Result<()> {
         writeln!(out, "# store: there is none yet; the first start makes it")?;
         return Ok(say(out.trim_end())?);
     }
-    let stores = context.stores().await?;
+    let stores = context.new_stores().await?;
     let service = service(settings, &stores).await?;
     let config = service.service_provider_config(&base, &Conditions::default());
     write!(out, "# ServiceProviderConfig\n{}", provider_config(&config.body))?;

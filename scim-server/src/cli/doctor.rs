@@ -90,7 +90,7 @@ pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
 
 /// What every store can be asked: what it can do, and how it is.
 async fn ask(context: &Context<'_>) -> Result<Diagnosis> {
-    let stores = context.stores().await?;
+    let stores = context.new_stores().await?;
     let store = &stores.opened.store;
     let health = store.health().await;
     let can = store.capabilities();

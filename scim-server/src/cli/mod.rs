@@ -117,7 +117,7 @@ impl Context<'_> {
         self.new_stores().await
     }
 
-    /// The same, made where they are not there yet.
+    /// The same, made where they are not there yet: to begin with, or to see whether it can be begun.
     async fn new_stores(&self) -> Result<Stores> {
         stores(&self.settings, self.backends, Purpose::Command).await
     }
