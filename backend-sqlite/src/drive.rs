@@ -17,7 +17,7 @@ pub(crate) struct Drive {
     pub exact: bool,
     /// They come in ascending order, from any point on, without sorting.
     pub ordered: bool,
-    /// What an index of fragments finds the same resources by, where it is that alone.
+    /// The fragment that finds the same resources, where it is that alone.
     pub phrase: Option<Phrase>,
     short: bool,
 }
@@ -66,13 +66,15 @@ impl Given {
     }
 }
 
-/// Something to be found in an index of fragments.
+/// A fragment to be found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Phrase {
-    /// The table of the index: one of one type in one tenant.
+    /// The table of an index of fragments, one of one type in one tenant; or that of all values.
     pub table: String,
-    /// In the language of that table.
+    /// In the language of that table: a condition of it, or what says which values are looked at.
     pub text: String,
+    /// Is it an index of fragments?
+    pub indexed: bool,
 }
 
 impl Drive {
@@ -93,6 +95,9 @@ impl Compiler<'_> {
         let phrase = match &lead.by {
             By::Token { indexed, test: Test::Fragment { text, by_fragments: true, .. } } => {
                 Phrase::new(indexed, text, indexes)
+            }
+            By::Token { indexed, test: Test::Fragment { text, at_end, .. } } => {
+                Phrase::of_values(indexed, text, *at_end, indexes)
             }
             _ => None,
         };
@@ -168,7 +173,7 @@ impl Compiler<'_> {
                 rows(indexed, &condition, indexes, binds)
             }
             Test::Fragment { text, by_fragments: true, .. } => {
-                let Phrase { table, text } = Phrase::new(indexed, text, indexes)?;
+                let Phrase { table, text, .. } = Phrase::new(indexed, text, indexes)?;
                 let phrase = binds.bind(text);
                 Some(format!("SELECT g.rowid AS seq FROM {table} g WHERE {table} MATCH {phrase}"))
             }
@@ -196,7 +201,15 @@ impl Phrase {
     /// What finds this fragment of an attribute; None where no index does.
     fn new(indexed: &Indexed, text: &str, indexes: &Indexes) -> Option<Phrase> {
         let (search, column) = indexes.search(&indexed.attr)?;
-        Some(Phrase { table: search.table(), text: format!("c{column} : \"{}\"", text.replace('"', "\"\"")) })
+        let text = format!("c{column} : \"{}\"", text.replace('"', "\"\""));
+        Some(Phrase { table: search.table(), text, indexed: true })
+    }
+
+    /// What finds it by looking at all values of the attribute.
+    fn of_values(indexed: &Indexed, text: &str, at_end: bool, indexes: &Indexes) -> Option<Phrase> {
+        let (table, shelf) = indexes.place(indexed)?;
+        let text = format!("{shelf} {} {text}", if at_end { "ew" } else { "co" });
+        Some(Phrase { table: table.to_owned(), text, indexed: false })
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Remembered(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     lists: Mutex<Lists>,
-    /// An index was gone through, since that was asked last.
+    /// An index of fragments was gone through, since that was asked last.
     searched: AtomicBool,
 }
 
@@ -71,13 +71,15 @@ impl Remembered {
         lists.numbers.get(phrase).filter(|_| lists.state == state).cloned()
     }
 
-    /// Was an index gone through since this was asked last?
+    /// Was an index of fragments gone through since this was asked last?
     pub(crate) fn take_searched(&self) -> bool {
         self.0.searched.load(Ordering::Relaxed) && self.0.searched.swap(false, Ordering::Relaxed)
     }
 
     fn keep(&self, state: State, phrase: Phrase, numbers: Vec<i64>) {
-        self.0.searched.store(true, Ordering::Relaxed);
+        if phrase.indexed {
+            self.0.searched.store(true, Ordering::Relaxed);
+        }
         // What is found nowhere takes a place too.
         let takes = numbers.len() + 1;
         let mut lists = self.lists();
@@ -97,7 +99,7 @@ impl Remembered {
 pub(crate) struct Finds {
     /// Gives their numbers.
     pub sql: String,
-    /// Where they are those of an index of fragments, which are worth remembering.
+    /// Where they are those of a fragment, which are worth remembering.
     phrase: Option<Phrase>,
     /// The number of the first resource behind a position (or of the last before it); None where there is none.
     from: Option<i64>,

@@ -332,19 +332,25 @@ async fn what_the_writer_remembers_of_groups_goes_with_every_change() {
 async fn what_is_remembered_of_finds_goes_with_every_change() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(&dir, 20).await;
-    let found = async |window: Window| {
-        let query = Query { window, ..list("User", Some("displayName co \"ame1\"")) };
+    let found_by = async |filter: &str, window: Window| {
+        let query = Query { window, ..list("User", Some(filter)) };
         let page = store.query(&scope(), &query).await.unwrap().unwrap();
         let Total::Exact(total) = page.total else { panic!("the total is {:?}", page.total) };
         let ids: Vec<String> = page.records.iter().map(|record| record.key.id.to_string()).collect();
         (ids, total, page.more)
     };
+    let found = async |window: Window| found_by("displayName co \"ame1\"", window).await;
     let first = || Window::Offset { skip: 0, count: 3 };
     let ids = |numbers: &[usize]| numbers.iter().map(|n| format!("u{n:05}")).collect::<Vec<_>>();
     let position = |n: usize| Position { key: SortKey::Absent, id: ResourceId::new(&format!("u{n:05}")) };
     // The second is answered from what the first one left.
     for _ in 0..2 {
         assert_eq!(found(first()).await, (ids(&[1, 10, 11]), 11, true));
+    }
+    // So it is where all values are looked at; their ends are something else.
+    for _ in 0..2 {
+        assert_eq!(found_by("displayName co \"e1\"", first()).await, (ids(&[1, 10, 11]), 11, true));
+        assert_eq!(found_by("displayName ew \"e1\"", first()).await, (ids(&[1]), 1, false));
     }
     // Another page is cut from the same finds, in both directions.
     let after = Window::After { position: position(17), count: 3 };
@@ -353,6 +359,8 @@ async fn what_is_remembered_of_finds_goes_with_every_change() {
     assert_eq!(found(before).await, (ids(&[10]), 11, true));
     store.commit(&scope(), vec![create(20, "name1more")]).await.remove(0).unwrap();
     assert_eq!(found(Window::Offset { skip: 10, count: 3 }).await, (ids(&[19, 20]), 12, false));
+    let rest = found_by("displayName co \"e1\"", Window::Offset { skip: 10, count: 3 });
+    assert_eq!(rest.await, (ids(&[19, 20]), 12, false));
     let record = Making::new(&scope(), "gone".into(), Verb::Delete).record(Vec::new());
     let action = Action::Delete { id: ResourceId::new("u00010"), expect: Expect::Exists, record };
     store.commit(&scope(), vec![Mutation { kind: Kind::new("User"), action, reply: None }]).await.remove(0).unwrap();
