@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use backend_sqlite::{Options, SqliteStore};
-use rusqlite::Connection;
 use scim_core::query::Select;
 use scim_core::schema::Kind;
 use scim_core::store::{ResourceId, Store};
@@ -110,12 +109,9 @@ async fn a_group_of_many_rows_holds_whom_it_was_told_to_hold() {
 async fn links_that_lay_in_rows_of_their_own_are_brought_together() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("scim.db");
-    let old = Connection::open(&path).unwrap();
-    old.execute_batch(include_str!("../../src/layout/001.sql")).unwrap();
-    old.execute_batch(include_str!("../../src/layout/002.sql")).unwrap();
+    let old = laid_out(&path, 2);
     old.execute_batch(
-        "PRAGMA application_id = 1396918605; PRAGMA user_version = 2;
-         INSERT INTO extent (tenant, kind, n, generation)
+        "INSERT INTO extent (tenant, kind, n, generation)
            VALUES ('acme', 'Group', 2, 0), ('acme', 'User', 25, 0), ('other', 'Group', 1, 0), ('other', 'User', 25, 0);",
     )
     .unwrap();

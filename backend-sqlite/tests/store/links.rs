@@ -35,20 +35,10 @@ fn links(db: &Connection) -> Vec<(i64, i64)> {
 async fn links_of_the_fifth_layout_are_brought_to_todays() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("scim.db");
-    let old = Connection::open(&path).unwrap();
-    for step in [
-        include_str!("../../src/layout/001.sql"),
-        include_str!("../../src/layout/002.sql"),
-        include_str!("../../src/layout/003.sql"),
-        include_str!("../../src/layout/004.sql"),
-        include_str!("../../src/layout/005.sql"),
-    ] {
-        old.execute_batch(step).unwrap();
-    }
+    let old = laid_out(&path, 5);
     // Another tenant has the same ids, and links whose ends are gone.
     old.execute_batch(
-        r#"PRAGMA application_id = 1396918605; PRAGMA user_version = 5;
-         INSERT INTO extent (tenant, kind, n, generation, ordered)
+        r#"INSERT INTO extent (tenant, kind, n, generation, ordered)
            SELECT column1, column2, column3, 0, 1
            FROM (VALUES ('acme', 'User', 2), ('acme', 'Group', 2), ('zeta', 'User', 1), ('zeta', 'Group', 1));
          INSERT INTO shelf (tenant, kind, attr) VALUES ('acme', 'Group', 'members'), ('zeta', 'Group', 'members');

@@ -117,13 +117,8 @@ async fn many_may_open_an_empty_file_at_once() {
 async fn a_database_of_the_first_layout_is_brought_to_todays() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("scim.db");
-    let old = Connection::open(&path).unwrap();
-    old.execute_batch(include_str!("../../src/layout/001.sql")).unwrap();
-    old.execute_batch(
-        "PRAGMA application_id = 1396918605; PRAGMA user_version = 1;
-         INSERT INTO extent (tenant, kind, n, generation) VALUES ('acme', 'User', 1, 0);",
-    )
-    .unwrap();
+    let old = laid_out(&path, 1);
+    old.execute_batch("INSERT INTO extent (tenant, kind, n, generation) VALUES ('acme', 'User', 1, 0);").unwrap();
     old.execute(
         "INSERT INTO resource (tenant, kind, id, version, created, modified, linked, label, document)
          VALUES ('acme', 'User', 'u1', 3, 1, 2, 0, 'Ann', ?1)",
@@ -146,17 +141,9 @@ async fn a_database_of_the_first_layout_is_brought_to_todays() {
 async fn values_of_the_third_layout_are_brought_to_todays() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("scim.db");
-    let old = Connection::open(&path).unwrap();
-    for step in [
-        include_str!("../../src/layout/001.sql"),
-        include_str!("../../src/layout/002.sql"),
-        include_str!("../../src/layout/003.sql"),
-    ] {
-        old.execute_batch(step).unwrap();
-    }
+    let old = laid_out(&path, 3);
     old.execute_batch(
-        r#"PRAGMA application_id = 1396918605; PRAGMA user_version = 3;
-         INSERT INTO extent (tenant, kind, n, generation, ordered)
+        r#"INSERT INTO extent (tenant, kind, n, generation, ordered)
            VALUES ('', '', 0, 9, 0), ('acme', 'User', 2, 8, 1), ('acme', 'Group', 1, 0, 1), ('zeta', 'User', 1, 9, 1);
          INSERT INTO indexed (tenant, kind, attr, via, path, rule, single, search, state, n)
            SELECT column1, 'User', column2, column3, column4, 'folded', 1, 0, 1, column5
