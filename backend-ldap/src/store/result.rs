@@ -67,7 +67,7 @@ pub(super) fn of_write(
                 "this directory server takes no writes and names another, which is not among those this server may ask";
             Some(StoreErrorKind::Rejected(Box::new(ScimError::forbidden(why))))
         }
-        // What OpenLDAP says of a database that is read only for now.
+        // OpenLDAP says so of a database that takes no writes.
         Code::UNWILLING_TO_PERFORM if says(result, &["operation restricted"]) => {
             Some(StoreErrorKind::Rejected(Box::new(ScimError::forbidden(told(result)))))
         }

@@ -49,8 +49,13 @@ pub fn served(lines: &str, tables: &str, tenants: &[&str]) -> Running {
 
 /// A server over this directory in mode `write`.
 pub fn gateway_of(slapd: &Slapd, tables: &str, tenants: &[&str]) -> Running {
+    gateway_as(slapd, ADMIN, tables, tenants)
+}
+
+/// The same, as this account of the directory.
+pub fn gateway_as(slapd: &Slapd, account: &str, tables: &str, tenants: &[&str]) -> Running {
     let lines = format!(
-        "urls = [\"{}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\noperation_time = 60\nmode = \"write\"",
+        "urls = [\"{}\"]\nbind_dn = \"{account}\"\nbind_password = \"{PASSWORD}\"\noperation_time = 60\nmode = \"write\"",
         slapd.url(),
     );
     served(&lines, tables, tenants)

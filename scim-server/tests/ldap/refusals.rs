@@ -5,7 +5,7 @@ use conformance_tests::servers::slapd::{PASSWORD, Setup, Slapd, group, people};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Running, USER};
-use crate::{gateway, ldapmodify, patch_user, served, users};
+use crate::{gateway, gateway_as, gateway_of, ldapmodify, patch_user, served, users};
 
 const WRITE: &str = "mode = \"write\"";
 
@@ -89,13 +89,9 @@ fn limits_of_the_directory_are_told_as_limits() {
         let slapd =
             Slapd::start(&Setup { entries: account.clone() + &people(0..30), configuration, ..Setup::default() });
         let slapd = slapd.unwrap();
-        let lines = format!(
-            "urls = [\"{}\"]\nbind_dn = \"cn=scim,dc=example,dc=org\"\nbind_password = \"{PASSWORD}\"\n{WRITE}\noperation_time = 60",
-            slapd.url()
-        );
         let tables = "[store.ldap.users]\nbase = \"ou=people,dc=example,dc=org\"\n\
                       [store.ldap.groups]\nbase = \"ou=groups,dc=example,dc=org\"\n";
-        let server = served(&lines, tables, &["acme"]);
+        let server = gateway_as(&slapd, "cn=scim,dc=example,dc=org", tables, &["acme"]);
         let answer = server.get("/scim/v2/Users");
         assert_eq!(answer.status, status, "{limit}: {answer:?}");
         assert!(detail(&answer).contains(told), "{limit}: {answer:?}");
@@ -105,13 +101,9 @@ fn limits_of_the_directory_are_told_as_limits() {
 #[test]
 fn a_base_that_is_not_there_is_no_missing_resource() {
     let slapd = Slapd::start(&Setup { entries: people(0..3), ..Setup::default() }).unwrap();
-    let lines = format!(
-        "urls = [\"{}\"]\nbind_dn = \"cn=admin,dc=example,dc=org\"\nbind_password = \"{PASSWORD}\"\n{WRITE}\noperation_time = 60",
-        slapd.url()
-    );
     let tables = "[store.ldap.users]\nbase = \"ou=nowhere,dc=example,dc=org\"\n\
                   [store.ldap.groups]\nbase = \"ou=groups,dc=example,dc=org\"\n";
-    let server = served(&lines, tables, &["acme"]);
+    let server = gateway_of(&slapd, tables, &["acme"]);
     let id = "8a3a1e6c-0000-103d-8000-000000000000";
     let answers = [
         server.get("/scim/v2/Users"),
@@ -139,14 +131,10 @@ fn odd_entries_are_shown_and_changed() {
                    dn: cn=Without,ou=people,dc=example,dc=org\nobjectClass: inetOrgPerson\ncn: Without\nsn: W\n\n";
     let setup = Setup { entries: entries.into(), schema: schema.into(), ..Setup::furnished() };
     let slapd = Slapd::start(&setup).unwrap();
-    let lines = format!(
-        "urls = [\"{}\"]\nbind_dn = \"cn=admin,dc=example,dc=org\"\nbind_password = \"{PASSWORD}\"\n{WRITE}\noperation_time = 60",
-        slapd.url()
-    );
     let tables = "[store.ldap.users]\nbase = \"ou=people,dc=example,dc=org\"\nobject_classes = [\"inetOrgPerson\", \"odd\"]\n\
                   [store.ldap.users.attributes]\nnickName = \"oddBytes\"\n\
                   [store.ldap.groups]\nbase = \"ou=groups,dc=example,dc=org\"\n";
-    let server = served(&lines, tables, &["acme"]);
+    let server = gateway_of(&slapd, tables, &["acme"]);
     let odd = users(&server, "userName eq \"odd\"")[0].clone();
     let shown = server.get(&format!("/scim/v2/Users/{odd}")).json();
     assert_eq!((&shown["userName"], &shown["nickName"]), (&json!("odd"), &Value::Null), "bytes are no text");
@@ -170,10 +158,6 @@ fn odd_entries_are_shown_and_changed() {
 #[test]
 fn what_changes_in_the_directory_meanwhile_is_told() {
     let slapd = Slapd::start(&Setup { entries: people(0..3), ..Setup::default() }).unwrap();
-    let lines = format!(
-        "urls = [\"{}\"]\nbind_dn = \"uid=user000000,ou=people,dc=example,dc=org\"\nbind_password = \"{PASSWORD}\"\n{WRITE}\noperation_time = 60",
-        slapd.url()
-    );
     let password = format!(
         "dn: uid=user000000,ou=people,dc=example,dc=org\nchangetype: modify\nreplace: userPassword\nuserPassword: {PASSWORD}\n"
     );
@@ -183,7 +167,7 @@ fn what_changes_in_the_directory_meanwhile_is_told() {
     let own = "by dn.exact=\"uid=user000000,ou=people,dc=example,dc=org\"";
     rights(&format!("{own} write by * auth"));
     let tables = "[store.ldap.users]\nbase = \"ou=people,dc=example,dc=org\"\n[store.ldap.groups]\nbase = \"ou=groups,dc=example,dc=org\"\n";
-    let server = served(&lines, tables, &["acme"]);
+    let server = gateway_as(&slapd, "uid=user000000,ou=people,dc=example,dc=org", tables, &["acme"]);
     let all = users(&server, "userName pr");
     assert_eq!(patch_user(&server, &all[1], "title", json!("before")).status, 200);
     rights(&format!("{own} read by * auth"));
