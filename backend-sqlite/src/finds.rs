@@ -181,19 +181,21 @@ impl Finds {
                 }
             }
         }
+        let mut rows = Vec::with_capacity(kept.len());
         let numbers: Rc<Vec<Value>> = Rc::new(kept.into_iter().map(Value::Integer).collect());
         let sql = format!(
             "SELECT {} FROM rarray(?1) numbers CROSS JOIN resource r ON r.seq = numbers.value",
             read::columns(&query.select)
         );
         let mut statement = db.prepare_cached(&sql)?;
-        let rows = statement.query_map([numbers], |row| {
+        let mut found = statement.query([numbers])?;
+        while let Some(row) = found.next()? {
             let stored = Stored::read(row, &plan.source.kind, &query.select)?;
             let position = sort::position(&stored.record, SortKey::Absent);
-            Ok((stored, position))
-        })?;
+            rows.push((stored, position));
+        }
         Ok(Found {
-            rows: rows.collect::<Result<_, _>>()?,
+            rows,
             total: if query.total { Total::Exact(total) } else { Total::Unknown },
             more: inside > count as u64,
         })

@@ -83,23 +83,16 @@ impl Remembered {
 }
 
 impl Relation {
-    /// The holders of these, where all are remembered.
-    fn known(&self, targets: &[ResourceId]) -> Option<Vec<(ResourceId, Link)>> {
-        let mut pairs = Vec::new();
-        for target in targets {
-            pairs.extend(self.above.get(target)?.iter().map(|link| (target.clone(), link.clone())));
-        }
-        Some(pairs)
+    /// The holders of each of these, where all are remembered.
+    fn known(&self, targets: &[ResourceId]) -> Option<Vec<Vec<Link>>> {
+        targets.iter().map(|target| self.above.get(target).cloned()).collect()
     }
 
-    fn learn(&mut self, targets: &[ResourceId], pairs: &[(ResourceId, Link)]) {
-        for target in targets {
-            self.above.insert(target.clone(), Vec::new());
+    fn learn(&mut self, targets: &[ResourceId], held: &[Vec<Link>]) {
+        for (target, links) in targets.iter().zip(held) {
+            self.above.insert(target.clone(), links.clone());
+            self.kept += 1 + links.len();
         }
-        for (target, link) in pairs {
-            self.above.entry(target.clone()).or_default().push(link.clone());
-        }
-        self.kept += targets.len() + pairs.len();
     }
 }
 
@@ -147,7 +140,7 @@ pub(crate) fn fill_few(
             let targets = Targets { of, ids: targets, numbers: known.take() };
             let found = find(writing.db, &mut writing.holders, tenant, &targets, &one.via, left);
             let found = found.map_err(Stop::Fault)?;
-            left = left.checked_sub(found.len()).ok_or(Stop::Many)?;
+            left = left.checked_sub(found.iter().map(Vec::len).sum()).ok_or(Stop::Many)?;
             Ok(found)
         })
     });
@@ -169,8 +162,10 @@ pub(crate) fn holders(
     targets: &[ResourceId],
     via: &LinkType,
 ) -> Inner<Vec<(ResourceId, Link)>> {
-    let targets = Targets { of, ids: targets, numbers: None };
-    find(&reader.db, &mut reader.holders, tenant, &targets, via, usize::MAX)
+    let asked = Targets { of, ids: targets, numbers: None };
+    let held = find(&reader.db, &mut reader.holders, tenant, &asked, via, usize::MAX)?;
+    let pairs = targets.iter().zip(held).flat_map(|(id, links)| links.into_iter().map(|link| (id.clone(), link)));
+    Ok(pairs.collect())
 }
 
 /// Resources of one type whose holders are wanted.
@@ -181,7 +176,7 @@ struct Targets<'a> {
     numbers: Option<&'a [i64]>,
 }
 
-/// The same; no more than one beyond so many.
+/// Who holds each of these targets; no more than one beyond so many.
 fn find(
     db: &Connection,
     remembered: &mut Remembered,
@@ -189,34 +184,34 @@ fn find(
     &Targets { of, ids, numbers }: &Targets<'_>,
     via: &LinkType,
     most: usize,
-) -> Inner<Vec<(ResourceId, Link)>> {
+) -> Inner<Vec<Vec<Link>>> {
     let (holder, attr) = (&via.holder, via.at.to_string());
     let mut relation = remembered.take(db, tenant, holder, &attr)?;
     // Those that are no holders are too many to be remembered.
     let nested = of == holder;
-    if let Some(pairs) = nested.then(|| relation.known(ids)).flatten() {
+    if let Some(held) = nested.then(|| relation.known(ids)).flatten() {
         remembered.keep(relation);
-        return Ok(pairs);
+        return Ok(held);
     }
-    // Mostly each is held once or twice, if at all.
-    let mut pairs = Vec::with_capacity(ids.len().min(most) * 2);
+    let (mut held, mut whole) = (vec![Vec::new(); ids.len()], true);
     if let Some(shelf) = relation.shelf {
         let numbers = match numbers {
             Some(numbers) => Cow::Borrowed(numbers),
             None => Cow::Owned(read::numbers_of(db, tenant, of, ids.iter())?),
         };
-        let mut found = Found { db, holder, shelf, links: &mut relation.links, pairs, most };
-        if !lie_close(&numbers) || !found.in_one_pass(ids, &numbers)? {
-            found.pairs.clear();
-            found.one_by_one(ids, &numbers)?;
+        let mut found = Found { db, holder, shelf, links: &mut relation.links, held, left: Some(most) };
+        if !lie_close(&numbers) || !found.in_one_pass(&numbers)? {
+            found.start_again(most);
+            found.one_by_one(&numbers)?;
         }
-        pairs = found.pairs;
+        whole = found.left.is_some();
+        held = found.held;
     }
-    if nested && pairs.len() <= most {
-        relation.learn(ids, &pairs);
+    if nested && whole {
+        relation.learn(ids, &held);
     }
     remembered.keep(relation);
-    Ok(pairs)
+    Ok(held)
 }
 
 /// Do these lie side by side, as resources of a page mostly do?
@@ -231,60 +226,71 @@ struct Found<'a> {
     holder: &'a Kind,
     shelf: i64,
     links: &'a mut HashMap<i64, Link>,
-    pairs: Vec<(ResourceId, Link)>,
-    /// Once there are more than so many, no more are looked for.
-    most: usize,
+    /// The holders of each target.
+    held: Vec<Vec<Link>>,
+    /// So many more may be found; None once there was one too many, and then no more are looked for.
+    left: Option<usize>,
 }
 
 impl Found<'_> {
+    fn start_again(&mut self, most: usize) {
+        self.held.iter_mut().for_each(Vec::clear);
+        self.left = Some(most);
+    }
+
     /// From the first target to the last, over whatever lies between. False where that is too much.
-    fn in_one_pass(&mut self, ids: &[ResourceId], numbers: &[i64]) -> Inner<bool> {
+    fn in_one_pass(&mut self, numbers: &[i64]) -> Inner<bool> {
         let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return Ok(true) };
         let mut statement = self.db.prepare_cached(
             "SELECT target, holder FROM link WHERE shelf = ?1 AND target BETWEEN ?2 AND ?3 ORDER BY target",
         )?;
         let mut rows = statement.query([self.shelf, *first, *last])?;
-        let mut ahead = ids.iter().zip(numbers).peekable();
+        let mut ahead = numbers.iter().enumerate().peekable();
         let mut strangers = 0;
-        while let Some(row) = rows.next()? {
+        while self.left.is_some()
+            && let Some(row) = rows.next()?
+        {
             let target = integer(row, 0)?;
             while ahead.next_if(|(_, next)| **next < target).is_some() {}
             match ahead.peek().filter(|(_, next)| **next == target) {
-                Some((id, _)) => self.keep(id, integer(row, 1)?)?,
+                Some((place, _)) => self.keep(*place, integer(row, 1)?)?,
                 None => strangers += 1,
             }
-            if strangers > ids.len() {
+            if strangers > numbers.len() {
                 return Ok(false);
-            }
-            if self.pairs.len() > self.most {
-                break;
             }
         }
         Ok(true)
     }
 
-    fn one_by_one(&mut self, ids: &[ResourceId], numbers: &[i64]) -> Inner<()> {
+    fn one_by_one(&mut self, numbers: &[i64]) -> Inner<()> {
         let mut statement = self.db.prepare_cached("SELECT holder FROM link WHERE shelf = ?1 AND target = ?2")?;
         statement.raw_bind_parameter(1, self.shelf)?;
-        for (id, number) in ids.iter().zip(numbers) {
+        for (place, number) in numbers.iter().enumerate() {
             statement.raw_bind_parameter(2, number)?;
             let mut rows: Rows<'_> = statement.raw_query();
-            while let Some(row) = rows.next()? {
-                self.keep(id, integer(row, 0)?)?;
-                if self.pairs.len() > self.most {
-                    return Ok(());
-                }
+            while self.left.is_some()
+                && let Some(row) = rows.next()?
+            {
+                self.keep(place, integer(row, 0)?)?;
             }
         }
         Ok(())
     }
 
-    fn keep(&mut self, target: &ResourceId, holder: i64) -> Inner<()> {
-        if let Some(link) = self.links.get(&holder) {
-            self.pairs.push((target.clone(), link.clone()));
-        } else if let Some(link) = self.read(holder)? {
-            self.pairs.push((target.clone(), link.clone()));
-            self.links.insert(holder, link);
+    /// The target at this place has a holder of this number.
+    fn keep(&mut self, place: usize, holder: i64) -> Inner<()> {
+        let link = match self.links.get(&holder) {
+            Some(link) => link.clone(),
+            None => {
+                let Some(link) = self.read(holder)? else { return Ok(()) };
+                self.links.insert(holder, link.clone());
+                link
+            }
+        };
+        if let Some(held) = self.held.get_mut(place) {
+            held.push(link);
+            self.left = self.left.and_then(|left| left.checked_sub(1));
         }
         Ok(())
     }

@@ -173,15 +173,17 @@ impl<'q> Ask<'q> {
         let Some(statement) = sorted.statement(plan, &self.query.window, read::columns(&self.query.select)) else {
             return Ok(None);
         };
-        let mut found = plan.binds.all(db, &statement, |row| {
+        let count = self.query.window.count() as usize;
+        let mut found = Vec::with_capacity(count.min(FEW) + 1);
+        plan.binds.each(db, &statement, |row| {
             let stored = Stored::read(row, &plan.source.kind, &self.query.select)?;
             let position = sort::position(&stored.record, sorted.key(row, read::width(&self.query.select))?);
-            Ok((stored, position))
+            found.push((stored, position));
+            Ok(())
         })?;
         let order = self.query.order.filter(|_| plan.source.sort.is_some());
         let backwards = matches!(self.query.window, Window::Before { .. });
         found.sort_by(|(_, a), (_, b)| if backwards { b.compare(a, order) } else { a.compare(b, order) });
-        let count = self.query.window.count() as usize;
         let more = found.len() > count;
         found.truncate(count);
         if backwards {

@@ -227,7 +227,15 @@ impl<'a> Renderer<'a> {
             out.push(b'"');
         }
         if part("version", out) {
-            text(out, etag);
+            // The quotes are the tag's own: what stands between them needs none.
+            match etag.strip_prefix("W/\"").and_then(|rest| rest.strip_suffix('"')).filter(|tag| is_plain(tag)) {
+                Some(tag) => {
+                    out.extend_from_slice(b"\"W/\\\"");
+                    out.extend_from_slice(tag.as_bytes());
+                    out.extend_from_slice(b"\\\"\"");
+                }
+                None => text(out, etag),
+            }
         }
         if lead == b"," {
             out.push(b'}');
@@ -341,7 +349,7 @@ impl<'a> LinkParts<'a> {
     /// Writes a link that came by itself, as [`LinkParts::write`] does.
     fn write_link(&self, link: &Link, first: usize, out: &mut Vec<u8>) {
         let mut known = self.known.borrow_mut();
-        if let Some((_, text)) = known.iter().find(|(own, _)| own.target.id == link.target.id && own == link) {
+        if let Some((_, text)) = known.iter().find(|(own, _)| is_same(own, link)) {
             if out.len() > first {
                 out.push(b',');
             }
@@ -437,6 +445,14 @@ impl<'a> LinkParts<'a> {
         around.push(part);
         Form { kind: kind.to_owned(), indirect, around, display }
     }
+}
+
+/// Are these equal? Links of one attribute mostly differ in their ids, if at all.
+fn is_same(one: &Link, other: &Link) -> bool {
+    one.target.id == other.target.id
+        && one.indirect == other.indirect
+        && one.display == other.display
+        && one.target.kind == other.target.kind
 }
 
 /// The URI of a type's resources, up to the id: the inside of a JSON string.

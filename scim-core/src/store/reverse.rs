@@ -20,18 +20,19 @@ pub async fn fill<S: Store + ?Sized>(
     let mut filling = Filling::of(records, reverse);
     while let Some((kind, targets)) = filling.wanted() {
         let found = store.holders(scope, kind, targets, &reverse.via).await?;
+        let found = by_target(found, targets);
         filling.take(found);
     }
     filling.finish(records);
     Ok(())
 }
 
-/// The same for a store that finds the holders of targets of one kind (as [`Store::holders`] does) without waiting. The first
-/// call is for the records themselves, in their order.
+/// The same for a store that finds without waiting who holds targets of one kind: those of each target, in the order of the
+/// targets. The first call is for the records themselves, in their order.
 pub fn fill_now<E>(
     records: &mut [Record],
     reverse: &Arc<ReverseType>,
-    mut holders: impl FnMut(&Kind, &[ResourceId]) -> std::result::Result<Vec<(ResourceId, Link)>, E>,
+    mut holders: impl FnMut(&Kind, &[ResourceId]) -> std::result::Result<Vec<Vec<Link>>, E>,
 ) -> std::result::Result<(), E> {
     let mut filling = Filling::of(records, reverse);
     while let Some((kind, targets)) = filling.wanted() {
@@ -72,22 +73,21 @@ impl<'a> Filling<'a> {
         self.kind.as_ref().filter(|_| !self.targets.is_empty()).map(|kind| (kind, self.targets.as_slice()))
     }
 
-    /// They were found.
-    fn take(&mut self, found: Vec<(ResourceId, Link)>) {
+    /// They were found: those of each target.
+    fn take(&mut self, found: Vec<Vec<Link>>) {
         let asked = std::mem::take(&mut self.targets);
         if self.direct.is_some() {
-            for (child, parent) in found {
-                self.rise(&parent);
-                self.parents.entry(child).or_default().push(parent);
+            for (child, parents) in asked.into_iter().zip(found).filter(|(_, parents)| !parents.is_empty()) {
+                parents.iter().for_each(|parent| self.rise(parent));
+                self.parents.insert(child, parents);
             }
             return;
         }
-        let direct = by_record(found, &asked);
         let via = &self.reverse.via;
         if via.kinds.contains(&via.holder) {
             // Most resources of a page have the holders of the one before.
             let mut before: &[Link] = &[];
-            for links in &direct {
+            for links in &found {
                 for (place, link) in links.iter().enumerate() {
                     if before.get(place).is_none_or(|own| own.target.id != link.target.id) {
                         self.rise(link);
@@ -97,7 +97,7 @@ impl<'a> Filling<'a> {
             }
         }
         self.kind = Some(via.holder.clone());
-        self.direct = Some(direct);
+        self.direct = Some(found);
     }
 
     /// The next level is asked for the holders of this one, unless it has been.
@@ -119,7 +119,7 @@ impl<'a> Filling<'a> {
 }
 
 /// What was found, to each of the ids. Stores mostly find it in their order.
-fn by_record(found: Vec<(ResourceId, Link)>, ids: &[ResourceId]) -> Vec<Vec<Link>> {
+fn by_target(found: Vec<(ResourceId, Link)>, ids: &[ResourceId]) -> Vec<Vec<Link>> {
     let mut direct: Vec<Vec<Link>> = ids.iter().map(|_| Vec::new()).collect();
     let mut places: Option<HashMap<&ResourceId, usize>> = None;
     let mut last = 0;

@@ -16,7 +16,7 @@ const PAGE: u64 = 100;
 const STRETCHES: usize = 20;
 /// Times that a walk is walked. The median of each page counts: the first walks on each of two connections to the
 /// database map it into memory, which the first page, asked for over and over, has behind it.
-const WALKS: usize = 5;
+const WALKS: usize = 9;
 
 /// The first page.
 pub async fn page(world: &mut World) -> Result<Vec<Line>> {
