@@ -11,13 +11,14 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Handle;
 use tokio_rustls::TlsConnector;
 
-use crate::ldap::LdapError;
 use crate::ldap::ber::whole_length;
 use crate::ldap::message::{Body, Message};
+use crate::ldap::{Code, LdapError};
 
 use super::address::{Address, Endpoint};
-use super::connection::{Bounds, Connection};
-use super::options::Options;
+use super::connection::{Bind, Bounds, Connection};
+use super::options::{Credentials, Options};
+use super::password::Refusals;
 use super::tls::client_config;
 
 /// ExtendedRequest 1.3.6.1.4.1.1466.20037 (RFC 4511 section 4.14.1).
@@ -31,13 +32,14 @@ const START_TLS_ANSWER: usize = 64 << 10;
 pub(crate) struct Connector {
     pub(crate) options: Options,
     tls: Arc<rustls::ClientConfig>,
+    refusals: Refusals,
     pub(crate) runtime: Handle,
 }
 
 impl Connector {
     pub(crate) fn new(options: Options, runtime: Handle) -> Result<Self, String> {
         let tls = Arc::new(client_config(&options.tls)?);
-        Ok(Connector { options, tls, runtime })
+        Ok(Connector { options, tls, refusals: Refusals::default(), runtime })
     }
 
     /// A new connection, bound. All of it is this runtime's: the connection outlives the call.
@@ -54,10 +56,24 @@ impl Connector {
 
     async fn connect_here(&self, to: &Address, deadline: Instant) -> Result<Connection, LdapError> {
         let deadline = deadline.min(Instant::now() + self.options.connect_time);
+        let failed = |why: String| unavailable(to, &format!("the bind failed: {why}"));
+        let bind = match &self.options.credentials {
+            Credentials::Anonymous => Bind::Anonymous,
+            Credentials::External => Bind::External,
+            Credentials::Simple { dn, password } => {
+                let password = password.now().map_err(|why| failed(format!("the password in {why}")))?;
+                self.refusals.check(to, &password, Instant::now()).map_err(failed)?;
+                Bind::Simple { dn, password }
+            }
+        };
         let opened = tokio::time::timeout_at(deadline.into(), self.open(to)).await;
         let connection = opened.unwrap_or_else(|_| Err(unavailable(to, "no connection in time")))?;
-        let bound = connection.bind(&self.options.credentials, deadline).await;
-        bound.map_err(|error| unavailable(to, &format!("the bind failed: {error}")))?;
+        connection.bind(&bind, deadline).await.map_err(|error| {
+            if let (Some(Code::INVALID_CREDENTIALS), Bind::Simple { password, .. }) = (error.code(), &bind) {
+                self.refusals.note(to, password, &error.to_string(), Instant::now());
+            }
+            failed(error.to_string())
+        })?;
         Ok(connection)
     }
 

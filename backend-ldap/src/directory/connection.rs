@@ -1,22 +1,19 @@
-//! One connection, which many operations share: searches are asked at the [`seam`](super::seam), and ldap3 speaks through it for all else.
+//! One connection, which many operations share: ldap3 binds through the [`seam`](super::seam), and all else is asked there.
 //!
-//! What is no search is a task of its own, so that it comes to its end whatever its caller does. A search is abandoned when nobody waits
-//! for it any more.
+//! What is no search comes to its end whatever its caller does. A search is abandoned when nobody waits for it any more.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ldap3::exop::Exop;
-use ldap3::result::{ExopResult, LdapError as TheirError};
+use ldap3::result::LdapError as TheirError;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, StdStream};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::ldap::{Answer, Code, LdapError, Operation, Request, Search};
+use crate::ldap::{Answer, Code, Dn, LdapError, Request, Search};
 
-use super::options::Credentials;
 use super::seam::Seam;
 use super::search::Found;
 use super::translate;
@@ -32,6 +29,17 @@ pub(crate) struct Bounds {
     pub(crate) answer: usize,
 }
 
+/// Who says that he comes, and how he proves it (RFC 4513).
+#[derive(Debug)]
+pub(crate) enum Bind<'a> {
+    /// Nobody.
+    Anonymous,
+    /// By a name and a password.
+    Simple { dn: &'a Dn, password: SecretString },
+    /// By what the connection says (SASL EXTERNAL).
+    External,
+}
+
 /// A connection that is open, or was.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -39,7 +47,6 @@ pub(crate) struct Connection {
     ldap: Ldap,
     turns: Arc<Semaphore>,
     bounds: Bounds,
-    runtime: Handle,
 }
 
 impl Connection {
@@ -61,7 +68,7 @@ impl Connection {
             let _ = driver.drive().await;
         });
         let turns = Arc::new(Semaphore::new(bounds.in_flight));
-        Ok(Connection { seam, ldap, turns, bounds, runtime: runtime.clone() })
+        Ok(Connection { seam, ldap, turns, bounds })
     }
 
     /// Is it over?
@@ -85,16 +92,16 @@ impl Connection {
     }
 
     /// Says who we are.
-    pub(crate) async fn bind(&self, credentials: &Credentials, deadline: Instant) -> Result<(), LdapError> {
+    pub(crate) async fn bind(&self, bind: &Bind<'_>, deadline: Instant) -> Result<(), LdapError> {
         let (mut ldap, begun) = (self.ldap.clone(), Instant::now());
         ldap.with_timeout(deadline.saturating_duration_since(begun));
-        let bound = match credentials {
-            Credentials::Anonymous => return Ok(()),
-            Credentials::Simple { dn, password } => ldap.simple_bind(dn.as_str(), password.expose_secret()).await,
-            Credentials::External => ldap.sasl_external_bind().await,
+        let bound = match bind {
+            Bind::Anonymous => return Ok(()),
+            Bind::Simple { dn, password } => ldap.simple_bind(dn.as_str(), password.expose_secret()).await,
+            Bind::External => ldap.sasl_external_bind().await,
         };
-        let bound = bound.map_err(|error| self.seam.lost(error, ldap.last_id(), false, begun))?;
-        succeeded(translate::answer(bound, None)).map(drop)
+        let bound = bound.map_err(|error| self.seam.lost(&error, ldap.last_id(), begun))?;
+        succeeded(translate::answer(bound)).map(drop)
     }
 
     /// Asks for something that is no search.
@@ -102,22 +109,34 @@ impl Connection {
     /// # Errors
     /// As [`LdapError`] says; `Uncertain` where a write went out and no answer came.
     pub(crate) async fn perform(&self, request: &Request, deadline: Instant) -> Result<Answer, LdapError> {
-        let (turn, request) = (self.turn(deadline).await?, request.clone());
-        let (ldap, seam) = (self.ldap.clone(), self.seam.clone());
-        let performed = self.runtime.spawn(async move {
-            let _turn = turn;
-            perform(ldap, &seam, request, deadline).await
-        });
-        succeeded(performed.await.unwrap_or_else(|error| Err(LdapError::Uncertain(error.to_string())))?)
+        let _turn = self.turn(deadline).await?;
+        let asking = self.seam.perform(request)?;
+        succeeded(match request.operation.writes() {
+            true => asking.of_write_until(deadline).await?,
+            false => asking.until(deadline).await?,
+        })
     }
 
-    /// Searches, and gathers all that is found.
+    /// Searches, and gathers all that is found. The server is told when nobody waits any more, and stops then by itself.
     ///
     /// # Errors
     /// As [`LdapError`] says; `TooMany` where the entries are more bytes than an answer may have.
     pub(crate) async fn search(&self, search: &Search, deadline: Instant) -> Result<Found, LdapError> {
+        self.find(search, deadline, true).await
+    }
+
+    /// The same for a page of a walk. The server is not told: some count that time on between the pages (389-DS).
+    ///
+    /// # Errors
+    /// As [`Connection::search`].
+    pub(crate) async fn page(&self, search: &Search, deadline: Instant) -> Result<Found, LdapError> {
+        self.find(search, deadline, false).await
+    }
+
+    async fn find(&self, search: &Search, deadline: Instant, told: bool) -> Result<Found, LdapError> {
         let _turn = self.turn(deadline).await?;
-        let found = self.seam.ask(search)?.until(deadline).await?;
+        let time = if told { deadline.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+        let found = self.seam.ask(search, time)?.until(deadline).await?;
         // What was cut off where the caller said was asked for.
         let wanted = search.size_limit > 0 && found.entries.len() >= search.size_limit as usize;
         match found.result.code {
@@ -151,16 +170,11 @@ impl Drop for Ends {
 }
 
 impl Seam {
-    /// What it means that there is no answer.
-    fn lost(&self, error: TheirError, id: i32, writes: bool, begun: Instant) -> LdapError {
+    /// What it means that a bind has no answer.
+    fn lost(&self, error: &TheirError, id: i32, begun: Instant) -> LdapError {
+        self.forget(id);
         match error {
-            TheirError::Timeout { .. } if writes => {
-                LdapError::Uncertain(format!("no answer within {:?}", begun.elapsed()))
-            }
             TheirError::Timeout { .. } => LdapError::Late(begun.elapsed()),
-            TheirError::FilterParsing => LdapError::Request("the filter has no form that can be sent".into()),
-            TheirError::AddNoValues => LdapError::Request("an attribute to add has no values".into()),
-            _ if writes && self.was_sent(id) => LdapError::Uncertain(self.why()),
             _ => LdapError::Unavailable(self.why()),
         }
     }
@@ -168,38 +182,4 @@ impl Seam {
 
 fn succeeded(answer: Answer) -> Result<Answer, LdapError> {
     if answer.result.code.is_success() { Ok(answer) } else { Err(LdapError::Refused(Box::new(answer.result))) }
-}
-
-async fn perform(mut ldap: Ldap, seam: &Seam, request: Request, deadline: Instant) -> Result<Answer, LdapError> {
-    let (begun, writes) = (Instant::now(), request.operation.writes());
-    ldap.with_timeout(deadline.saturating_duration_since(begun));
-    ldap.with_controls(translate::controls(&request.controls));
-    let plain = |result| translate::answer(result, None);
-    let done = match request.operation {
-        Operation::Add { dn, attributes } => {
-            let attributes = attributes.iter().map(|(name, values)| translate::attribute(name, values)).collect();
-            ldap.add(dn.as_str(), attributes).await.map(plain)
-        }
-        Operation::Modify { target, changes } => {
-            let changes = changes.iter().map(translate::change).collect();
-            ldap.modify(&target.to_string(), changes).await.map(plain)
-        }
-        Operation::ModifyDn { target, rdn, delete_old, superior } => {
-            let superior = superior.as_ref().map(|dn| dn.as_str());
-            ldap.modifydn(&target.to_string(), &rdn.to_string(), delete_old, superior).await.map(plain)
-        }
-        Operation::Delete { target } => ldap.delete(&target.to_string()).await.map(plain),
-        Operation::Compare { target, name, value } => {
-            ldap.compare(&target.to_string(), name.as_str(), value).await.map(|compared| plain(compared.0))
-        }
-        Operation::Extended { oid, value } => {
-            let exop = Exop { name: Some(oid.to_owned()), val: value.map(|value| value.to_vec()) };
-            ldap.extended(exop).await.map(|ExopResult(exop, result)| translate::answer(result, Some(exop)))
-        }
-    };
-    done.map_err(|error| {
-        let id = ldap.last_id();
-        seam.forget(id);
-        seam.lost(error, id, writes, begun)
-    })
 }

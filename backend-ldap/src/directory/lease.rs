@@ -27,7 +27,7 @@ impl Lease {
     /// As [`LdapError`] says.
     pub async fn search(&self, search: &Search) -> Result<Found, LdapError> {
         let connection = self.lent.connection()?;
-        let found = connection.search(&self.call.search(search), self.directory.deadline(&self.call)).await;
+        let found = connection.page(&self.call.search(search), self.directory.deadline(&self.call)).await;
         self.directory.suspect(&self.lent.server, connection, &found);
         self.directory.numbers().count("search", &found);
         self.directory.numbers().page();

@@ -1,7 +1,7 @@
 //! A directory: several servers, of which the first that answers is asked, through connections that are kept.
 //!
-//! `address`, `options` where and how · `connect`, `tls` streams · `connection` one connection: the `seam`, of which `traffic` is the
-//! rule, on which a `search` is asked, and through which ldap3 speaks for all else, with `translate` as the dictionary · `server` its
+//! `address`, `options` where and how, `password` with what · `connect`, `tls` streams · `connection` one connection: the `seam`, of which `traffic` is the
+//! rule, where all is asked, as `search` waits for it, and through which ldap3 binds, with `translate` as the dictionary · `server` its
 //! servers, `near` the connections to one that requests share · `numbers` what was asked · `sticky` who reads where · `lease`, `walk` connections for one purpose.
 //!
 //! Everything here ends by its deadline. What was only read is asked again elsewhere when a connection breaks; what may
@@ -14,6 +14,7 @@ mod lease;
 mod near;
 mod numbers;
 mod options;
+mod password;
 mod seam;
 mod search;
 mod server;
@@ -37,6 +38,7 @@ pub(crate) use connection::{Bounds, Connection};
 pub use lease::Lease;
 pub use numbers::Numbers;
 pub use options::{Credentials, Identity, Options, Tls};
+pub use password::Password;
 pub use search::Found;
 pub use walk::Walk;
 
@@ -354,7 +356,7 @@ fn again(error: &LdapError) -> bool {
 
 /// Does it carry a password?
 fn is_secret(operation: &Operation) -> bool {
-    let secret = |name: &crate::ldap::AttributeName| name.is("unicodePwd") || name.is("userPassword");
+    let secret = crate::ldap::AttributeName::is_secret;
     match operation {
         Operation::Add { attributes, .. } => attributes.iter().any(|(name, _)| secret(name)),
         Operation::Modify { changes, .. } => changes.iter().any(|change| secret(change.parts().0)),

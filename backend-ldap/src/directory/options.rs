@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use crate::ldap::Dn;
 
 use super::address::Address;
+use super::password::Password;
 
 /// As whom we come (RFC 4513).
 #[derive(Debug, Clone)]
@@ -18,7 +19,7 @@ pub enum Credentials {
         /// The name.
         dn: Dn,
         /// The password. Never empty: that would be anonymous (RFC 4513 section 5.1.2).
-        password: SecretString,
+        password: Password,
     },
     /// As what the connection says: the client certificate, or the user of the socket's other end (SASL EXTERNAL).
     External,
@@ -119,7 +120,7 @@ impl Options {
             return Some("connections, leases and in_flight are at least 1".into());
         }
         match &self.credentials {
-            Credentials::Simple { password, .. } if password.expose_secret().is_empty() => {
+            Credentials::Simple { password: Password::Given(password), .. } if password.expose_secret().is_empty() => {
                 Some("an empty bind password would be an anonymous bind; give one, or leave bind_dn out".into())
             }
             Credentials::Simple { .. } if !self.insecure_plain => {

@@ -2,8 +2,8 @@
 //!
 //! ldap3 speaks into one end of a pair of sockets; the other end and the connection to the server, in TLS or not, are held
 //! here. Two tasks carry messages between them, one each way, and let nothing through but what [`traffic`](super::traffic)
-//! lets pass. Searches are asked here, beside ldap3, and what they find goes from the task that reads to who waits for it. The tasks
-//! run no code of the callers, and cannot panic on what they read.
+//! lets pass. All but binds is asked here, beside ldap3, and what comes of it goes from the task that reads to who waits for it. The
+//! tasks run no code of the callers, and cannot panic on what they read.
 
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,14 +14,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use zeroize::Zeroize;
 
 use crate::ldap::ber::whole_length;
-use crate::ldap::{LdapError, Malformed, Search};
+use crate::ldap::{Answer, LdapError, Malformed, Request, Search};
 
 use super::connection::Bounds;
-use super::search::{Asking, Gathering};
+use super::search::{Asking, Found, Gathering};
 use super::traffic::{Passage, Traffic};
 
 /// Bytes that are read at once.
@@ -51,6 +51,13 @@ struct State {
     out: Vec<u8>,
     /// Why it is over.
     closed: Option<String>,
+}
+
+impl Drop for State {
+    /// There may have been a password in what did not go out.
+    fn drop(&mut self) {
+        self.out.zeroize();
+    }
 }
 
 impl Seam {
@@ -104,29 +111,66 @@ impl Seam {
         self.state().traffic.forget(id);
     }
 
-    /// Asks for what a search finds.
+    /// Asks for what a search finds in so much time on the server; zero: as long as it likes.
     ///
     /// # Errors
     /// It is over, or the search has no form that can be sent.
-    pub(super) fn ask(self: &Arc<Self>, search: &Search) -> Result<Asking, LdapError> {
+    pub(super) fn ask(self: &Arc<Self>, search: &Search, time: Duration) -> Result<Asking<Found>, LdapError> {
         let (gathering, told) = Gathering::new(self.bounds.answer);
+        let id = self.put(|traffic| traffic.search(gathering), |id| search.to_message(id, time))?;
+        Ok(Asking { seam: self.clone(), id, told, begun: Instant::now() })
+    }
+
+    /// Asks for something that is no search.
+    ///
+    /// # Errors
+    /// It is over, or the request has no form that can be sent.
+    pub(super) fn perform(self: &Arc<Self>, request: &Request) -> Result<Asking<Answer>, LdapError> {
+        let (tells, told) = oneshot::channel();
+        let end = request.operation.answer();
+        let id = self.put(|traffic| traffic.operation(end, tells), |id| request.to_message(id))?;
+        Ok(Asking { seam: self.clone(), id, told, begun: Instant::now() })
+    }
+
+    /// Puts a message among those that go out.
+    fn put(
+        &self,
+        number: impl FnOnce(&mut Traffic) -> i32,
+        write: impl FnOnce(i32) -> Result<Vec<u8>, LdapError>,
+    ) -> Result<i32, LdapError> {
         let mut state = self.state();
         if let Some(why) = &state.closed {
             return Err(LdapError::Unavailable(why.clone()));
         }
-        let id = state.traffic.search(gathering);
-        let message = search.to_message(id).inspect_err(|_| state.traffic.forget(id))?;
+        let id = number(&mut state.traffic);
+        let mut message = write(id).inspect_err(|_| state.traffic.forget(id))?;
         state.out.extend_from_slice(&message);
         drop(state);
+        message.zeroize();
         self.waiting.notify_one();
-        Ok(Asking { seam: self.clone(), id, told, begun: Instant::now() })
+        Ok(id)
     }
 
-    /// Nobody waits for this search any more.
-    pub(super) fn abandon(&self, id: i32) {
+    /// Takes what goes out: nothing, once it is over, since whoever waits was told how far it had gone.
+    fn take(&self, out: &mut Vec<u8>) {
+        let mut state = self.state();
+        if state.closed.is_some() {
+            return;
+        }
+        if out.is_empty() {
+            std::mem::swap(out, &mut state.out);
+        } else {
+            out.extend_from_slice(&state.out);
+            state.out.zeroize();
+        }
+        state.traffic.go();
+    }
+
+    /// Nobody waits for this any more.
+    pub(super) fn leave(&self, id: i32) {
         let mut state = self.state();
         let State { traffic, out, .. } = &mut *state;
-        if let Some(message) = traffic.abandon(id) {
+        if let Some(message) = traffic.leave(id) {
             out.extend_from_slice(&message);
             drop(state);
             self.waiting.notify_one();
@@ -160,7 +204,7 @@ async fn outwards(mut from: OwnedReadHalf, mut to: impl AsyncWrite + Unpin, seam
                 },
                 Err(error) => break format!("the connection broke: {error}"),
             },
-            () = seam.waiting.notified() => out.bytes.append(&mut seam.state().out),
+            () = seam.waiting.notified() => seam.take(&mut out.bytes),
             step = out.step(&mut to), if out.is_under_way() => match step {
                 Ok(step) => out.done(step),
                 Err(error) => break format!("the connection broke: {error}"),

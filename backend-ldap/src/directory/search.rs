@@ -1,6 +1,6 @@
-//! A search under way: what came of it so far, and who waits for it.
+//! What is under way: what came of a search so far, and who waits for it, or for what becomes of an operation.
 //!
-//! Searches are asked and their answers read here, without ldap3: most of what the gateway does is a search for one entry, and the
+//! All but binds is asked and its answers read here, without ldap3: most of what the gateway does is a search for one entry, and the
 //! way through a library that is reached by a socket costs more than what the directory does for it.
 
 use std::sync::Arc;
@@ -23,8 +23,11 @@ pub struct Found {
     pub result: LdapResult,
 }
 
-/// What somebody is told who waits for a search.
-pub(super) type Told = Result<Found, LdapError>;
+/// What somebody is told who waits.
+pub(super) type Told<T> = Result<T, LdapError>;
+
+/// Where somebody is told.
+pub(super) type Tells<T> = oneshot::Sender<Told<T>>;
 
 /// More than this many references of one search are left off.
 const REFERENCES: usize = 100;
@@ -37,12 +40,12 @@ pub(super) struct Gathering {
     /// Bytes of the entries so far, and how many there may be.
     bytes: usize,
     most: usize,
-    tells: oneshot::Sender<Told>,
+    tells: Tells<Found>,
 }
 
 impl Gathering {
     /// Nothing yet, and where it is told.
-    pub(super) fn new(most: usize) -> (Self, oneshot::Receiver<Told>) {
+    pub(super) fn new(most: usize) -> (Self, oneshot::Receiver<Told<Found>>) {
         let (tells, told) = oneshot::channel();
         (Gathering { entries: Vec::new(), references: Vec::new(), bytes: 0, most, tells }, told)
     }
@@ -79,24 +82,24 @@ impl Gathering {
     }
 }
 
-/// A search that is waited for. Dropped before its end, it is abandoned.
+/// What is waited for. A search is abandoned where nobody waits for it to its end.
 #[derive(Debug)]
-pub(super) struct Asking {
+pub(super) struct Asking<T> {
     pub(super) seam: Arc<Seam>,
     pub(super) id: i32,
-    pub(super) told: oneshot::Receiver<Told>,
+    pub(super) told: oneshot::Receiver<Told<T>>,
     pub(super) begun: Instant,
 }
 
-/// How often whoever carries answers is let go on before a search counts as late.
+/// How often whoever carries answers is let go on before one counts as late.
 const TURNS: usize = 3;
 
-impl Asking {
-    /// All that it finds, until then.
+impl<T> Asking<T> {
+    /// What comes of it, until then.
     ///
     /// # Errors
     /// As [`LdapError`] says.
-    pub(super) async fn until(mut self, deadline: Instant) -> Told {
+    pub(super) async fn until(mut self, deadline: Instant) -> Told<T> {
         let told = match tokio::time::timeout_at(deadline.into(), &mut self.told).await {
             Ok(told) => told.ok(),
             Err(_) => match self.at_last().await {
@@ -107,8 +110,21 @@ impl Asking {
         told.unwrap_or_else(|| Err(LdapError::Unavailable(self.seam.why())))
     }
 
+    /// The same of a write: it is told apart whether anything of it can have happened.
+    ///
+    /// # Errors
+    /// As [`LdapError`] says; `Uncertain` where it went out and no answer came.
+    pub(super) async fn of_write_until(self, deadline: Instant) -> Told<T> {
+        let (seam, id) = (self.seam.clone(), self.id);
+        self.until(deadline).await.map_err(|error| match error {
+            LdapError::Late(time) => LdapError::Uncertain(format!("no answer within {time:?}")),
+            LdapError::Unavailable(why) if seam.was_sent(id) => LdapError::Uncertain(why),
+            error => error,
+        })
+    }
+
     /// What came in the same moment as the end of the time: a thread that was busy finds both, and the answer counts.
-    async fn at_last(&mut self) -> Option<Told> {
+    async fn at_last(&mut self) -> Option<Told<T>> {
         for _ in 0..TURNS {
             tokio::task::yield_now().await;
             if let Ok(told) = self.told.try_recv() {
@@ -119,8 +135,8 @@ impl Asking {
     }
 }
 
-impl Drop for Asking {
+impl<T> Drop for Asking<T> {
     fn drop(&mut self) {
-        self.seam.abandon(self.id);
+        self.seam.leave(self.id);
     }
 }

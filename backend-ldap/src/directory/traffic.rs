@@ -1,7 +1,7 @@
 //! What passes between us and a server: pure, without the streams.
 //!
-//! Of what ldap3 sends it is remembered what was asked, and how far it went out; searches are asked under numbers that ldap3 does not
-//! come to. Of what comes only that counts which has the form of an answer, answers something that was asked and is still waited for, is
+//! Binds are ldap3's; all else is asked under numbers that ldap3 does not come to. It is remembered what was asked, and how far it
+//! went out. Of what comes only that counts which has the form of an answer, answers something that was asked and is still waited for, is
 //! the kind of answer to it, and is not more than an answer may be.
 
 use std::collections::HashMap;
@@ -11,9 +11,9 @@ use bytes::Bytes;
 
 use crate::ldap::ber::{self, Reader};
 use crate::ldap::message::{Body, Message, SEARCH_DONE};
-use crate::ldap::{LdapResult, Malformed, request};
+use crate::ldap::{Answer, LdapResult, Malformed, request};
 
-use super::search::Gathering;
+use super::search::{Gathering, Tells};
 
 /// What is under way on one connection.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(super) struct Traffic {
     asked: HashMap<i32, Asked>,
     /// How many numbers of our own were given out.
     own: u32,
+    /// How many of these went out. They do so in their order.
+    gone: u32,
     /// The highest number of a request of ldap3's that went out. It counts upwards.
     sent: i32,
     /// When the last message came.
@@ -33,7 +35,9 @@ enum Asked {
     /// ldap3 waits for it; the tag of the answer that ends it.
     There(u8),
     /// Somebody here waits for what a search finds.
-    Here(Gathering),
+    Search(Gathering),
+    /// Somebody here waits for what becomes of an operation; the tag of the answer that ends it.
+    Operation(u8, Tells<Answer>),
 }
 
 /// What becomes of a message that came.
@@ -51,7 +55,6 @@ pub(super) enum Passage {
 
 const BIND: u8 = 0x60;
 const UNBIND: u8 = 0x42;
-const DELETE: u8 = 0x4a;
 const ABANDON: u8 = 0x50;
 
 /// The first number of our own: ldap3 counts up from one, and no connection grows that old.
@@ -60,12 +63,21 @@ const OWN: u32 = 0x4000_0000;
 impl Traffic {
     /// Nothing yet.
     pub(super) fn new() -> Self {
-        Traffic { asked: HashMap::new(), own: 0, sent: 0, heard: Instant::now() }
+        Traffic { asked: HashMap::new(), own: 0, gone: 0, sent: 0, heard: Instant::now() }
     }
 
-    /// Can anything of this request of ldap3's have gone out?
+    /// Can anything of this request have gone out?
     pub(super) fn was_sent(&self, id: i32) -> bool {
-        id <= self.sent
+        match u32::try_from(id).unwrap_or_default().checked_sub(OWN) {
+            // No connection grows so old that numbers come twice.
+            Some(own) => own < self.gone,
+            None => id <= self.sent,
+        }
+    }
+
+    /// All that was asked here so far goes out.
+    pub(super) fn go(&mut self) {
+        self.gone = self.own;
     }
 
     pub(super) fn heard(&self) -> Instant {
@@ -82,14 +94,24 @@ impl Traffic {
     /// A search is asked; under which number.
     pub(super) fn search(&mut self, gathering: Gathering) -> i32 {
         let id = self.number();
-        self.asked.insert(id, Asked::Here(gathering));
+        self.asked.insert(id, Asked::Search(gathering));
         id
     }
 
-    /// Nobody waits for this search any more; what says so to the server, where it is still under way.
-    pub(super) fn abandon(&mut self, id: i32) -> Option<Vec<u8>> {
-        self.asked.remove(&id)?;
-        Some(request::abandon(self.number(), id))
+    /// An operation is asked for, which this kind of answer ends; under which number.
+    pub(super) fn operation(&mut self, end: u8, tells: Tells<Answer>) -> i32 {
+        let id = self.number();
+        self.asked.insert(id, Asked::Operation(end, tells));
+        id
+    }
+
+    /// Nobody waits for this any more; what says so to the server, where it is a search that is still under way. All else comes to
+    /// its end: nobody could say how far it had come.
+    pub(super) fn leave(&mut self, id: i32) -> Option<Vec<u8>> {
+        match self.asked.remove(&id)? {
+            Asked::Search(_) => Some(request::abandon(self.number(), id)),
+            Asked::Operation(..) | Asked::There(_) => None,
+        }
     }
 
     /// ldap3 does not wait for this any more.
@@ -114,9 +136,8 @@ impl Traffic {
                 return Ok(());
             }
             (UNBIND, _) => return Ok(()),
-            (DELETE, _) => 0x6b,
             // The answer's number is the request's and one.
-            (tag @ (BIND | 0x66 | 0x68 | 0x6c | 0x6e | 0x77), _) => tag + 1,
+            (BIND, _) => BIND + 1,
             _ => return Err(Malformed::Missing("a request")),
         };
         self.asked.insert(id, Asked::There(end));
@@ -134,18 +155,18 @@ impl Traffic {
         }
         match (self.asked.get_mut(&id), body) {
             (None, _) | (_, Body::Intermediate) => Ok(Passage::No),
-            (Some(Asked::Here(gathering)), Body::Entry(entry)) => {
+            (Some(Asked::Search(gathering)), Body::Entry(entry)) => {
                 let Err(error) = gathering.entry(*entry, bytes) else { return Ok(Passage::No) };
-                if let Some(Asked::Here(gathering)) = self.asked.remove(&id) {
+                if let Some(Asked::Search(gathering)) = self.asked.remove(&id) {
                     gathering.fail(error);
                 }
                 Ok(Passage::Stop(request::abandon(self.number(), id)))
             }
-            (Some(Asked::Here(gathering)), Body::References(urls)) => {
+            (Some(Asked::Search(gathering)), Body::References(urls)) => {
                 gathering.references(urls);
                 Ok(Passage::No)
             }
-            (Some(Asked::Here(_)), Body::Done(SEARCH_DONE, answer)) => {
+            (Some(Asked::Search(_)), Body::Done(SEARCH_DONE, answer)) => {
                 self.ended(id, answer.result);
                 Ok(Passage::No)
             }
@@ -153,12 +174,19 @@ impl Traffic {
                 self.asked.remove(&id);
                 Ok(Passage::As(answer.to_message(id, tag)))
             }
+            (Some(Asked::Operation(end, _)), Body::Done(tag, answer)) if tag == *end => {
+                if let Some(Asked::Operation(_, tells)) = self.asked.remove(&id) {
+                    // Whoever does not wait does not hear it.
+                    let _ = tells.send(Ok(*answer));
+                }
+                Ok(Passage::No)
+            }
             (Some(_), _) => Err(Malformed::Missing("an answer to what was asked")),
         }
     }
 
     fn ended(&mut self, id: i32, result: LdapResult) {
-        if let Some(Asked::Here(gathering)) = self.asked.remove(&id) {
+        if let Some(Asked::Search(gathering)) = self.asked.remove(&id) {
             gathering.end(result);
         }
     }
@@ -168,7 +196,7 @@ impl Traffic {
 mod tests {
     use tokio::sync::oneshot::Receiver;
 
-    use super::super::search::Told;
+    use super::super::search::{Found, Told};
     use super::*;
     use crate::ldap::ber::Writer;
     use crate::ldap::{Answer, Code, LdapError};
@@ -205,15 +233,22 @@ mod tests {
         })
     }
 
-    fn asked(requests: &[(i32, u8)]) -> Traffic {
+    fn asked(binds: &[i32]) -> Traffic {
         let mut traffic = Traffic::new();
-        for (id, tag) in requests {
-            traffic.goes(&message(*id, *tag, |_| ())).unwrap();
+        for id in binds {
+            traffic.goes(&message(*id, BIND, |_| ())).unwrap();
         }
         traffic
     }
 
-    fn searching(traffic: &mut Traffic, most: usize) -> Receiver<Told> {
+    /// Asks for a Modify.
+    fn modifying(traffic: &mut Traffic, id: i32) -> Receiver<Told<Answer>> {
+        let (tells, told) = tokio::sync::oneshot::channel();
+        assert_eq!(traffic.operation(0x67, tells), id);
+        told
+    }
+
+    fn searching(traffic: &mut Traffic, most: usize) -> Receiver<Told<Found>> {
         let (gathering, told) = Gathering::new(most);
         assert_eq!(traffic.search(gathering), ANN);
         told
@@ -225,7 +260,7 @@ mod tests {
 
     #[test]
     fn only_what_was_asked_is_answered_and_once() {
-        let mut traffic = asked(&[(2, 0x66), (3, DELETE)]);
+        let mut traffic = asked(&[2, 3]);
         let mut told = searching(&mut traffic, 1_000);
         for one in [entry(9, "dc=b"), entry(ANN, "dc=a"), message(ANN, 0x79, |_| ()), end(ANN, SEARCH_DONE)] {
             assert_eq!(comes(&mut traffic, &one), Ok(Passage::No));
@@ -233,28 +268,45 @@ mod tests {
         let found = told.try_recv().unwrap().unwrap();
         assert_eq!(found.entries.iter().map(|entry| entry.dn.as_str()).collect::<Vec<_>>(), ["dc=a"]);
         assert_eq!(comes(&mut traffic, &entry(ANN, "dc=a")), Ok(Passage::No), "nobody waits any more");
-        for (id, tag) in [(2, 0x67), (3, 0x6b)] {
-            assert_eq!(comes(&mut traffic, &end(id, tag)), Ok(Passage::As(end(id, tag))));
-            assert_eq!(comes(&mut traffic, &end(id, tag)), Ok(Passage::No));
+        let mut done = modifying(&mut traffic, ANN + 1);
+        assert_eq!(comes(&mut traffic, &end(ANN + 1, 0x67)), Ok(Passage::No));
+        assert_eq!(done.try_recv().unwrap().unwrap().result.code, Code::SUCCESS);
+        assert_eq!(comes(&mut traffic, &end(ANN + 1, 0x67)), Ok(Passage::No), "nobody waits any more");
+        for id in [2, 3] {
+            assert_eq!(comes(&mut traffic, &end(id, 0x61)), Ok(Passage::As(end(id, 0x61))));
+            assert_eq!(comes(&mut traffic, &end(id, 0x61)), Ok(Passage::No));
         }
     }
 
     #[test]
     fn an_answer_of_another_kind_ends_the_connection() {
-        for wrong in [entry(2, "dc=a"), end(2, SEARCH_DONE), end(ANN, 0x67), end(ANN, 0x78)] {
-            let mut traffic = asked(&[(2, 0x66)]);
+        let (two, bob) = (2, ANN + 1);
+        for wrong in [
+            entry(two, "dc=a"),
+            end(two, SEARCH_DONE),
+            end(ANN, 0x67),
+            end(ANN, 0x78),
+            end(bob, 0x69),
+            end(bob, SEARCH_DONE),
+            entry(bob, "dc=a"),
+        ] {
+            let mut traffic = asked(&[two]);
             let _told = searching(&mut traffic, 1_000);
+            let _done = modifying(&mut traffic, bob);
             assert!(comes(&mut traffic, &wrong).is_err());
         }
     }
 
     #[test]
     fn what_nobody_waits_for_stays_here() {
-        let mut traffic = asked(&[(1, 0x66), (300, 0x66)]);
+        let mut traffic = asked(&[1, 300]);
         traffic.goes(&abandon(301, 300)).unwrap();
-        assert_eq!(comes(&mut traffic, &end(300, 0x67)), Ok(Passage::No));
+        assert_eq!(comes(&mut traffic, &end(300, 0x61)), Ok(Passage::No));
         traffic.forget(1);
-        assert_eq!(comes(&mut traffic, &end(1, 0x67)), Ok(Passage::No));
+        assert_eq!(comes(&mut traffic, &end(1, 0x61)), Ok(Passage::No));
+        let _done = modifying(&mut traffic, ANN);
+        assert_eq!(traffic.leave(ANN), None, "a write is never broken off");
+        assert_eq!(comes(&mut traffic, &end(ANN, 0x67)), Ok(Passage::No));
     }
 
     #[test]
@@ -274,26 +326,27 @@ mod tests {
     fn a_search_is_abandoned_once_and_only_while_it_is_under_way() {
         let mut traffic = asked(&[]);
         let _told = searching(&mut traffic, 1_000);
-        assert_eq!(traffic.abandon(ANN).map(|bytes| bytes.len() > 8), Some(true));
-        assert_eq!(traffic.abandon(ANN), None);
+        assert_eq!(traffic.leave(ANN).map(|bytes| bytes.len() > 8), Some(true));
+        assert_eq!(traffic.leave(ANN), None);
         assert_eq!(comes(&mut traffic, &entry(ANN, "dc=a")), Ok(Passage::No));
     }
 
     #[test]
     fn an_entry_without_a_name_ends_its_search_alone() {
-        let mut traffic = asked(&[(2, 0x66)]);
+        let mut traffic = asked(&[2]);
         let mut told = searching(&mut traffic, 1_000);
         assert!(matches!(comes(&mut traffic, &entry(ANN, "no name")), Ok(Passage::Stop(_))));
         assert!(matches!(told.try_recv(), Ok(Err(_))));
-        assert_eq!(comes(&mut traffic, &end(2, 0x67)), Ok(Passage::As(end(2, 0x67))));
+        assert_eq!(comes(&mut traffic, &end(2, 0x61)), Ok(Passage::As(end(2, 0x61))));
     }
 
     #[test]
     fn who_waits_hears_that_it_is_over() {
-        let mut traffic = asked(&[(2, 0x66)]);
+        let mut traffic = asked(&[2]);
         let mut told = searching(&mut traffic, 1_000);
+        let mut done = modifying(&mut traffic, ANN + 1);
         traffic.end();
-        assert!(told.try_recv().is_err());
+        assert!(told.try_recv().is_err() && done.try_recv().is_err());
     }
 
     #[test]
@@ -304,8 +357,13 @@ mod tests {
 
     #[test]
     fn it_is_known_what_can_have_gone_out() {
-        let traffic = asked(&[(4, 0x66), (3, 0x66)]);
+        let mut traffic = asked(&[4, 3]);
         assert!(traffic.was_sent(3) && traffic.was_sent(4) && !traffic.was_sent(5));
+        let _done = modifying(&mut traffic, ANN);
+        assert!(!traffic.was_sent(ANN));
+        traffic.go();
+        let _next = modifying(&mut traffic, ANN + 1);
+        assert!(traffic.was_sent(ANN) && !traffic.was_sent(ANN + 1));
     }
 
     #[test]

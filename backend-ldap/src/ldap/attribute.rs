@@ -4,6 +4,27 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+/// Attributes that hold passwords, in one form or another.
+const SECRETS: &[&str] = &[
+    "userPassword",
+    "unicodePwd",
+    "authPassword",
+    "dBCSPwd",
+    "lmPwdHistory",
+    "ntPwdHistory",
+    "supplementalCredentials",
+    "pwdHistory",
+    "passwordHistory",
+    "krbPrincipalKey",
+    "krb5Key",
+    "ipaNTHash",
+    "sambaLMPassword",
+    "sambaNTPassword",
+    "sambaPasswordHistory",
+    "ms-Mcs-AdmPwd",
+    "msLAPS-Password",
+];
+
 /// The name of an attribute, and its options where it has any. Compared without case.
 #[derive(Clone)]
 pub struct AttributeName(Text);
@@ -57,6 +78,11 @@ impl AttributeName {
     /// Is this its name, whatever its options?
     pub fn is(&self, base: &str) -> bool {
         self.base().eq_ignore_ascii_case(base)
+    }
+
+    /// Does it hold passwords, or what they can be found out from?
+    pub fn is_secret(&self) -> bool {
+        SECRETS.iter().any(|secret| self.is(secret))
     }
 
     /// The part of its values that came, where a server sent only a part: from, and to where it was not the end

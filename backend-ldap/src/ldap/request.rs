@@ -1,5 +1,6 @@
 //! What a directory is asked to do, as data (RFC 4511 sections 4.2 to 4.12).
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -79,6 +80,16 @@ impl Reach {
 
 /// SearchRequest.
 const SEARCH: u8 = 0x63;
+/// ModifyRequest, AddRequest, DelRequest, ModifyDNRequest, CompareRequest, ExtendedRequest. The tag of the answer is one more; that
+/// of a DelRequest, which is a name and nothing else, apart.
+const MODIFY: u8 = 0x66;
+const ADD: u8 = 0x68;
+const DELETE: u8 = 0x4a;
+const MODIFY_DN: u8 = 0x6c;
+const COMPARE: u8 = 0x6e;
+const EXTENDED: u8 = 0x77;
+/// DelResponse.
+const DELETED: u8 = 0x6b;
 /// AbandonRequest.
 const ABANDON: u8 = 0x50;
 /// `neverDerefAliases`.
@@ -101,8 +112,6 @@ pub struct Search {
     pub attributes: Vec<AttributeName>,
     /// At most so many; 0: as many as the server gives.
     pub size_limit: u32,
-    /// At most so long on the server, in whole seconds; zero: as long as it likes.
-    pub time_limit: Duration,
     /// Its controls.
     pub controls: Vec<Control>,
 }
@@ -110,8 +119,7 @@ pub struct Search {
 impl Search {
     /// A search without limits or controls.
     pub fn new(base: impl Into<Target>, reach: Reach, filter: Filter, attributes: Vec<AttributeName>) -> Self {
-        let (size_limit, time_limit) = (0, Duration::ZERO);
-        Search { base: base.into(), reach, filter, attributes, size_limit, time_limit, controls: Vec::new() }
+        Search { base: base.into(), reach, filter, attributes, size_limit: 0, controls: Vec::new() }
     }
 
     /// A read of one entry.
@@ -133,12 +141,12 @@ impl Search {
 }
 
 impl Search {
-    /// As the message that asks for it under this number (RFC 4511 section 4.5.1). Aliases are never followed: an entry is found
-    /// under one name.
+    /// As the message that asks for it under this number (RFC 4511 section 4.5.1), at most so long on the server, in whole seconds;
+    /// zero: as long as it likes. Aliases are never followed: an entry is found under one name.
     ///
     /// # Errors
     /// The filter has no form that can be sent.
-    pub(crate) fn to_message(&self, id: i32) -> Result<Vec<u8>, LdapError> {
+    pub(crate) fn to_message(&self, id: i32, time: Duration) -> Result<Vec<u8>, LdapError> {
         let mut writer = Writer::new();
         writer.try_nest(ber::SEQUENCE, |whole| {
             whole.integer(ber::INTEGER, i64::from(id));
@@ -150,7 +158,7 @@ impl Search {
                 inside.integer(ber::ENUMERATED, self.reach.number());
                 inside.integer(ber::ENUMERATED, NEVER);
                 inside.integer(ber::INTEGER, i64::from(self.size_limit.min(MOST)));
-                let seconds = self.time_limit.as_secs() + u64::from(self.time_limit.subsec_nanos() > 0);
+                let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
                 inside.integer(ber::INTEGER, i64::try_from(seconds).unwrap_or(i64::MAX).min(i64::from(MOST)));
                 inside.boolean(ber::BOOLEAN, false);
                 self.filter.write(inside, DEEPEST)?;
@@ -165,6 +173,89 @@ impl Search {
         })?;
         Ok(writer.into_bytes())
     }
+}
+
+impl Request {
+    /// As the message that asks for it under this number (RFC 4511 sections 4.6 to 4.10 and 4.12).
+    ///
+    /// # Errors
+    /// An attribute to add has no values.
+    pub(crate) fn to_message(&self, id: i32) -> Result<Vec<u8>, LdapError> {
+        let mut writer = Writer::new();
+        writer.try_nest(ber::SEQUENCE, |whole| {
+            whole.integer(ber::INTEGER, i64::from(id));
+            self.operation.write(whole)?;
+            control::write(whole, &self.controls);
+            Ok::<(), LdapError>(())
+        })?;
+        Ok(writer.into_bytes())
+    }
+}
+
+impl Operation {
+    /// The tag of the answer that ends it.
+    pub(crate) fn answer(&self) -> u8 {
+        match self {
+            Operation::Add { .. } => ADD + 1,
+            Operation::Modify { .. } => MODIFY + 1,
+            Operation::ModifyDn { .. } => MODIFY_DN + 1,
+            Operation::Delete { .. } => DELETED,
+            Operation::Compare { .. } => COMPARE + 1,
+            Operation::Extended { .. } => EXTENDED + 1,
+        }
+    }
+
+    fn write(&self, whole: &mut Writer) -> Result<(), LdapError> {
+        match self {
+            Operation::Add { attributes, .. } if attributes.iter().any(|(_, values)| values.is_empty()) => {
+                return Err(LdapError::Request("an attribute to add has no values".into()));
+            }
+            Operation::Add { dn, attributes } => whole.nest(ADD, |inside| {
+                inside.octets(dn.as_str());
+                inside.nest(ber::SEQUENCE, |list| {
+                    attributes.iter().for_each(|(name, values)| write_attribute(list, name, values));
+                });
+            }),
+            Operation::Modify { target, changes } => whole.nest(MODIFY, |inside| {
+                inside.octets(target.to_string());
+                inside.nest(ber::SEQUENCE, |list| changes.iter().for_each(|change| change.write(list)));
+            }),
+            Operation::ModifyDn { target, rdn, delete_old, superior } => whole.nest(MODIFY_DN, |inside| {
+                inside.octets(target.to_string());
+                inside.octets(rdn.to_string());
+                inside.boolean(ber::BOOLEAN, *delete_old);
+                if let Some(superior) = superior {
+                    inside.primitive(context(0), superior.as_str().as_bytes());
+                }
+            }),
+            Operation::Delete { target } => whole.primitive(DELETE, target.to_string().as_bytes()),
+            Operation::Compare { target, name, value } => whole.nest(COMPARE, |inside| {
+                inside.octets(target.to_string());
+                inside.nest(ber::SEQUENCE, |assertion| {
+                    assertion.octets(name.as_str());
+                    assertion.octets(value);
+                });
+            }),
+            Operation::Extended { oid, value } => whole.nest(EXTENDED, |inside| {
+                inside.primitive(context(0), oid.as_bytes());
+                if let Some(value) = value {
+                    inside.primitive(context(1), value);
+                }
+            }),
+        }
+        Ok(())
+    }
+}
+
+/// An attribute with its values, each once: they are a set (RFC 4511 section 4.1.7).
+fn write_attribute(list: &mut Writer, name: &AttributeName, values: &[Bytes]) {
+    list.nest(ber::SEQUENCE, |one| {
+        one.octets(name.as_str());
+        one.nest(ber::SET, |set| {
+            let mut written = HashSet::new();
+            values.iter().filter(|value| written.insert(*value)).for_each(|value| set.octets(value));
+        });
+    });
 }
 
 /// The message that wants no more of what was asked under the number `which` (RFC 4511 section 4.11). Nothing answers.
@@ -194,6 +285,19 @@ impl Change {
         match self {
             Change::Add(name, values) | Change::Delete(name, values) | Change::Replace(name, values) => (name, values),
         }
+    }
+
+    fn write(&self, list: &mut Writer) {
+        let operation = match self {
+            Change::Add(..) => 0,
+            Change::Delete(..) => 1,
+            Change::Replace(..) => 2,
+        };
+        let (name, values) = self.parts();
+        list.nest(ber::SEQUENCE, |one| {
+            one.integer(ber::ENUMERATED, operation);
+            write_attribute(one, name, values);
+        });
     }
 }
 
@@ -339,8 +443,8 @@ mod tests {
         let filter = Filter::equal(AttributeName::known("uid"), "ann");
         let base = Dn::parse("ou=people,dc=x").unwrap();
         let search = Search::new(&base, Reach::Tree, filter.clone(), vec![AttributeName::known("cn")]).at_most(3);
-        let search = Search { time_limit: Duration::from_millis(1_500), ..search };
-        let bytes = search.clone().with(Control::plain("1.2.3", true)).to_message(7).unwrap();
+        let time = Duration::from_millis(1_500);
+        let bytes = search.clone().with(Control::plain("1.2.3", true)).to_message(7, time).unwrap();
         let mut whole = Reader::new(&bytes[..]).nested(ber::SEQUENCE, "a message").unwrap();
         assert_eq!(whole.integer(ber::INTEGER, "its number"), Ok(7));
         let mut inside = whole.nested(SEARCH, "a search").unwrap();
@@ -355,9 +459,75 @@ mod tests {
         assert_eq!((names.expect(ber::OCTETS, "one"), names.is_empty()), (Ok(&b"cn"[..]), true));
         assert!(inside.is_empty());
         assert_eq!(whole.tag(), Some(0xa0), "controls");
-        let nothing = Search { attributes: Vec::new(), ..search.clone() }.to_message(7).unwrap();
+        let nothing = Search { attributes: Vec::new(), ..search.clone() }.to_message(7, time).unwrap();
         assert!(nothing.ends_with(b"\x04\x031.1"));
         let deep = (0..=DEEPEST).fold(filter, |inner, _| Filter::Not(Box::new(inner)));
-        assert!(matches!(Search { filter: deep, ..search }.to_message(7), Err(LdapError::Request(_))));
+        assert!(matches!(Search { filter: deep, ..search }.to_message(7, time), Err(LdapError::Request(_))));
+    }
+
+    /// The elements of a message behind its number, as far down as `inside` looks.
+    fn written(operation: Operation, tag: u8) -> (Vec<u8>, Vec<u8>) {
+        let request = Request::from(operation).with(Control::plain("1.2.3", true));
+        let bytes = request.to_message(9).unwrap();
+        let mut whole = Reader::new(&bytes[..]).nested(ber::SEQUENCE, "a message").unwrap();
+        assert_eq!(whole.integer(ber::INTEGER, "its number"), Ok(9));
+        let inside = whole.expect(tag, "the operation").unwrap().to_vec();
+        (inside, whole.into_rest().to_vec())
+    }
+
+    #[test]
+    fn a_change_is_written_as_the_rfc_has_it() {
+        let (dn, cn) = (Dn::parse("uid=a,dc=x").unwrap(), AttributeName::known("cn"));
+        let values = || vec![Bytes::from("A"), Bytes::from("B"), Bytes::from("A")];
+        let changes = vec![
+            Change::Add(cn.clone(), values()),
+            Change::Delete(cn.clone(), Vec::new()),
+            Change::Replace(cn.clone(), values()),
+        ];
+        let (inside, controls) = written(Operation::Modify { target: (&dn).into(), changes }, MODIFY);
+        assert_eq!(controls.first(), Some(&0xa0));
+        let mut inside = Reader::new(&inside[..]);
+        assert_eq!(inside.expect(ber::OCTETS, "the entry"), Ok(&b"uid=a,dc=x"[..]));
+        let mut list = inside.nested(ber::SEQUENCE, "changes").unwrap();
+        for (kind, expected) in [(0, 2), (1, 0), (2, 2)] {
+            let mut one = list.nested(ber::SEQUENCE, "a change").unwrap();
+            assert_eq!(one.integer(ber::ENUMERATED, "its kind"), Ok(kind));
+            let mut attribute = one.nested(ber::SEQUENCE, "an attribute").unwrap();
+            assert_eq!(attribute.expect(ber::OCTETS, "its name"), Ok(&b"cn"[..]));
+            let mut set = attribute.nested(ber::SET, "its values").unwrap();
+            let values = std::iter::from_fn(|| set.element().ok()).count();
+            assert_eq!(values, expected, "each once");
+        }
+        assert!(list.is_empty() && inside.is_empty());
+    }
+
+    #[test]
+    fn all_other_operations_are_written_as_the_rfc_has_them() {
+        let (dn, cn) = (Dn::parse("cn=a,dc=x").unwrap(), AttributeName::known("cn"));
+        let octets = |tag: u8, text: &str| [&[tag, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+        let name = octets(4, "cn=a,dc=x");
+        let rename = |superior| Operation::ModifyDn {
+            target: (&dn).into(),
+            rdn: Rdn::new(cn.clone(), b"b".to_vec()).unwrap(),
+            delete_old: true,
+            superior,
+        };
+        let renamed = [name.clone(), octets(4, "cn=b"), vec![1, 1, 0xff]].concat();
+        let moved = [renamed.clone(), octets(0x80, "dc=y")].concat();
+        assert_eq!(written(rename(None), MODIFY_DN).0, renamed);
+        assert_eq!(written(rename(Some(Dn::parse("dc=y").unwrap())), MODIFY_DN).0, moved);
+        assert_eq!(written(Operation::Delete { target: (&dn).into() }, DELETE).0, b"cn=a,dc=x");
+        let guid = Operation::Delete { target: Target::Guid([0xab; 16]) };
+        assert!(written(guid, DELETE).0.starts_with(b"<GUID=abab"));
+        let add = |values| Operation::Add { dn: dn.clone(), attributes: vec![(cn.clone(), values)] };
+        let list = [0x30, 0x84, 0, 0, 0, 18, 0x30, 0x84, 0, 0, 0, 12, 4, 2, b'c', b'n', 0x31, 0x84, 0, 0, 0, 2, 4, 0];
+        assert_eq!(written(add(vec![Bytes::new()]), ADD).0, [&name[..], &list[..]].concat());
+        assert!(matches!(Request::from(add(Vec::new())).to_message(1), Err(LdapError::Request(_))));
+        let compare = Operation::Compare { target: (&dn).into(), name: cn.clone(), value: "v".into() };
+        let pair = [0x30, 0x84, 0, 0, 0, 7, 4, 2, b'c', b'n', 4, 1, b'v'];
+        assert_eq!(written(compare, COMPARE).0, [&name[..], &pair[..]].concat());
+        let extended = |value| written(Operation::Extended { oid: WHO_AM_I, value }, EXTENDED).0;
+        assert_eq!(extended(None), octets(0x80, WHO_AM_I));
+        assert_eq!(extended(Some("v".into())), [octets(0x80, WHO_AM_I), octets(0x81, "v")].concat());
     }
 }

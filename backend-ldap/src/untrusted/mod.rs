@@ -20,9 +20,9 @@ pub use entries::entry;
 pub struct Ended {
     /// A search, of which the number is 0x40000000.
     pub search: Result<Found, LdapError>,
-    /// A change, of which it is 1.
+    /// A change, of which it is one more.
     pub modify: Result<Answer, LdapError>,
-    /// An extended operation, of which it is 2.
+    /// An extended operation, of which it is two more.
     pub extended: Result<Answer, LdapError>,
 }
 

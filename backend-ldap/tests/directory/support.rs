@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use backend_ldap::directory::{Address, Call, Credentials, Directory, Options};
 use backend_ldap::ldap::{AttributeName, Dn, Entry, Reach, Search};
-use conformance_tests::servers::slapd::{ADMIN, PASSWORD, Setup, Slapd};
+pub use conformance_tests::servers::slapd::ADMIN;
+use conformance_tests::servers::slapd::{PASSWORD, Setup, Slapd};
 
 /// For a time that a server which works never takes.
 pub const LONG: Duration = Duration::from_secs(120);

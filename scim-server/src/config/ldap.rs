@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use backend_ldap::directory::{Address, Credentials, Identity, Options, Tls};
+use backend_ldap::directory::{Address, Credentials, Identity, Options, Password, Tls};
 use backend_ldap::doctor::example::quoted;
 use backend_ldap::ldap::Dn;
 use backend_ldap::mapping::settings::TypeSettings;
@@ -27,6 +27,8 @@ pub struct LdapSettings {
     bind_dn: String,
     #[serde(deserialize_with = "secret")]
     bind_password: SecretString,
+    /// Where that came from, and is read anew for each connection.
+    bind_password_file: Option<PathBuf>,
     /// `read_only`, `shadow` or `write`.
     mode: String,
     /// `auto`, or whose tables are taken.
@@ -90,6 +92,7 @@ impl Default for LdapSettings {
             urls: vec!["ldap://127.0.0.1:389".into()],
             bind_dn: String::new(),
             bind_password: String::new().into(),
+            bind_password_file: None,
             mode: "read_only".into(),
             profile: "auto".into(),
             start_tls: false,
@@ -159,7 +162,10 @@ impl LdapSettings {
         let credentials = match (self.bind_dn.is_empty(), &identity) {
             (false, _) => Credentials::Simple {
                 dn: Dn::parse(&self.bind_dn).with_context(|| format!("store.ldap.bind_dn = {:?}", self.bind_dn))?,
-                password: self.bind_password.clone(),
+                password: match &self.bind_password_file {
+                    Some(path) => Password::File(path.clone()),
+                    None => Password::Given(self.bind_password.clone()),
+                },
             },
             (true, Some(_)) => Credentials::External,
             (true, None) if self.urls.iter().all(|url| url.starts_with("ldapi:")) => Credentials::External,

@@ -13,6 +13,9 @@ use crate::backends::Factory;
 /// Keys that hold secrets, whatever table they stand in: shown masked, and readable from `x_file`.
 const SECRETS: &[&str] = &["token", "password", "bind_password", "url"];
 
+/// Of these the file stays known: it is read again when it has changed.
+const KEPT: &[&str] = &["bind_password"];
+
 /// Does this key hold a secret, or what may hold one?
 pub fn is_secret(key: &str) -> bool {
     SECRETS.contains(&key)
@@ -106,6 +109,9 @@ fn read_in_table(place: &str, table: &mut Map<String, Value>) -> anyhow::Result<
             bail!("{place}.{key} = {path:?}: the file is empty");
         }
         table.insert((*secret).to_owned(), Value::new(None, text));
+        if KEPT.contains(secret) {
+            table.insert(key, Value::new(None, path));
+        }
     }
     Ok(())
 }
