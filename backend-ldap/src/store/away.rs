@@ -111,9 +111,34 @@ fn rename(dn: &Dn, rdn: &Rdn, superior: &Dn) -> Request {
     Operation::ModifyDn { target: dn.into(), rdn: rdn.clone(), delete_old: true, superior }.into()
 }
 
-/// A name of its own for an entry whose name stands there already.
+/// The most letters that Active Directory takes in a name.
+const NAME_LENGTH: usize = 64;
+
+/// A name of its own for an entry whose name stands there already. What else stands in the name stays: it is of the entry's values.
 fn with_id(rdn: &Rdn, id: &ResourceId) -> Option<Rdn> {
-    let (name, value) = rdn.parts().first()?;
-    let text = format!("{} {id}", String::from_utf8_lossy(value));
-    Rdn::new(name.clone(), text.into_bytes()).ok()
+    let mut parts = rdn.parts().to_vec();
+    let (_, value) = parts.first_mut()?;
+    let own = String::from_utf8_lossy(value);
+    let room = NAME_LENGTH.saturating_sub(1 + id.as_str().chars().count());
+    let own: String = own.chars().take(room).collect();
+    *value = format!("{} {id}", own.trim_end()).into_bytes();
+    Rdn::of(parts).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_its_own_keeps_what_else_stands_in_the_name_and_is_short() {
+        let id = ResourceId::new("8f0c1b5e-7f5e-4c8e-9d6b-0a1b2c3d4e5f");
+        let named = |text: &str| {
+            let rdn = Dn::parse(&format!("{text},dc=x")).unwrap().rdn().unwrap();
+            with_id(&rdn, &id).unwrap().to_string()
+        };
+        assert_eq!(named("uid=anna"), format!("uid=anna {id}"));
+        assert_eq!(named("cn=Anna+uid=anna"), format!("cn=Anna {id}+uid=anna"));
+        let long = "Ä".repeat(60);
+        assert_eq!(named(&format!("cn={long}")), format!("cn={} {id}", "Ä".repeat(27)));
+    }
 }

@@ -42,6 +42,8 @@ struct State {
     unsaved: bool,
     /// When the control store was last asked.
     looked: Option<Instant>,
+    /// How often writes were paused here.
+    pauses: u64,
 }
 
 /// What each tenant has lost of late, and whose writes are paused.
@@ -82,7 +84,7 @@ impl Brakes {
     /// Its writes are paused.
     pub(super) async fn check(&self, tenant: &TenantId) -> Result<()> {
         let now = Instant::now();
-        let (paused, unsaved, due) = {
+        let (paused, unsaved, due, pauses) = {
             let all = self.lock();
             let state = all.get(tenant);
             let fresh = |state: &State| state.looked.is_some_and(|at| now.duration_since(at) < LOOK);
@@ -90,6 +92,7 @@ impl Brakes {
                 state.and_then(|state| state.paused.clone()),
                 state.is_some_and(|state| state.unsaved),
                 !state.is_some_and(fresh),
+                state.map_or(0, |state| state.pauses),
             )
         };
         match (paused, self.control.get()) {
@@ -112,8 +115,12 @@ impl Brakes {
                         state.paused = Some(why.clone());
                         Err(refused(&why))
                     }
+                    // Another pause came while it was asked: that one was not looked for.
+                    (Ok(None), _) if state.unsaved || state.pauses != pauses => {
+                        Err(refused(state.paused.as_deref().unwrap_or("a brake of store.ldap.brakes")))
+                    }
                     (Ok(None), Some(_)) => {
-                        *state = State { looked: Some(now), ..State::default() };
+                        *state = State { looked: Some(now), pauses, ..State::default() };
                         tracing::info!(%tenant, "an operator lets writes go on");
                         Ok(())
                     }
@@ -176,6 +183,7 @@ impl Brakes {
         if sum.saturating_add(count) > most {
             let why = format!("the brake on {name}: {most} in {} s are allowed", self.settings.window.as_secs());
             state.paused = Some(why.clone());
+            state.pauses += 1;
             state.unsaved = self.control.get().is_some();
             return Err(why);
         }

@@ -70,12 +70,12 @@ async fn one(inner: &Inner, scope: &Scope, mutation: Mutation) -> Result<Outcome
             // Values that come and go do not hinder each other: only what was worked out from an entry waits for its turn.
             let _turn = match by_value(&change, &expect) {
                 true => None,
-                false => Some(inner.queue.turn(&scope.tenant, &id).await),
+                false => Some(inner.queue.turn(&scope.tenant, id.as_str()).await),
             };
             work.modify(id, change, &expect).await
         }
         Action::Delete { id, expect, .. } => {
-            let _turn = inner.queue.turn(&scope.tenant, &id).await;
+            let _turn = inner.queue.turn(&scope.tenant, id.as_str()).await;
             work.delete(id, &expect).await
         }
     }

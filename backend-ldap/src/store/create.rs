@@ -6,17 +6,16 @@ use scim_core::document::values;
 use scim_core::error::ScimError;
 use scim_core::path::AttrPath;
 use scim_core::store::{ResourceId, Result, StoreError, StoreErrorKind};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::ldap::{AttributeName, Code, Dn, Filter, LdapError, Operation, Rdn, Request, Search};
+use crate::ldap::{AttributeName, Code, Dn, LdapError, Operation, Rdn, Request, Search};
 use crate::mapping::Active;
-use crate::mapping::push::Pushed;
 use crate::mapping::write::Values;
 
+use super::BACKEND;
 use super::commit::Work;
 use super::members::is_placeholder;
 use super::result::{of_write, rejected, told, unholdable};
-use super::{BACKEND, with_names};
 
 pub(super) const OBJECT_CLASS: AttributeName = AttributeName::known("objectClass");
 
@@ -56,7 +55,7 @@ impl Work<'_> {
         for edit in &change.links {
             attributes.extend(self.linked(edit).await?);
         }
-        self.check_claims(&change.claim, &document, None).await?;
+        let claimed = self.claim_values(&change.claim, &document, None).await?;
         let add = |attributes| Request::from(Operation::Add { dn: dn.clone(), attributes });
         // Where a group says who is active, a new entry is outside of it.
         let turn = turned.filter(|(active, wanted)| active.switch().is_some_and(|switch| *wanted == switch.on));
@@ -83,25 +82,33 @@ impl Work<'_> {
             _ => of_write(self.mapping, unique.as_ref(), error, "add an entry"),
         })?;
         let mut finished = match turn {
-            Some(wanted) => self.turn(&dn, wanted).await,
+            Some(wanted) => self.turn(&dn, wanted).await.map(drop),
             None => Ok(()),
         };
         if finished.is_ok() && !change.secrets.is_empty() {
             finished = self.admit(&dn, &change.secrets, enable).await;
         }
         if let Err(refused) = finished {
-            if turn.is_some() {
-                self.turn_follows(&dn, None).await;
-            }
             // A user who cannot log in, or can, was not asked for: nothing of it stays.
-            let undone = self.send(Operation::Delete { target: (&dn).into() }.into()).await;
-            if let Err(error) = undone {
-                tracing::error!(%dn, %error, "a user who could not be made as a whole could not be removed again");
-            }
+            self.unmake(&dn, turn.is_some()).await;
             return Err(refused);
         }
         let id = self.id_at(&dn, &answer).await?;
+        if let Err(taken) = self.still_alone(&claimed, &id).await {
+            self.unmake(&dn, turn.is_some()).await;
+            return Err(taken);
+        }
         self.outcome(id, Effect::Created, Some(&answer)).await
+    }
+
+    /// Removes an entry that was made just now.
+    async fn unmake(&self, dn: &Dn, turned: bool) {
+        if turned {
+            self.turn_follows(dn, None).await;
+        }
+        if let Err(error) = self.send(Operation::Delete { target: dn.into() }.into()).await {
+            tracing::error!(%dn, %error, "an entry that could not be made as a whole could not be removed again");
+        }
     }
 
     /// Gives a new user its password, and lets it in where that has to wait for the password.
@@ -192,48 +199,6 @@ impl Work<'_> {
         named.or_else(|| claims.first().map(|claim| claim.at.clone()))
     }
 
-    /// Looks for another entry with a value that may stand once only. The name of an entry is kept by the directory
-    /// itself, where it thinks of that name as SCIM does.
-    pub(super) async fn check_claims(
-        &self,
-        claims: &[Claim],
-        document: &Map<String, Value>,
-        own: Option<&ResourceId>,
-    ) -> Result<()> {
-        for claim in claims {
-            let given = values::of(document, &claim.at).into_iter().find_map(Value::as_str);
-            let named = self.mapping.name_column().is_some_and(|column| column.at == claim.at);
-            let plain = claim.token.is_ascii() && !claim.token.contains("ss") && !claim.token.contains("  ");
-            if named && plain && given.is_some_and(|given| claim.at.leaf().text.key(given) == claim.token) {
-                continue;
-            }
-            let Pushed::Some(filter) = self.mapping.push(&equality(&claim.at, &claim.token), &|_, _| None) else {
-                continue;
-            };
-            let place = &self.mapping.place;
-            let columns = self.mapping.columns_of(&claim.at).map(|column| column.name.clone());
-            let names = with_names(vec![self.mapping.id.name.clone(), OBJECT_CLASS], columns);
-            let filter = Filter::all([place.filter.clone(), filter]);
-            let search = Search::new(place.base.clone(), place.reach, filter, names);
-            let mut walk = self.inner.directory.walk(&self.call, search, self.inner.settings.page);
-            while let Some(page) =
-                walk.next().await.map_err(|error| error.below(&place.base).during("look for a value"))?
-            {
-                let taken = page.iter().any(|entry| {
-                    let theirs = self.mapping.attributes_of(entry);
-                    let same = |value: &&Value| values::key(claim.at.leaf(), value) == claim.token;
-                    self.mapping.id_of(entry).as_ref() != own && values::of(&theirs, &claim.at).iter().any(same)
-                });
-                if taken {
-                    return Err(
-                        StoreError::new(StoreErrorKind::Taken { at: claim.at.clone() }).during(BACKEND, "claim")
-                    );
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// The id that the directory gave.
     async fn id_at(&self, dn: &Dn, answer: &crate::ldap::Answer) -> Result<ResourceId> {
         use crate::ldap::controls;
@@ -258,11 +223,4 @@ pub(super) fn placeholder(column: &crate::mapping::LinkColumn) -> Bytes {
     let dn = column.placeholder.as_ref().map_or(NOBODY, Dn::as_str);
     debug_assert!(Dn::parse(dn).is_ok_and(|dn| is_placeholder(column, &dn)), "what stands there is hidden");
     Bytes::copy_from_slice(dn.as_bytes())
-}
-
-/// `at eq value`.
-fn equality(at: &AttrPath, value: &str) -> scim_core::filter::BoundFilter {
-    use scim_core::filter::{BoundFilter, Compare, Leaf, Operand};
-    let key = at.leaf().text.key(value).into_owned();
-    BoundFilter::Leaf(Leaf::Compare(at.clone(), Compare::Eq, Operand::Text { raw: value.to_owned(), key }))
 }

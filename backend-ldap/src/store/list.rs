@@ -97,7 +97,7 @@ impl LdapStore {
             }
             None => {
                 let arrived = Instant::now();
-                let name = ResourceId::new(&format!("{}?{}", which.1, which.2));
+                let name = format!("{}?{}", which.1, which.2);
                 let _turn = inner.lists.walking.turn(&scope.tenant, &name).await;
                 match inner.lists.begun_since(&which, arrived) {
                     Some(ids) => {

@@ -1,11 +1,12 @@
 //! A directory as a store.
 //!
 //! `read` records by id and by walk, `recent` what of them a request need not ask for twice · `list` pages, `ids` what they are cut from · `names` ids to names of entries and back · `members` references of an entry, and who
-//! refers to it, `switch` who a group says may log in, `said` by what entries say themselves, `shelf` groups of a moment ago · `commit` writing, one entry after another, `brakes` what stops it, `identity` as whom it is done, `metrics` what was counted · `create`, `modify`, `rename`, `membership`, `delete`, `away`,
+//! refers to it, `switch` who a group says may log in, `said` by what entries say themselves, `shelf` groups of a moment ago · `commit` writing, one entry after another, `brakes` what stops it, `identity` as whom it is done, `metrics` what was counted · `create` with `claims`, `modify`, `rename`, `membership`, `delete`, `away`,
 //! `password` what each write is.
 
 mod away;
 mod brakes;
+mod claims;
 mod commit;
 mod create;
 mod delete;
@@ -78,6 +79,8 @@ pub(crate) struct Inner {
     capabilities: Capabilities,
     tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
     queue: Queue,
+    /// Of those who take a value that may stand once.
+    claims: Queue,
     lists: Lists,
     recent: Recent,
     shelf: Shelf,
@@ -127,6 +130,7 @@ impl LdapStore {
             capabilities,
             tenants: RwLock::default(),
             queue: Queue::default(),
+            claims: Queue::default(),
             lists: Lists::default(),
             recent: Recent::default(),
             shelf: Shelf::default(),

@@ -13,6 +13,7 @@ use crate::settings::Mode;
 
 use super::BACKEND;
 use super::brakes::Loss;
+use super::claims::Claimed;
 use super::commit::Work;
 use super::create::OBJECT_CLASS;
 use super::membership::EditError;
@@ -82,14 +83,17 @@ impl Work<'_> {
             told?;
         }
         let dn = entry.dn.clone();
-        self.turn(&dn, wanted).await?;
+        let turned = self.turn(&dn, wanted).await?;
         match self.apply_own(id, entry, change, expect, None).await {
             Ok(Tried::Done(outcome)) if outcome.effect == Effect::Unchanged => {
                 self.outcome(id.clone(), Effect::Changed, None).await.map(Tried::Done)
             }
             Ok(Tried::Done(outcome)) => Ok(Tried::Done(outcome)),
             other => {
-                self.turn(&dn, !wanted).await?;
+                // Whoever else turned it meanwhile meant it.
+                if turned {
+                    self.turn(&dn, !wanted).await?;
+                }
                 other
             }
         }
@@ -133,7 +137,11 @@ impl Work<'_> {
         if turned == Some(false) {
             self.lose(Loss::Deactivations, 1).await?;
         }
-        let changes = self.document_changes(id, &entry, &change).await?;
+        let _claimed = match &change.document {
+            Some(document) => self.claim_values(&change.claim, &document.parse(), Some(id)).await?,
+            None => Claimed::default(),
+        };
+        let changes = self.document_changes(&entry, &change)?;
         let superior = self.moves(&entry, &change, turned);
         let edits = self.edits(id, &entry.dn, &change.links).await?;
         let removed: usize =
@@ -233,10 +241,9 @@ impl Work<'_> {
     }
 
     /// What the new document changes, `active` with it.
-    async fn document_changes(&self, id: &ResourceId, entry: &Entry, change: &ChangeSet) -> Result<Vec<Change>> {
+    fn document_changes(&self, entry: &Entry, change: &ChangeSet) -> Result<Vec<Change>> {
         let Some(document) = &change.document else { return Ok(Vec::new()) };
         let (now, then) = (self.mapping.attributes_of(entry), document.parse());
-        self.check_claims(&change.claim, &then, Some(id)).await?;
         let mut changes = self.mapping.difference(entry, &now, &then).map_err(unholdable)?;
         if let Some((at, active)) = &self.mapping.active
             && let Some(wanted) = values::whole(&then, at).and_then(Value::as_bool)

@@ -1,14 +1,14 @@
-//! Writers of one entry, one behind the other: racing for it they would mostly lose. Walkers of one list stand in such a queue too,
-//! to share what one of them finds.
+//! Writers of one entry, one behind the other: racing for it they would mostly lose. Who takes a value that may stand once stands in such
+//! a queue, and walkers of one list, to share what one of them finds.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use scim_core::store::{ResourceId, TenantId};
+use scim_core::store::TenantId;
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
-/// The turns of one entry, while somebody waits for one.
-type Turns = HashMap<(TenantId, ResourceId), Weak<Turn<()>>>;
+/// The turns of each thing, while somebody waits for one.
+type Turns = HashMap<(TenantId, String), Weak<Turn<()>>>;
 
 /// Who writes where.
 #[derive(Debug, Default)]
@@ -21,13 +21,13 @@ const MANY: usize = 1_024;
 
 impl Queue {
     /// Waits for its turn, which ends when the answer is dropped.
-    pub(super) async fn turn(&self, tenant: &TenantId, id: &ResourceId) -> OwnedMutexGuard<()> {
+    pub(super) async fn turn(&self, tenant: &TenantId, what: &str) -> OwnedMutexGuard<()> {
         let turn = {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
             if turns.len() > MANY {
                 turns.retain(|_, turn| turn.strong_count() > 0);
             }
-            let key = (tenant.clone(), id.clone());
+            let key = (tenant.clone(), what.to_owned());
             match turns.get(&key).and_then(Weak::upgrade) {
                 Some(turn) => turn,
                 None => {

@@ -89,9 +89,9 @@ impl Work<'_> {
         Some(Operation::Modify { target: (&switch.group).into(), changes: vec![change] }.into())
     }
 
-    /// Does so. What is so already stays.
-    pub(super) async fn turn(&self, dn: &Dn, active: bool) -> Result<()> {
-        let (Some(switch), Some(request)) = (self.switch(), self.turning(dn, active)) else { return Ok(()) };
+    /// Does so, and says whether that changed anything: what is so already stays, and is not for us to undo.
+    pub(super) async fn turn(&self, dn: &Dn, active: bool) -> Result<bool> {
+        let (Some(switch), Some(request)) = (self.switch(), self.turning(dn, active)) else { return Ok(false) };
         let mut done = self.send(request.clone()).await;
         if done.as_ref().is_err_and(|error| error.code() == Some(Code::OBJECT_CLASS_VIOLATION))
             && let Operation::Modify { target, mut changes } = request.operation
@@ -100,7 +100,7 @@ impl Work<'_> {
             changes.push(Change::Add(switch.members.clone(), vec![Bytes::from_static(NOBODY.as_bytes())]));
             done = self.send(Operation::Modify { target, changes }.into()).await;
         }
-        let Err(error) = done else { return Ok(()) };
+        let Err(error) = done else { return Ok(true) };
         let same = match error.code() {
             Some(
                 Code::ATTRIBUTE_OR_VALUE_EXISTS
@@ -114,7 +114,7 @@ impl Work<'_> {
             _ => false,
         };
         match error.code() {
-            _ if same => Ok(()),
+            _ if same => Ok(false),
             Some(Code::NO_SUCH_OBJECT) => {
                 tracing::error!(group = %switch.group, "the group that says who is active is not there");
                 Err(rejected(ScimError::internal("active: the group of the directory that says it is not there")))

@@ -20,6 +20,7 @@ mod refusals;
 #[path = "../server/support.rs"]
 mod support;
 mod tenants;
+mod unique;
 mod versions;
 mod writing;
 

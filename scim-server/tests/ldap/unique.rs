@@ -1,0 +1,73 @@
+//! User names stand once, whatever entries are named by and whoever writes beside.
+
+use conformance_tests::servers::slapd::{Setup, Slapd};
+use serde_json::json;
+
+use crate::gateway_of;
+use crate::support::{Running, USER};
+
+const BASE: &str = "[store.ldap.users]\nbase = \"ou=people,dc=example,dc=org\"\n";
+/// Entries are named by what nobody looks people up by.
+const BY_CN: &str = "[store.ldap.users]\nbase = \"ou=people,dc=example,dc=org\"\nrdn = \"cn\"\n";
+
+/// The status of a creation.
+fn create(server: &Running, name: &str, shown: &str) -> u16 {
+    let body = json!({"schemas": [USER], "userName": name, "name": {"familyName": "A", "formatted": shown}});
+    server.post("/scim/v2/Users", &body).status
+}
+
+fn of_name(server: &Running, name: &str) -> usize {
+    crate::users(server, &format!("userName eq \"{name}\"")).len()
+}
+
+#[test]
+fn a_name_that_stands_elsewhere_below_the_base_is_taken() {
+    let guest = "dn: ou=guests,ou=people,dc=example,dc=org\nobjectClass: organizationalUnit\nou: guests\n\n\
+                 dn: uid=anna,ou=guests,ou=people,dc=example,dc=org\nobjectClass: inetOrgPerson\nuid: anna\ncn: A\nsn: A\n\n";
+    let slapd = Slapd::start(&Setup { entries: guest.into(), ..Setup::furnished() }).unwrap();
+    let server = gateway_of(&slapd, BASE, &["acme"]);
+    assert_eq!(create(&server, "anna", "B"), 409);
+    assert_eq!(create(&server, "ANNA", "B"), 409, "user names have no case");
+    assert_eq!(create(&server, "bob", "B"), 201);
+    let bob = crate::users(&server, "userName eq \"bob\"").remove(0);
+    assert_eq!(crate::patch_user(&server, &bob, "userName", json!("Anna")).status, 409);
+    // Whoever looks no deeper does not see the guest, who is in nobody's way.
+    let flat = gateway_of(&slapd, &format!("{BASE}scope = \"one\"\n"), &["acme"]);
+    assert_eq!(create(&flat, "anna", "B"), 201);
+}
+
+/// So many ask for one name at the same time.
+const ASKED: usize = 12;
+
+#[test]
+fn of_many_who_ask_for_one_name_one_gets_it() {
+    let slapd = Slapd::start(&Setup::furnished()).unwrap();
+    let server = gateway_of(&slapd, BY_CN, &["acme"]);
+    let one = &|n: usize| create(&server, "anna", &format!("Anna {n}"));
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..ASKED).map(|n| scope.spawn(move || one(n))).collect();
+        asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 201 | 409)), "{statuses:?}");
+    assert_eq!(of_name(&server, "anna"), 1);
+}
+
+#[test]
+fn two_gateways_never_leave_a_name_twice() {
+    let slapd = Slapd::start(&Setup::furnished()).unwrap();
+    let servers = [gateway_of(&slapd, BY_CN, &["acme"]), gateway_of(&slapd, BY_CN, &["acme"])];
+    for round in 0..10 {
+        let name = format!("anna{round}");
+        let one = &|n: usize| create(&servers[n], &name, &format!("Anna {round} of {n}"));
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let asked: Vec<_> = (0..2).map(|n| scope.spawn(move || one(n))).collect();
+            asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+        });
+        assert!(statuses.iter().all(|status| matches!(status, 201 | 409)), "{statuses:?}");
+        let made = statuses.iter().filter(|status| **status == 201).count();
+        // Both may have made way for the other, and ask again.
+        assert!(made <= 1, "{statuses:?}");
+        assert_eq!(of_name(&servers[0], &name), made, "{statuses:?}");
+    }
+}
