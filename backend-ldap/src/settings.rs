@@ -64,6 +64,8 @@ pub struct Settings {
     pub retry_max: u32,
     /// Entries asked for at a time.
     pub page: u32,
+    /// Filters that look for a shorter fragment (`co`, `ew`), and for nothing narrower beside, are refused; 0: none are.
+    pub fragment_min: u32,
     /// As whom each client's requests are done (RFC 4370): `dn:…` or `u:…`, with `{client}` and `{tenant}` in it. None: as the
     /// server itself.
     pub authorize_as: Option<String>,
@@ -105,6 +107,7 @@ impl Default for Settings {
             brakes: Brakes::default(),
             retry_max: 5,
             page: 500,
+            fragment_min: 0,
             authorize_as: None,
             transactions: false,
         }

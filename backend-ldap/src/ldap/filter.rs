@@ -48,6 +48,33 @@ pub struct Substrings {
     pub last: Option<Bytes>,
 }
 
+impl Filter {
+    /// Must whoever looks for it look at every entry, for a fragment of fewer than `least` letters that nothing narrower stands beside?
+    pub fn wants_short_fragment(&self, least: usize) -> bool {
+        match self {
+            Filter::And(parts) => {
+                parts.iter().any(|part| part.wants_short_fragment(least)) && !parts.iter().any(Filter::is_narrow)
+            }
+            Filter::Or(parts) => parts.iter().any(|part| part.wants_short_fragment(least)),
+            Filter::Substrings(_, Substrings { initial: None, any, last }) => {
+                let letters = |piece: &Bytes| String::from_utf8_lossy(piece).chars().count();
+                any.iter().chain(last).map(letters).max().unwrap_or_default() < least
+            }
+            _ => false,
+        }
+    }
+
+    /// Does an index find what it means, at least one part of it?
+    fn is_narrow(&self) -> bool {
+        match self {
+            Filter::And(parts) => parts.iter().any(Filter::is_narrow),
+            Filter::Or(parts) => !parts.is_empty() && parts.iter().all(Filter::is_narrow),
+            Filter::Equal(..) | Filter::Substrings(_, Substrings { initial: Some(_), .. }) => true,
+            _ => false,
+        }
+    }
+}
+
 /// A comparison by a named rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matching {
@@ -286,4 +313,29 @@ fn print(filter: &Filter, f: &mut fmt::Formatter<'_>, left: usize) -> fmt::Resul
         }
     }
     f.write_str(")")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_fragment_is_one_beside_which_nothing_narrower_stands() {
+        for (text, expected) in [
+            ("(cn=*ab*)", true),
+            ("(cn=*äb*)", true),
+            ("(cn=*ab)", true),
+            ("(cn=*abc*)", false),
+            ("(cn=*a*bcd*)", false),
+            ("(cn=a*b*)", false),
+            ("(&(objectClass=*)(cn=*ab*))", true),
+            ("(&(uid=x)(cn=*ab*))", false),
+            ("(|(uid=x)(cn=*ab*))", true),
+            ("(&(|(uid=x)(uid=y))(cn=*ab*))", false),
+            ("(cn=*)", false),
+        ] {
+            assert_eq!(Filter::parse(text).unwrap().wants_short_fragment(3), expected, "{text}");
+            assert!(!Filter::parse(text).unwrap().wants_short_fragment(0), "{text}");
+        }
+    }
 }

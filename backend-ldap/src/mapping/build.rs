@@ -17,7 +17,9 @@ use siphasher::sip::SipHasher13;
 use crate::ldap::{AttributeName, Dn, Filter, Reach};
 
 use super::active::{SWITCHED, Switch, Today};
+use super::column::Prefix;
 use super::computed::{Computed, Template};
+use super::line::{Line, Meaning};
 use super::schema::Schema;
 use super::settings::{ActiveSetting, Cell, Direction, Members, ScopeSetting, TypeSettings};
 use super::syntax::Syntax;
@@ -59,27 +61,7 @@ pub fn build(
     schema: &dyn Schema,
     powers: Powers,
 ) -> Result<Built, BadMapping> {
-    Builder { rt, section, schema, powers, settings, table, lacking: Vec::new() }.build()
-}
-
-/// One line, of the table or of the settings.
-struct Line {
-    names: Vec<AttributeName>,
-    syntax: Option<Syntax>,
-    primary: bool,
-    read_only: bool,
-    /// The settings say so: it is kept even where a new entry could not have it.
-    asked_for: bool,
-    default: Option<String>,
-    /// It is put together of others, or of none.
-    template: Option<Template>,
-}
-
-/// What the path of a line means.
-#[derive(Debug, Clone, PartialEq)]
-struct Meaning {
-    at: AttrPath,
-    kind: Option<String>,
+    Builder { rt, section, schema, powers, settings, table, lacking: Vec::new(), once: Vec::new() }.build()
 }
 
 struct Builder<'a> {
@@ -91,6 +73,8 @@ struct Builder<'a> {
     table: &'a Table,
     /// What is mapped to something the directory lacks: for the shortfall.
     lacking: Vec<(AttrPath, String)>,
+    /// What is given once.
+    once: Vec<AttrPath>,
 }
 
 impl Builder<'_> {
@@ -332,8 +316,7 @@ impl Builder<'_> {
             let Some(meaning) = self.meaning(row.path) else { continue };
             let names = row.names.iter().map(|name| AttributeName::known(name)).collect();
             let (syntax, primary, read_only) = (row.syntax, row.primary, row.read_only);
-            let line = Line { names, syntax, primary, read_only, asked_for: false, default: None, template: None };
-            lines.push((meaning, line));
+            lines.push((meaning, Line { syntax, primary, read_only, asked_for: false, ..Line::of(names) }));
         }
         for (path, cell) in &self.settings.attributes {
             let key = format!("attributes.{path:?}");
@@ -356,8 +339,12 @@ impl Builder<'_> {
                 (true, None) => Meaning { at: meaning.at.attribute(), kind: None },
                 (false, _) => meaning,
             };
+            let line = self.line(&key, cell, primary)?;
+            // What says itself which value is primary stands for all types.
+            let whole = whole || meaning.kind.is_none() && line.as_ref().is_some_and(|line| line.prefix.is_some());
             lines.retain(|(other, _)| *other != meaning && !(whole && other.at.same_attribute(&meaning.at)));
-            if let Some(line) = self.line(&key, cell, primary)? {
+            if let Some(line) = line {
+                line.problem(&meaning).map_or(Ok(()), |problem| self.wrong(&key, problem))?;
                 let (attr, leaf) = (meaning.at.attr(), meaning.at.leaf());
                 let is_text = leaf.ty == Type::String && !leaf.multi_valued && !attr.multi_valued && !leaf.required;
                 if line.template.is_some() && (!is_text || meaning.at.place() != Lives::Document) {
@@ -384,15 +371,7 @@ impl Builder<'_> {
     }
 
     fn line(&self, key: &str, cell: &Cell, primary: bool) -> Result<Option<Line>, BadMapping> {
-        let of = |names: Vec<AttributeName>| Line {
-            names,
-            syntax: None,
-            primary,
-            read_only: false,
-            asked_for: true,
-            default: None,
-            template: None,
-        };
+        let of = |names: Vec<AttributeName>| Line { primary, ..Line::of(names) };
         let made = |template: Template| Line { read_only: true, template: Some(template), ..of(Vec::new()) };
         Ok(match cell {
             Cell::Constant { constant } => Some(made(Template::constant(constant))),
@@ -406,6 +385,13 @@ impl Builder<'_> {
             Cell::Table(table) => Some(Line {
                 syntax: table.syntax,
                 read_only: table.direction == Direction::ReadOnly,
+                once: table.direction == Direction::CreateOnly,
+                transforms: table.transforms.clone(),
+                prefix: table
+                    .prefix
+                    .as_deref()
+                    .map(|text| Prefix::new(text).or_else(|bad| self.wrong(key, format_args!("prefix {text:?} {bad}"))))
+                    .transpose()?,
                 default: table.default.clone(),
                 ..of(vec![self.name(key, &table.attribute)?])
             }),
@@ -489,8 +475,13 @@ impl Builder<'_> {
             let facts = self.schema.attribute(&name).unwrap_or_default();
             let single = facts.single || syntax == Syntax::Json || !(at.attr().multi_valued || at.leaf().multi_valued);
             let (at, kind) = (at.clone(), kind.clone());
-            Column { at, kind, name, syntax, write, single, primary: line.primary, rules: facts.rules }
+            let (transforms, prefix) = (line.transforms.clone(), line.prefix.clone());
+            let (primary, rules) = (line.primary, facts.rules);
+            Column { at, kind, name, syntax, transforms, prefix, write, single, primary, rules }
         };
+        if line.once {
+            self.once.push(at.clone());
+        }
         usable.into_iter().map(column).collect()
     }
 
@@ -568,6 +559,10 @@ impl Builder<'_> {
         if columns.is_empty() {
             return self.say(found, &at, Held::Not, "is mapped to nothing");
         }
+        for once in self.once.iter().filter(|once| once.same_attribute(&at)) {
+            let at = if at.attr().is_complex() && !at.attr().multi_valued { once.clone() } else { at.clone() };
+            self.say(found, &at, Held::Once, "is given once, and never changed");
+        }
         if columns.iter().all(|column| !column.write) {
             self.say(found, &at, Held::ReadOnly, READ_ONLY);
         } else if columns.iter().any(|column| column.name == mapping.place.rdn)
@@ -603,6 +598,7 @@ impl Builder<'_> {
         let own: Vec<_> = columns.iter().filter(|column| column.at == part).collect();
         match sub.name.as_str() {
             "type" if columns.iter().any(|column| column.kind.is_some()) => {}
+            "primary" if columns.iter().any(|column| column.prefix.is_some()) => {}
             "primary" if columns.iter().any(|column| column.primary) => {
                 self.say(
                     found,
@@ -635,6 +631,9 @@ fn revision(mapping: &Mapping) -> u32 {
         add(column.kind.as_deref().unwrap_or_default());
         add(column.name.as_str());
         add(&format!("{:?}", column.syntax));
+        if !column.transforms.is_empty() || column.prefix.is_some() {
+            add(&format!("{:?} {:?}", column.transforms, column.prefix));
+        }
     }
     for column in &mapping.links {
         add(&column.link.at.to_string());

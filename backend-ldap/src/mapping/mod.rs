@@ -1,14 +1,17 @@
 //! What an entry of a directory is in SCIM, as data, in both directions.
 //!
-//! `tables` the defaults of each kind of directory · `settings` what the configuration says over them · `computed` what stands in no attribute · `build` names to
+//! `tables` the defaults of each kind of directory · `settings` what the configuration says over them · `column` one attribute of the directory · `country` a country in its three attributes · `computed` what stands in no attribute · `build` names, `line` by line, to
 //! definitions, and what the directory's schema lacks · `syntax` single values · `read` entries to documents · `write`
 //! documents to values, and the difference of two · `push` filters · `active` who may
 //! log in, `gone` who was deleted and stays · `schema` what is asked of a schema.
 
 pub mod active;
 pub mod build;
+pub mod column;
 pub mod computed;
+pub mod country;
 pub mod gone;
+mod line;
 pub mod push;
 pub mod read;
 pub mod schema;
@@ -122,6 +125,10 @@ pub struct Column {
     pub name: AttributeName,
     /// How its values are written.
     pub syntax: Syntax,
+    /// What is done to its texts.
+    pub transforms: Vec<column::Transform>,
+    /// What stands before its values.
+    pub prefix: Option<column::Prefix>,
     /// May it be written?
     pub write: bool,
     /// Has it one value at most?
@@ -264,6 +271,7 @@ impl Mapping {
         let labels = self.links.iter().filter(|column| !column.link.multi_valued()).map(|column| column.name.clone());
         let fills = self.fills.iter().filter(|fill| fill.is_unique()).map(|fill| fill.name.clone());
         let fills = fills.chain(self.computed.iter().flat_map(|computed| computed.template.names().cloned()));
+        let fills = fills.chain(self.country_attributes());
         for name in self.columns.iter().map(|column| column.name.clone()).chain(active).chain(labels).chain(fills) {
             if !names.contains(&name) {
                 names.push(name);

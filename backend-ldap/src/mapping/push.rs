@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use scim_core::filter::{BoundFilter, Compare, Leaf, Number, Operand, eval};
 use scim_core::name::TextRule;
 use scim_core::path::AttrPath;
-use scim_core::schema::{Place as Lives, Type};
+use scim_core::schema::Place as Lives;
 use scim_core::store::{Fit, ResourceId};
 use serde_json::{Map, Value};
 
@@ -98,9 +98,7 @@ impl Mapping {
                     (None, ..) => Fit::No,
                     // Each value there is one of SCIM.
                     (Some(only), None, Leaf::Present(_))
-                        if only.syntax == Syntax::Text
-                            && only.at.leaf().ty == Type::String
-                            && self.placeholder(&only.name).is_none() =>
+                        if only.shows_all() && self.placeholder(&only.name).is_none() =>
                     {
                         Fit::Exact
                     }
@@ -287,7 +285,7 @@ fn push_column(column: &Column, leaf: &Leaf) -> Pushed {
     let present = || Pushed::Some(Filter::present(name.clone()));
     let Leaf::Compare(_, op, operand) = leaf else { return present() };
     match operand {
-        Operand::Text { raw, key } if column.syntax == Syntax::Text => {
+        Operand::Text { raw, key } if column.is_searched_as_shown() => {
             let rule = column.at.leaf().text;
             let filter = match (rule, column.rules.equality) {
                 (_, Equality::None | Equality::Typed) => None,

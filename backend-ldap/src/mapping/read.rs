@@ -162,11 +162,11 @@ impl Mapping {
             let is_value = |column: &&&Column| column.at.sub().is_some_and(|sub| sub.name == "value");
             if own.iter().all(|column| is_value(&column)) {
                 let primary = own.iter().any(|column| column.primary);
-                let values: Vec<Value> = own.iter().flat_map(|column| self.all(entry, column)).collect();
+                let values: Vec<(Value, bool)> = own.iter().flat_map(|column| self.marked(entry, column)).collect();
                 let only = values.len() == 1;
-                elements.extend(values.into_iter().map(|value| {
+                elements.extend(values.into_iter().map(|(value, marked)| {
                     let value = Map::from_iter([("value".to_owned(), value)]);
-                    in_order(attr, value, kind, primary && only)
+                    in_order(attr, value, kind, marked || primary && only)
                 }));
             } else {
                 let parts = self.parts(entry, at, &own);
@@ -194,11 +194,19 @@ impl Mapping {
         entry.values(&column.name).iter().filter_map(|value| self.convert(entry, column, value)).collect()
     }
 
+    /// All values, with what stands before them: is one primary by that? Only the first can be.
+    fn marked(&self, entry: &Entry, column: &Column) -> Vec<(Value, bool)> {
+        let mut none = true;
+        let values = entry.values(&column.name).iter();
+        let shown = values.filter_map(|bytes| Some((self.convert(entry, column, bytes)?, column.is_primary(bytes))));
+        shown.map(|(value, primary)| (value, primary && std::mem::take(&mut none))).collect()
+    }
+
     fn convert(&self, entry: &Entry, column: &Column, bytes: &[u8]) -> Option<Value> {
         if self.hides(entry, &column.name, bytes) {
             return None;
         }
-        match column.syntax.to_scim(bytes, column.at.leaf().ty)? {
+        match column.to_scim(bytes)? {
             Value::String(text) if column.syntax == Syntax::Binary && column.at.leaf().url_safe => {
                 Some(text.replace('+', "-").replace('/', "_").into())
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::column::Transform;
 use super::syntax::Syntax;
 
 /// `[store.ldap.users]` or `[store.ldap.groups]`. What is not said is the default of the kind of directory.
@@ -155,7 +156,12 @@ pub struct CellTable {
     pub attribute: String,
     /// How its values are written.
     pub syntax: Option<Syntax>,
-    /// `read_write` or `read_only`.
+    /// What is done to its texts, in both directions, one after another.
+    #[serde(default)]
+    pub transforms: Vec<Transform>,
+    /// What stands before each value; in capitals before the primary one.
+    pub prefix: Option<String>,
+    /// `read_write`, `read_only` or `create_only`.
     #[serde(default)]
     pub direction: Direction,
     /// What stands there where the directory wants a value and SCIM has none: hidden when read.
@@ -171,4 +177,6 @@ pub enum Direction {
     ReadWrite,
     /// Read only.
     ReadOnly,
+    /// Given once, and never changed.
+    CreateOnly,
 }

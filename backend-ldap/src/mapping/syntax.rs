@@ -7,6 +7,8 @@ use scim_core::filter::decode_base64;
 use scim_core::schema::Type;
 use serde_json::Value;
 
+use super::country;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -35,6 +37,8 @@ pub enum Syntax {
     Lines,
     /// A picture; a `data:` URI in SCIM.
     Photo,
+    /// A country: two letters (ISO 3166-1), beside which Active Directory keeps its name and its number.
+    Country,
     /// The whole of an attribute as JSON text: what the directory has no attributes for.
     Json,
 }
@@ -59,6 +63,7 @@ impl Syntax {
             Syntax::Boolean => ty == Type::Boolean,
             Syntax::Integer => matches!(ty, Type::Integer | Type::Decimal | Type::String),
             Syntax::Json => true,
+            Syntax::Country => ty == Type::String,
             Syntax::GeneralizedTime
             | Syntax::Filetime
             | Syntax::Binary
@@ -79,6 +84,7 @@ impl Syntax {
             Syntax::Text if ty == Type::Integer => text()?.parse::<i64>().ok().map(Value::from),
             Syntax::Text if ty == Type::Boolean => truth(text()?).map(Value::from),
             Syntax::Text => text().map(Value::from),
+            Syntax::Country => country::known(text()?).map(|country| Value::from(country.alpha2)),
             Syntax::Boolean => truth(text()?).map(Value::from),
             Syntax::Integer if ty == Type::String => text().map(Value::from),
             Syntax::Integer => text()?.parse::<i64>().ok().map(Value::from),
@@ -106,6 +112,9 @@ impl Syntax {
         };
         match self {
             Syntax::Text | Syntax::Integer | Syntax::Boolean | Syntax::Json => Ok(text.into()),
+            Syntax::Country => country::known(&text)
+                .map(|country| Bytes::from_static(country.alpha2.as_bytes()))
+                .ok_or_else(|| format!("{text} is no country: send two letters of ISO 3166-1")),
             Syntax::GeneralizedTime => to_generalized(instant(&text)?).map(Bytes::from),
             Syntax::Filetime => {
                 let tenths = instant(&text)?.as_nanosecond() / 100 + i128::from(FILETIME_ZERO);

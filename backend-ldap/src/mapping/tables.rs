@@ -151,6 +151,7 @@ fn ad_user(name: &'static [&'static str]) -> Vec<Row> {
         row(FAX, &["facsimileTelephoneNumber", "otherFacsimileTelephoneNumber"]),
         row(PAGER, &["pager", "otherPager"]),
         row(r#"addresses[type eq "work"].streetAddress"#, &["streetAddress"]),
+        row(r#"addresses[type eq "work"].country"#, &["c"]).syntax(Syntax::Country),
         row("x509Certificates", &["userCertificate"]),
         row(DEPARTMENT, &["department"]),
         row(DIVISION, &["division"]),

@@ -114,7 +114,10 @@ impl Mapping {
             let own: Vec<&Column> = columns.iter().copied().filter(|column| column.kind == kind).collect();
             if own.iter().all(|column| column.at.sub().is_some_and(|sub| sub.name == "value")) {
                 let all: Vec<&Value> = elements.iter().filter_map(|element| element.get("value")).collect();
-                put(out, &own, &all, present)?;
+                match own.iter().find(|column| column.prefix.is_some()) {
+                    Some(column) => put_marked(out, column, &elements, present)?,
+                    None => put(out, &own, &all, present)?,
+                }
             } else if let [only] = elements.as_slice() {
                 put_parts(out, &own, only)?;
             } else {
@@ -167,6 +170,7 @@ impl Mapping {
             self.change(entry, column, &gone, new, then, &mut changes);
         }
         self.refill(entry, then, &mut changes);
+        self.country_changes(entry, &wanted, &mut changes);
         Ok(changes)
     }
 
@@ -215,15 +219,14 @@ impl Mapping {
         changes: &mut Vec<Change>,
     ) {
         let held = entry.values(&column.name);
-        let ty = column.at.leaf().ty;
         let is_gone = |raw: &&Bytes| {
-            let shown = column.syntax.to_scim(raw, ty);
-            gone.iter().any(|value| *value == *raw || (shown.is_some() && column.syntax.to_scim(value, ty) == shown))
+            let shown = column.to_scim(raw);
+            gone.iter().any(|value| *value == *raw || (shown.is_some() && column.to_scim(value) == shown))
         };
         let mut delete: Vec<Bytes> = held.iter().filter(is_gone).cloned().collect();
         if column.single && !new.is_empty() {
             // What is no value of this kind is shown to nobody, and would stand beside the new one, or in its way.
-            let strange = held.iter().filter(|raw| column.syntax.to_scim(raw, ty).is_none() && !delete.contains(raw));
+            let strange = held.iter().filter(|raw| column.to_scim(raw).is_none() && !delete.contains(raw));
             let strange: Vec<Bytes> = strange.cloned().collect();
             delete.extend(strange);
         }
@@ -267,6 +270,30 @@ fn put_parts(out: &mut Values, columns: &[&Column], parts: &Map<String, Value>) 
     Ok(())
 }
 
+/// Puts elements behind a prefix that says which of them is primary: the one that says so, else the one that is now, else the first,
+/// as there must be one.
+fn put_marked(
+    out: &mut Values,
+    column: &Column,
+    elements: &[&Map<String, Value>],
+    present: Option<&Entry>,
+) -> Result<(), Unholdable> {
+    let values: Vec<(Bytes, bool)> = elements
+        .iter()
+        .filter_map(|element| Some((element.get("value")?, element.get("primary") == Some(&Value::Bool(true)))))
+        .map(|(value, primary)| Ok((to_ldap(column, value)?, primary)))
+        .collect::<Result<_, Unholdable>>()?;
+    let held = present.map_or(&[][..], |entry| entry.values(&column.name));
+    let now = held.iter().find(|raw| column.is_primary(raw)).and_then(|raw| column.to_scim(raw));
+    let asked = values.iter().position(|(_, primary)| *primary);
+    let stays = || values.iter().position(|(bytes, _)| now.is_some() && column.to_scim(bytes) == now);
+    let primary = asked.or_else(stays).unwrap_or_default();
+    for (n, (bytes, _)) in values.into_iter().enumerate() {
+        out.push(&column.name, if n == primary { column.as_primary(bytes) } else { bytes });
+    }
+    Ok(())
+}
+
 /// Spreads values over the columns that may hold them: each stays where it is, the others go where there is room.
 fn put(out: &mut Values, columns: &[&Column], all: &[&Value], present: Option<&Entry>) -> Result<(), Unholdable> {
     let mut left = Vec::new();
@@ -274,8 +301,9 @@ fn put(out: &mut Values, columns: &[&Column], all: &[&Value], present: Option<&E
     for &value in all {
         let stays = columns.iter().find(|column| {
             let held = present.map_or(&[][..], |entry| entry.values(&column.name));
-            let converted = column.syntax.to_ldap(value);
-            converted.is_ok_and(|bytes| held.contains(&bytes)) && room(out, column)
+            let Ok(bytes) = column.to_ldap(value) else { return false };
+            let alike = |raw: &Bytes| !column.transforms.is_empty() && column.to_scim(raw) == column.to_scim(&bytes);
+            held.iter().any(|raw| *raw == bytes || alike(raw)) && room(out, column)
         });
         match stays {
             Some(column) => out.push(&column.name, to_ldap(column, value)?),
@@ -301,5 +329,5 @@ fn put(out: &mut Values, columns: &[&Column], all: &[&Value], present: Option<&E
 fn to_ldap(column: &Column, value: &Value) -> Result<Bytes, Unholdable> {
     let standard = value.as_str().filter(|_| column.at.leaf().url_safe && column.syntax == Syntax::Binary);
     let standard = standard.map(|text| Value::from(text.replace('-', "+").replace('_', "/")));
-    column.syntax.to_ldap(standard.as_ref().unwrap_or(value)).map_err(|why| Unholdable { at: column.at.clone(), why })
+    column.to_ldap(standard.as_ref().unwrap_or(value)).map_err(|why| Unholdable { at: column.at.clone(), why })
 }

@@ -28,6 +28,7 @@ impl Work<'_> {
         let document = change.document.as_ref().map(scim_core::document::Document::parse).unwrap_or_default();
         let mut values = self.mapping.values_of(&document, None).map_err(unholdable)?;
         self.mapping.fill(&mut values, &document);
+        self.mapping.complete_country(&mut values);
         let turned = self
             .mapping
             .active

@@ -229,7 +229,7 @@ impl Work<'_> {
     fn new_user_name(&self, change: &ChangeSet) -> Option<Bytes> {
         let column = self.mapping.columns.iter().find(|own| own.at.attr().name == "userName")?;
         let document = change.document.as_ref()?.parse();
-        column.syntax.to_ldap(values::whole(&document, &column.at)?).ok()
+        column.to_ldap(values::whole(&document, &column.at)?).ok()
     }
 
     async fn secrets(&self, id: &ResourceId, change: &ChangeSet) -> Result<()> {

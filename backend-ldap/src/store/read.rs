@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use scim_core::document::Document;
+use scim_core::error::ScimError;
 use scim_core::filter::{BoundFilter, Compare, Leaf, Operand, eval};
 use scim_core::path::AttrPath;
 use scim_core::query::{LinkSelect, Select};
@@ -21,6 +22,7 @@ use crate::mapping::{LinkColumn, Mapping, VersionSource};
 use crate::tenant::Tenant;
 
 use super::recent::Seen;
+use super::result::rejected;
 use super::{Inner, mapped};
 use crate::member_of::MEMBER_OF;
 
@@ -155,8 +157,15 @@ impl Inner {
         let Some(filter) = filter else { return Ok(Some(mapping.place.filter.clone())) };
         let referred = self.referred(tenant, call, mapping, filter).await?;
         let names = |_: &AttrPath, id: &ResourceId| referred.get(id).cloned();
+        let least = self.settings.fragment_min;
         Ok(match mapping.push(filter, &names) {
             Pushed::All => Some(mapping.place.filter.clone()),
+            Pushed::Some(pushed) if pushed.wants_short_fragment(least as usize) => {
+                return Err(rejected(ScimError::too_many(format!(
+                    "the filter looks for a fragment of fewer than {least} letters, for which the directory has to look at every entry: \
+                     give more of it, or where the value begins (sw)"
+                ))));
+            }
             Pushed::Some(pushed) => Some(Filter::all([mapping.place.filter.clone(), pushed])),
             Pushed::Nothing => None,
         })

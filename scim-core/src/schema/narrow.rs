@@ -109,6 +109,10 @@ impl<'a> Narrowing<'a> {
                 // A secret that can only be read is none.
                 Held::ReadOnly if attribute.place == Place::Secret => return None,
                 Held::ReadOnly => make_read_only(&mut narrowed),
+                Held::Once if narrowed.mutability == Mutability::ReadWrite => {
+                    narrowed.mutability = Mutability::Immutable
+                }
+                Held::Once => {}
                 Held::Required => narrowed.required = true,
                 Held::Types(types) if attribute.place != Place::Link => only_types(&mut narrowed, types),
                 Held::Types(_) => {}
@@ -146,6 +150,7 @@ fn hold_part(of: &mut AttributeDef, sub: &Arc<AttributeDef>, held: &Held) {
     match held {
         Held::Not => of.sub_attributes.retain(|own| own.name != sub.name),
         Held::ReadOnly => change_part(of, sub, |own| own.mutability = Mutability::ReadOnly),
+        Held::Once => change_part(of, sub, |own| own.mutability = Mutability::Immutable),
         Held::Required => {
             change_part(of, sub, |own| own.required = true);
             // One that must have a part must be there; of many, each must have it.

@@ -135,6 +135,8 @@ pub enum Held {
     Not,
     /// It can be read.
     ReadOnly,
+    /// It can be given once, and never changed (`immutable`).
+    Once,
     /// It can, but must have a value.
     Required,
     /// Its elements may have these `type`s only.

@@ -54,6 +54,8 @@ pub struct LdapSettings {
     start_time: u64,
     /// Entries asked for at a time: at most what the server gives in a page.
     page: u32,
+    /// Letters that a fragment has at least that is looked for; 0: any.
+    fragment_min: u32,
     /// Rename in a transaction, where the directory lists them.
     transactions: bool,
     /// As whom each client's requests are done: `dn:cn={client},…` or `u:{client}`.
@@ -107,6 +109,7 @@ impl Default for LdapSettings {
             operation_time: 5,
             start_time: 30,
             page: Settings::default().page,
+            fragment_min: Settings::default().fragment_min,
             transactions: false,
             authorize_as: None,
             member_of: "auto".into(),
@@ -132,7 +135,8 @@ pub fn keys() -> Value {
         "urls": settings.urls, "bind_dn": null, "bind_password": null, "mode": settings.mode, "profile": settings.profile,
         "start_tls": false, "ca": null, "cert": null, "key": null, "insecure": false, "insecure_plain": false,
         "connections": settings.connections, "leases": settings.leases, "connect_time": settings.connect_time,
-        "operation_time": settings.operation_time, "start_time": settings.start_time, "page": settings.page, "transactions": false, "authorize_as": null, "member_of": settings.member_of, "users": of(), "groups": of(), "tenants": null,
+        "operation_time": settings.operation_time, "start_time": settings.start_time, "page": settings.page, "fragment_min": settings.fragment_min,
+        "transactions": false, "authorize_as": null, "member_of": settings.member_of, "users": of(), "groups": of(), "tenants": null,
         "brakes": settings.brakes,
     })
 }
@@ -258,6 +262,7 @@ impl LdapSettings {
             brakes: Brakes { window: Duration::from_secs(window), deletes, deactivations, removals, share },
             retry_max,
             page: self.page.max(1),
+            fragment_min: self.fragment_min,
             transactions: self.transactions,
             authorize_as: self.identity()?,
         })

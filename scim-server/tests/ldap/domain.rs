@@ -121,6 +121,25 @@ fn password(password: &str) -> Value {
     json!({"op": "replace", "path": "password", "value": password})
 }
 
+/// Its letters, its name and its number belong together.
+#[test]
+fn a_country_is_written_as_the_domain_keeps_it() {
+    let domain = Domain::new("country");
+    let address = |country: &str| json!([{"type": "work", "country": country}]);
+    let carla = domain.user("carla", json!({"active": false, "addresses": address("DE")}));
+    assert_eq!(carla["addresses"][0]["country"], "DE");
+    let kept = || ["c", "co", "countryCode"].map(|attribute| domain.raw("carla", attribute));
+    let now = |letters: &str, name: &str, number: &str| [letters, name, number].map(|text| Some(text.to_owned()));
+    assert_eq!(kept(), now("DE", "Germany", "276"));
+    let path = format!("/scim/v2/Users/{}", carla["id"].as_str().unwrap());
+    let changed = domain.patch(&path, json!([{"op": "replace", "path": "addresses", "value": address("FR")}]));
+    assert_eq!((changed, kept()), (200, now("FR", "France", "250")));
+    assert_eq!(domain.patch(&path, json!([{"op": "remove", "path": "addresses"}])), 200);
+    assert_eq!(kept(), [None, None, Some("0".to_owned())]);
+    let unknown = domain.patch(&path, json!([{"op": "add", "path": "addresses", "value": address("ZZ")}]));
+    assert_eq!((unknown, kept()), (400, [None, None, Some("0".to_owned())]));
+}
+
 #[test]
 fn who_is_made_with_a_password_logs_in_by_it_until_locked_out() {
     let domain = Domain::new("passwords");

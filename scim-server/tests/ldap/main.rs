@@ -12,6 +12,7 @@ mod ds389;
 mod external;
 mod files;
 mod kept;
+mod mapped;
 mod member_of;
 mod outage;
 mod proxied;
