@@ -46,6 +46,28 @@ struct State {
     pauses: u64,
 }
 
+impl State {
+    /// Takes what the control store says, which was asked when writes had been paused so often: have they been let go on?
+    ///
+    /// # Errors
+    /// They are paused: why.
+    fn look(&mut self, noted: Option<String>, pauses: u64) -> std::result::Result<bool, String> {
+        match (noted, &self.paused) {
+            (Some(why), _) => {
+                self.paused = Some(why.clone());
+                Err(why)
+            }
+            // This pause came while it was asked, and is not what was let go on.
+            (None, Some(why)) if self.unsaved || self.pauses != pauses => Err(why.clone()),
+            (None, Some(_)) => {
+                *self = State { looked: self.looked, pauses, ..State::default() };
+                Ok(true)
+            }
+            (None, None) => Ok(false),
+        }
+    }
+}
+
 /// What each tenant has lost of late, and whose writes are paused.
 #[derive(Debug)]
 pub(super) struct Brakes {
@@ -110,21 +132,13 @@ impl Brakes {
                 let state = all.entry(tenant.clone()).or_default();
                 state.looked = Some(now);
                 match (noted, paused) {
-                    (Ok(Some(why)), _) => {
-                        let why = String::from_utf8_lossy(&why).into_owned();
-                        state.paused = Some(why.clone());
-                        Err(refused(&why))
-                    }
-                    // Another pause came while it was asked: that one was not looked for.
-                    (Ok(None), _) if state.unsaved || state.pauses != pauses => {
-                        Err(refused(state.paused.as_deref().unwrap_or("a brake of store.ldap.brakes")))
-                    }
-                    (Ok(None), Some(_)) => {
-                        *state = State { looked: Some(now), pauses, ..State::default() };
-                        tracing::info!(%tenant, "an operator lets writes go on");
+                    (Ok(noted), _) => {
+                        let noted = noted.map(|why| String::from_utf8_lossy(&why).into_owned());
+                        if state.look(noted, pauses).map_err(|why| refused(&why))? {
+                            tracing::info!(%tenant, "an operator lets writes go on");
+                        }
                         Ok(())
                     }
-                    (Ok(None), None) => Ok(()),
                     (Err(error), Some(why)) => {
                         tracing::warn!(%tenant, %error, "whether writes may go on could not be read");
                         Err(refused(&why))
@@ -200,6 +214,24 @@ fn refused(why: &str) -> scim_core::store::StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pause_that_comes_while_another_is_let_go_stays() {
+        let brakes = Brakes::new(Settings { deletes: 0, ..Settings::default() });
+        let acme = TenantId::new("acme");
+        let pause = || assert!(brakes.pass_at(&acme, Loss::Deletes, 1, None, Instant::now()).is_err());
+        let pauses = || brakes.lock().get(&acme).map_or(0, |state| state.pauses);
+        let look =
+            |noted: Option<&str>, pauses| brakes.lock().get_mut(&acme).unwrap().look(noted.map(str::to_owned), pauses);
+        pause();
+        let before = pauses();
+        pause();
+        assert!(look(None, before).is_err(), "the second was not there when it was asked");
+        assert_eq!(look(None, pauses()), Ok(true));
+        assert_eq!((look(None, pauses()), brakes.paused()), (Ok(false), 0));
+        assert_eq!(look(Some("of another node"), pauses()), Err("of another node".to_owned()));
+        assert_eq!(brakes.paused(), 1);
+    }
 
     #[tokio::test]
     async fn so_much_may_be_lost_in_a_window_and_then_nothing_is_written() {
