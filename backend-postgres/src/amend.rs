@@ -12,6 +12,8 @@ use crate::tally::MOVES;
 
 /// A unique value is taken.
 pub(crate) const TAKEN: &str = "claim_taken";
+/// Somebody changed a resource that was not locked.
+pub(crate) const CHANGED: &str = "resource_changed";
 /// The indexes are not as they were known to be.
 pub(crate) const MOVED: &str = "indexes_moved";
 
@@ -67,12 +69,6 @@ impl<'a> Amend<'a> {
     /// The statement may not stand where this holds.
     pub(crate) fn refuse(&mut self, condition: &str, reason: &str) {
         self.checks.push(format!("CASE WHEN {condition} THEN scim_refuse('{reason}') END"));
-    }
-
-    /// The same, told before anything else: parts run as checks ask for them.
-    pub(crate) fn refuse_first(&mut self, condition: &str, reason: &str) {
-        self.refuse(condition, reason);
-        self.checks.rotate_right(1);
     }
 
     /// The statement.

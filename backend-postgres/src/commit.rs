@@ -10,14 +10,16 @@ use scim_core::store::{Key, ResourceId, Result, Scope, StoreError, StoreErrorKin
 use crate::Shared;
 use crate::amend::Owner;
 use crate::connection::Link;
+use crate::create::{are_creations, creations, is_one_statement};
 use crate::error::{BACKEND, Fault, Inner};
+use crate::group;
 use crate::links::Alone;
 use crate::lost::{self, Number, Trace};
 use crate::pool::Lease;
 use crate::read::{is_text, version};
 use crate::statement::Sql;
 use crate::unlocked;
-use crate::writing::{ALONE, Frame, PART, WHOLE, Writing, alone, are_creations, creations, is_one_statement};
+use crate::writing::{ALONE, Frame, PART, WHOLE, Writing, alone};
 
 /// How often a transaction that lost a race is begun again, at most.
 const TRIES: u32 = 20;
@@ -41,11 +43,13 @@ impl From<Fault> for Failed {
 }
 
 /// Makes a batch true: in order, each mutation whole or not at all.
-pub(crate) async fn commit(shared: Arc<Shared>, scope: Scope, batch: Vec<Mutation>) -> Vec<Result<Outcome>> {
+pub(crate) async fn commit(shared: Arc<Shared>, scope: Scope, mut batch: Vec<Mutation>) -> Vec<Result<Outcome>> {
     let all = batch.len();
     let told = |fault: Fault| fault.during(DOING);
-    if let [mutation] = batch.as_slice() {
-        return vec![single(&shared, &scope, mutation).await.map_err(told)];
+    if all == 1
+        && let Some(mutation) = batch.pop()
+    {
+        return vec![group::one(&shared, &scope, mutation).await.map_err(told)];
     }
     match many(&shared, &scope, &batch).await {
         Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(told)).collect(),
@@ -76,7 +80,13 @@ pub(crate) fn late(scope: &Scope) -> Inner<()> {
     if scope.deadline.is_some_and(|deadline| Instant::now() >= deadline) { Err(Fault::Late) } else { Ok(()) }
 }
 
-fn writing<'a>(shared: &'a Shared, link: &'a Link, scope: &'a Scope, frame: Frame, careful: bool) -> Writing<'a> {
+pub(crate) fn writing<'a>(
+    shared: &'a Shared,
+    link: &'a Link,
+    scope: &'a Scope,
+    frame: Frame,
+    careful: bool,
+) -> Writing<'a> {
     Writing {
         link,
         catalogue: &shared.catalogue,
@@ -94,7 +104,7 @@ fn writing<'a>(shared: &'a Shared, link: &'a Link, scope: &'a Scope, frame: Fram
 }
 
 /// One mutation, in a transaction of its own.
-async fn single(shared: &Shared, scope: &Scope, mutation: &Mutation) -> Inner<Outcome> {
+pub(crate) async fn single(shared: &Shared, scope: &Scope, mutation: &Mutation) -> Inner<Outcome> {
     let (mut tries, mut how) = (0, How { locks: !unlocked::may_be(mutation), careful: false });
     loop {
         late(scope)?;
@@ -207,7 +217,7 @@ async fn transaction(
 
 /// The id of the line of the change log that a mutation writes, which came to this where it depended on the record; empty where it
 /// writes none.
-fn record_of(mutation: &Mutation, resolved: Option<&ChangeSet>) -> String {
+pub(crate) fn record_of(mutation: &Mutation, resolved: Option<&ChangeSet>) -> String {
     let record = match &mutation.action {
         Action::Create { change, .. } => Some(&change.record),
         Action::Modify { change: Change::Known(change), .. } => Some(&change.record),
@@ -245,7 +255,8 @@ async fn many(shared: &Shared, scope: &Scope, batch: &[Mutation]) -> Inner<Vec<I
         late(scope)?;
         let lease = shared.lender.lend(Some(&scope.tenant)).await?;
         let session = lease.session.clone();
-        let made = creations(&lease, &shared.catalogue, scope.tenant.as_str(), scope.now.millis(), batch).await;
+        let all: Vec<_> = batch.iter().map(|mutation| (mutation, scope.now.millis())).collect();
+        let made = creations(&lease, &shared.catalogue, scope.tenant.as_str(), &all).await;
         match lease.back(made).await {
             Ok(outcomes) => return Ok(outcomes.into_iter().map(Ok).collect()),
             Err(fault @ Fault::Lost(_)) => return lost::creations(shared, scope, batch, &session, fault).await,

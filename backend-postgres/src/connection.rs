@@ -12,6 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::coop::unconstrained;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -54,6 +55,8 @@ pub(crate) struct Link {
     spoiled: AtomicBool,
     /// Statements that are prepared.
     prepared: Mutex<HashSet<Arc<str>>>,
+    /// What it takes of what there is room for, as long as it is open.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Address {
@@ -100,6 +103,7 @@ impl Address {
             session: Arc::from(""),
             spoiled: AtomicBool::new(false),
             prepared: Mutex::default(),
+            _room: None,
         };
         link.batch(&self.session).await?;
         // Held until the session ends.
@@ -174,6 +178,11 @@ fn tls(ca: Option<&Path>) -> Result<MakeRustlsConnect, OpenError> {
 }
 
 impl Link {
+    /// The same, which takes this room as long as it is open.
+    pub(crate) fn within(self, room: OwnedSemaphorePermit) -> Link {
+        Link { _room: Some(room), ..self }
+    }
+
     /// Is the connection gone, or not to be used any more?
     pub(crate) fn is_closed(&mut self) -> bool {
         self.spoiled.load(Ordering::Relaxed) || self.db.is_broken()

@@ -1,7 +1,7 @@
 //! SCIM resources, tenants and credentials in a PostgreSQL database, for any number of servers side by side.
 //!
-//! `config` how it is opened · `open`, `begun` and `migrate` the database and its layout · `connection`, `pool`, `turns`, `near`,
-//! `statement`, `binds` who runs what where · `commit`, `writing`, `unlocked`, `many`, `amend`, `links`
+//! `config` how it is opened · `open`, `begun` and `migrate` the database and its layout · `connection`, `pool`, `local`, `turns`, `near`,
+//! `statement`, `binds` who runs what where · `commit`, `gather`, `group`, `writing`, `create`, `delete`, `unlocked`, `revise`, `many`, `amend`, `links`
 //! mutations, `lost` what became of one whose answer was lost · `index`, `prepare`, `reindex` the indexed values ·
 //! `compile`, `drive`, `sorted`, `tally`, `query`, `scan` filters and lists · `read` known
 //! resources, `around` the links of a list · `changelog` the outbox ·
@@ -17,12 +17,17 @@ mod compile;
 mod config;
 mod connection;
 mod control;
+mod create;
+mod delete;
 mod drive;
 mod error;
 mod external;
+mod gather;
 mod grants;
+mod group;
 mod index;
 mod links;
+mod local;
 mod lost;
 mod many;
 mod migrate;
@@ -33,6 +38,7 @@ mod prepare;
 mod query;
 mod read;
 mod reindex;
+mod revise;
 mod scan;
 mod sorted;
 mod statement;
@@ -96,6 +102,8 @@ pub(crate) struct Shared {
     /// The types of each tenant, as it was prepared with.
     pub types: RwLock<Types>,
     pub options: Options,
+    /// Those who wait for mutations of the same kind.
+    pub gathered: group::Gathered,
     /// Mutations so far.
     pub written: AtomicU64,
 }
@@ -169,7 +177,7 @@ impl Store for PostgresStore {
     async fn commit(&self, scope: &Scope, batch: Vec<Mutation>) -> Vec<Result<Outcome>> {
         let expected = batch.len();
         changelog_counts(self, expected);
-        match self.pool.finish(commit::commit(self.shared.clone(), scope.clone(), batch)).await {
+        match self.pool.finish_here(commit::commit(self.shared.clone(), scope.clone(), batch)).await {
             Ok(outcomes) => outcomes,
             // A panic: what was under way was rolled back with its connection.
             Err(fault) => {

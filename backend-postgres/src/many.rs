@@ -1,5 +1,6 @@
 //! Creations of one type as one statement, with the rows of all of them: what each would cost by itself is paid once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use scim_core::change::{ChangeSet, Claim};
@@ -16,7 +17,7 @@ use crate::writing::Standing;
 
 /// Resources that are made, and the rows around them, column by column.
 pub(crate) struct Many<'a> {
-    kind: &'a Kind,
+    pub kind: &'a Kind,
     indexes: Arc<Indexes>,
     ids: Vec<&'a str>,
     versions: Vec<i64>,
@@ -32,7 +33,8 @@ pub(crate) struct Many<'a> {
     secrets: (Vec<&'a str>, Vec<String>, Vec<String>),
     /// Lines of the change log with their numbers.
     lines: (Vec<i64>, Vec<String>),
-    counts: Counts,
+    /// What is to be counted.
+    pub counts: Counts,
 }
 
 impl<'a> Many<'a> {
@@ -96,8 +98,25 @@ impl<'a> Many<'a> {
         self.lines.1.push(line);
     }
 
-    /// The statement, without what is to be counted: that is written once for all types.
-    pub(crate) fn sql(mut self, tenant: &'a str) -> (Sql<'a>, &'a Kind, Counts) {
+    /// The statement as a part of a transaction, without what is to be counted: that is written once for all types.
+    pub(crate) fn part(self, tenant: &'a str) -> Sql<'a> {
+        self.sql(tenant, "")
+    }
+
+    /// The statement as a transaction of its own, which counts in the rows of this slot.
+    pub(crate) fn whole(mut self, tenant: &'a str, slot: i64) -> Sql<'a> {
+        let mut sums = BTreeMap::new();
+        for (attr, by) in std::mem::take(&mut self.counts) {
+            *sums.entry(attr).or_insert(0) += by;
+        }
+        let (attrs, by): (Vec<String>, Vec<i64>) = sums.into_iter().unzip();
+        let counted = ", counted AS (INSERT INTO tally AS c (tenant, kind, attr, slot, n)
+               SELECT $1, $2, u.attr, $25, u.n FROM unnest($26, $27) AS u(attr, n)
+               ON CONFLICT ON CONSTRAINT tally_key DO UPDATE SET n = c.n + excluded.n)";
+        self.sql(tenant, counted).bind(slot).bind(attrs).bind(by)
+    }
+
+    fn sql(mut self, tenant: &'a str, counted: &str) -> Sql<'a> {
         let count = |many: usize| i64::try_from(many).unwrap_or(i64::MAX);
         // In an order that all writers keep.
         self.claims.sort_by_cached_key(|(one, _)| (one.global, one.at.to_string(), one.token.clone()));
@@ -121,7 +140,7 @@ impl<'a> Many<'a> {
              kept AS (INSERT INTO secret (tenant, holder, attr, hash)
                SELECT $1, u.* FROM unnest($17, $18, $19) AS u),
              logged AS (INSERT INTO change (tenant, position, record)
-               SELECT $1, {} + u.n, u.record FROM unnest($20, $21) AS u(n, record))
+               SELECT $1, {} + u.n, u.record FROM unnest($20, $21) AS u(n, record)){counted}
              SELECT CASE WHEN (SELECT count(*) FROM made) < $22 OR EXISTS (
                  SELECT 1 FROM catalogue c JOIN resource r ON r.tenant = $1 AND r.kind = c.kind AND r.id = ANY($3)
                  WHERE c.tenant = $1 AND c.kind <> $2) THEN scim_refuse('resource_key') END,
@@ -136,6 +155,6 @@ impl<'a> Many<'a> {
         let sql = sql.bind(self.terms.0).bind(self.terms.1).bind(self.terms.2);
         let sql = sql.bind(self.secrets.0).bind(self.secrets.1).bind(self.secrets.2);
         let sql = sql.bind(self.lines.0).bind(self.lines.1);
-        (sql.bind(resources).bind(claims).bind(self.indexes.generation), self.kind, self.counts)
+        sql.bind(resources).bind(claims).bind(self.indexes.generation)
     }
 }

@@ -55,6 +55,7 @@ impl PostgresStore {
                 counts: Counts::default(),
                 types: RwLock::default(),
                 options,
+                gathered: Arc::default(),
                 written: AtomicU64::new(0),
             }),
             near,

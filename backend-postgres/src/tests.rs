@@ -1,18 +1,26 @@
 //! What only shows from inside: the plans of statements (`EXPLAIN`), as they are made once for all values.
 
-use conformance_tests::alike::making::{bound, create, query, registry, rt, scope, tenant, user};
+use std::sync::Arc;
+
+use conformance_tests::alike::making::{bound, change, create, query, registry, rt, scope, tenant, user};
 use conformance_tests::servers::postgres::{Database, Postgres};
-use scim_core::change::LinkEdit;
+use scim_core::change::{LinkEdit, Verb};
+use scim_core::document::Document;
 use scim_core::path;
 use scim_core::query::{Order, Position, Query, SortKey, Window};
-use scim_core::store::{ResourceId, Store, StoreErrorKind};
+use scim_core::schema::Kind;
+use scim_core::store::{Key, ResourceId, Store, StoreErrorKind};
 
 use crate::amend::Owner;
 use crate::around::Around;
+use crate::connection::Link;
+use crate::error::Inner;
 use crate::links::{Alone, statements};
 use crate::query::{Ordered, plan};
+use crate::revise::{self, Revision};
 use crate::statement::Sql;
 use crate::tally::Matching;
+use crate::writing::Standing;
 use crate::{Options, PostgresStore};
 
 const USERS: usize = 20_000;
@@ -264,6 +272,49 @@ async fn a_filter_with_a_reverse_link_needs_no_more_than_its_group() {
     assert_eq!(page.records.len(), 10);
 }
 
+/// The steps of a statement, planned for all values at once. Those that its connection had prepared are gone.
+async fn planned(link: &Link, sql: &Sql<'_>) -> Inner<String> {
+    let types = sql.types();
+    link.batch(&format!("PREPARE planned ({}) AS {}", types.join(", "), sql.text())).await?;
+    let explain = format!("EXPLAIN (COSTS OFF) EXECUTE planned({})", vec!["NULL"; types.len()].join(", "));
+    let steps = link.each(Sql::new(explain).once(), |line| line.text(0, str::to_owned)).await?;
+    link.batch("DEALLOCATE ALL").await?;
+    Ok(steps.join("\n"))
+}
+
+/// Changes look up each resource and each value that they touch, however many there are of others.
+#[tokio::test]
+async fn changes_look_up_what_they_touch() {
+    let (store, _database) = store().await;
+    let shared = store.shared.clone();
+    let explaining = async move {
+        let lease = shared.lender.lend(None).await?;
+        let kind = Kind::new("User");
+        let indexes = shared.catalogue.known(&lease, "acme", kind.as_str()).await?;
+        let document = |n: usize, of: &str| format!(r#"{{"userName":"{of}{n}","title":"{of}","displayName":"{of}"}}"#);
+        let mut all = Vec::new();
+        for n in 1..=2 {
+            let before = Document::from_stored(document(n, "old").as_str());
+            let change = change(&rt("User"), Some(&before), &document(n, "new"), Verb::Replace);
+            let key = Key { kind: kind.clone(), id: ResourceId::new(&format!("u{n:06}")) };
+            let (links, reverse) = (Vec::new(), None);
+            let stands =
+                Standing { version: 1, created: 1, modified: 1, label: None, document: before, links, reverse };
+            all.push(Revision::new(key, Arc::new(change), 2, stands)?);
+        }
+        let shown = planned(&lease, &revise::statement("acme", &kind, &indexes, 1, &all)).await?;
+        lease.spoil();
+        lease.back(Ok(shown)).await
+    };
+    let steps = store.pool.run("explain", None, explaining).await.unwrap();
+    assert!(steps.contains("(id = u.id)") && steps.contains("(holder = u.holder)"), "{steps}");
+    assert_eq!(steps.matches("(token = u.token)").count(), 2, "{steps}");
+    assert!(
+        ["resource", "claim", "term"].iter().all(|table| !steps.contains(&format!("Seq Scan on {table}"))),
+        "{steps}"
+    );
+}
+
 /// Members are looked up one by one, also in a group that holds everybody.
 #[tokio::test]
 async fn a_member_is_removed_without_a_look_at_the_others() {
@@ -279,12 +330,7 @@ async fn a_member_is_removed_without_a_look_at_the_others() {
         let alone = Alone { owner: owner(), edit: &edit, versions: None, now: 1, record: "{" };
         let mut shown = Vec::new();
         for sql in statements(owner(), &edit).into_iter().chain([alone.statement()?]) {
-            let types = sql.types();
-            lease.batch(&format!("PREPARE removed ({}) AS {}", types.join(", "), sql.text())).await?;
-            let explain = format!("EXPLAIN (COSTS OFF) EXECUTE removed({})", vec!["NULL"; types.len()].join(", "));
-            let steps = lease.each(Sql::new(explain).once(), |line| line.text(0, str::to_owned)).await?;
-            shown.push(steps.join("\n"));
-            lease.batch("DEALLOCATE ALL").await?;
+            shown.push(planned(&lease, &sql).await?);
         }
         // Its statements are gone.
         lease.spoil();

@@ -4,8 +4,6 @@
 //! A mutation that locks takes two round trips: one that begins, locks the record and reads it, and one that writes and commits. What
 //! begins and what ends stands before the first statement and behind the last, sent without waiting in between.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use scim_core::change::{
@@ -17,25 +15,20 @@ use scim_core::query::{LinkSelect, Select};
 use scim_core::schema::Kind;
 use scim_core::store::{Key, Label, Links, Record, ResourceId, StoreError, StoreErrorKind};
 
-use crate::amend::{Amend, MOVED, Owner, TAKEN, counted, position};
+use crate::amend::{Amend, CHANGED, MOVED, Owner, TAKEN};
 use crate::connection::Link;
+use crate::create::given;
 use crate::error::{Fault, Inner};
 use crate::index::{Catalogue, Indexes};
 use crate::links::{self, MISSING};
 use crate::lost::Made;
-use crate::many::Many;
-use crate::read::{Linked, is_id, is_text, version};
+use crate::read::{Linked, is_text, version};
 use crate::statement::{Line, Sql};
 
-/// Somebody changed a resource that was not locked.
-const CHANGED: &str = "resource_changed";
 /// A row of an index was there already.
 const THERE: &str = "term_key";
 /// Somebody linked to a resource while it was being deleted.
-const HOLDERS: &str = "holders_came";
-
-/// Creations that are put together before others go on.
-const PIECE: i64 = 8;
+pub(crate) const HOLDERS: &str = "holders_came";
 
 /// What begins before the first statement of a mutation, and ends behind its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +82,7 @@ pub(crate) struct Standing {
 
 impl Standing {
     /// With the version and the times that the resource brings along.
-    fn with(self, history: &History) -> Inner<Standing> {
+    pub(crate) fn with(self, history: &History) -> Inner<Standing> {
         let version = history.version.as_str().parse();
         let version = version.map_err(|_| StoreErrorKind::Unsupported("versions that are no numbers"))?;
         Ok(Standing { version, created: history.created.millis(), modified: history.modified.millis(), ..self })
@@ -155,7 +148,7 @@ impl<'a> Writing<'a> {
     }
 
     /// Sends statements behind one another; the frame begins before the first and ends behind the last.
-    async fn send(&mut self, mut statements: Vec<Sql<'_>>, last: bool) -> Inner<Vec<Vec<Line>>> {
+    pub(crate) async fn send(&mut self, mut statements: Vec<Sql<'_>>, last: bool) -> Inner<Vec<Vec<Line>>> {
         let begins = !self.begun && !self.frame.begin.is_empty();
         let last = last && !self.frame.end.is_empty();
         self.begun = true;
@@ -179,7 +172,7 @@ impl<'a> Writing<'a> {
     }
 
     /// Ends the frame, where nothing was left to write.
-    async fn end(&mut self) -> Inner<()> {
+    pub(crate) async fn end(&mut self) -> Inner<()> {
         if self.begun && !self.ended && !self.frame.end.is_empty() {
             self.ended = true;
             self.link.rows(Sql::new(self.frame.end)).await?;
@@ -188,79 +181,14 @@ impl<'a> Writing<'a> {
     }
 
     /// The next line of the change log that this transaction writes.
-    fn line(&mut self) -> i64 {
+    pub(crate) fn line(&mut self) -> i64 {
         self.lines += 1;
         self.lines - 1
     }
 
-    async fn create(
-        &mut self,
-        kind: &Kind,
-        id: &ResourceId,
-        change: &ChangeSet,
-        reply: Option<&Select>,
-    ) -> Inner<Outcome> {
-        let indexes = self.catalogue.known(self.link, self.tenant, kind.as_str()).await?;
-        let line = self.line();
-        let (create, standing) = self.creation(&indexes, kind, id, change, line)?;
-        let create = create.sql();
-        let owner = Owner { tenant: self.tenant, kind: kind.as_str(), id: id.as_str() };
-        let mut statements = vec![create];
-        statements.extend(change.links.iter().flat_map(|edit| links::statements(owner, edit)));
-        let shown = reply.filter(|_| !change.links.is_empty()).cloned().unwrap_or_default();
-        self.made(standing, kind, id, statements, &shown, reply, Effect::Created).await
-    }
-
-    /// The statement that makes a resource, without its links, and the resource as it then stands.
-    fn creation<'c>(
-        &self,
-        indexes: &Indexes,
-        kind: &'c Kind,
-        id: &'c ResourceId,
-        change: &'c ChangeSet,
-        line: i64,
-    ) -> Inner<(Amend<'c>, Standing)>
-    where
-        'a: 'c,
-    {
-        let tenant = self.tenant;
-        let ChangeSet { label, claim, secrets, record, .. } = change;
-        let standing = newcomer(change, self.now)?;
-        let mut amend = Amend::new(Owner { tenant, kind: kind.as_str(), id: id.as_str() }).careful(self.careful);
-        let values = [
-            amend.value(standing.version),
-            amend.value(standing.created),
-            amend.value(standing.modified),
-            amend.value(label.as_deref()),
-            amend.value(standing.document.as_str().to_owned()),
-        ];
-        amend.part(
-            "made",
-            &format!(
-                "INSERT INTO resource (tenant, kind, id, version, created, modified, label, document) \
-             VALUES ($1, $2, $3, {}) RETURNING 1",
-                values.join(", ")
-            ),
-        );
-        // An id may stand once among all types of a tenant. This is told before anything else: parts run as checks ask for them.
-        amend.refuse(
-        "NOT EXISTS (SELECT 1 FROM made) OR EXISTS (SELECT 1 FROM catalogue c JOIN resource r ON r.tenant = $1 AND r.kind = c.kind AND r.id = $3 \
-         WHERE c.tenant = $1 AND c.kind <> $2)",
-        "resource_key",
-    );
-        amend.claims(kind, &[], claim, tenant);
-        let entries = indexes.entries(standing.document.as_str());
-        amend.indexes(indexes, None, Some(&entries), 1, self.link.slot);
-        amend.as_known(indexes);
-        amend.secrets(secrets);
-        let key = Key { kind: kind.clone(), id: id.clone() };
-        amend.log(record.line(&key, &version(standing.version)), line);
-        Ok((amend, standing))
-    }
-
     /// Sends the last statements, and the outcome's record with the links as they are now.
     #[expect(clippy::too_many_arguments, reason = "the parts of one answer")]
-    async fn made(
+    pub(crate) async fn made(
         &mut self,
         mut standing: Standing,
         kind: &Kind,
@@ -344,8 +272,8 @@ impl<'a> Writing<'a> {
         self.write(&key, change, standing, links_changed, reply, &indexes).await
     }
 
-    /// Writes what has changed. Where the resource is not locked, only if it still has its version.
-    pub(crate) async fn write(
+    /// Writes what has changed.
+    async fn write(
         &mut self,
         key: &Key,
         change: &ChangeSet,
@@ -365,10 +293,6 @@ impl<'a> Writing<'a> {
         let document = document.as_ref().filter(|document| **document != standing.document);
         let label = label.as_deref().filter(|label| standing.label.as_deref() != Some(label));
         let changed = links_changed || document.is_some() || !secrets.is_empty();
-        let same = match self.frame {
-            ALONE => format!(" AND version = {} RETURNING 1", amend.value(standing.version)),
-            _ => String::new(),
-        };
         if changed {
             match history {
                 Some(history) => standing = standing.with(history)?,
@@ -405,10 +329,7 @@ impl<'a> Writing<'a> {
                 sets.push_str(&format!(", document = {document}"));
             }
             let own = "tenant = $1 AND kind = $2 AND id = $3";
-            amend.part("written", &format!("UPDATE resource SET {sets} WHERE {own}{same}"));
-            if !same.is_empty() {
-                amend.refuse_first("NOT EXISTS (SELECT 1 FROM written)", CHANGED);
-            }
+            amend.part("written", &format!("UPDATE resource SET {sets} WHERE {own}"));
         }
         if changed {
             let made = |document: &Document| Made {
@@ -470,69 +391,6 @@ impl<'a> Writing<'a> {
         Ok(Document::from_stored(line.text(0, |text| Arc::from(text))?))
     }
 
-    async fn delete(&mut self, kind: &Kind, id: &ResourceId, expect: &Expect, record: &ChangeRecord) -> Inner<Outcome> {
-        // Holders before their targets, as all lock; then nobody can link to the resource any more.
-        let holders = Sql::new(
-            "SELECT 1 FROM resource r WHERE r.tenant = $1 AND (r.kind, r.id) IN (
-               SELECT l.holder_kind, l.holder FROM link l WHERE l.tenant = $1 AND l.target = $2)
-             ORDER BY r.id FOR NO KEY UPDATE OF r",
-        );
-        let lock = Sql::new(
-            "SELECT version, document, pg_current_xact_id()::text::bigint + (SELECT lead FROM epoch) FROM resource
-             WHERE tenant = $1 AND kind = $2 AND id = $3 FOR UPDATE",
-        );
-        let statements = vec![
-            holders.bind(self.tenant).bind(id.as_str()),
-            lock.bind(self.tenant).bind(kind.as_str()).bind(id.as_str()),
-        ];
-        let answers = self.send(statements, false).await?;
-        let line = answers.get(1).and_then(|lines| lines.first()).ok_or(StoreErrorKind::NotFound)?;
-        let last = version(line.int(0)?);
-        self.number = line.opt_int(2)?;
-        if !expect.holds(&last) {
-            return Err(StoreErrorKind::Stale.into());
-        }
-        let indexes = self.catalogue.known(self.link, self.tenant, kind.as_str()).await?;
-        let entries = line.text(1, |document| indexes.entries(document))?;
-        let owner = Owner { tenant: self.tenant, kind: kind.as_str(), id: id.as_str() };
-        let mut amend = Amend::new(owner);
-        amend.part("gone", "DELETE FROM resource WHERE tenant = $1 AND kind = $2 AND id = $3");
-        amend.part("unclaimed", "DELETE FROM claim WHERE owner = $1 AND holder = $3");
-        amend.part("unkept", "DELETE FROM secret WHERE tenant = $1 AND holder = $3");
-        amend.part("unlinked", "DELETE FROM link WHERE tenant = $1 AND holder = $3");
-        amend.indexes(&indexes, Some(&entries), None, -1, self.link.slot);
-        amend.as_known(&indexes);
-        let key = Key { kind: kind.clone(), id: id.clone() };
-        let number = self.line();
-        amend.log(record.line(&key, &last), number);
-        if answers.first().is_none_or(Vec::is_empty) {
-            amend.refuse("EXISTS (SELECT 1 FROM link WHERE tenant = $1 AND target = $3 AND holder <> $3)", HOLDERS);
-            self.send(vec![amend.sql()], true).await?;
-            return Ok(Outcome { id: id.clone(), version: last, effect: Effect::Deleted, record: None, filled: false });
-        }
-        let released = release(owner, self.now);
-        let answers = self.send(vec![amend.sql(), released], false).await?;
-        let mut lines = Vec::new();
-        for line in answers.get(1).into_iter().flatten() {
-            let holder = Key { kind: line.text(0, Kind::new)?, id: line.text(1, ResourceId::new)? };
-            let attribute = line.text(2, str::to_owned)?;
-            lines.push(record.released(&holder, &attribute).line(&holder, &version(line.int(3)?)));
-        }
-        if lines.is_empty() {
-            self.end().await?;
-        } else {
-            let (first, count) = (self.lines, i64::try_from(lines.len()).unwrap_or_default());
-            self.lines += count;
-            let log = Sql::new(format!(
-                "INSERT INTO change (tenant, position, record)
-                 SELECT $1, {} + $2 + u.n, u.record FROM unnest($3) WITH ORDINALITY AS u(record, n)",
-                position()
-            ));
-            self.send(vec![log.bind(self.tenant).bind(first - 1).bind(lines)], true).await?;
-        }
-        Ok(Outcome { id: id.clone(), version: last, effect: Effect::Deleted, record: None, filled: false })
-    }
-
     /// What a refused statement means for the mutation, once its frame is rolled back. None: it may go through when it is
     /// tried again.
     pub(crate) async fn reason(&self, fault: Fault, mutation: &Mutation) -> Inner<Option<Fault>> {
@@ -575,92 +433,6 @@ impl<'a> Writing<'a> {
         }
         Ok(None)
     }
-}
-
-/// Deletes all links to a resource; gives each holder that lost one, with the attribute and its version then.
-fn release<'a>(owner: Owner<'a>, now: i64) -> Sql<'a> {
-    let sql = Sql::new(
-        "WITH lost AS (DELETE FROM link WHERE tenant = $1 AND target = $2 AND holder <> $2
-           RETURNING holder_kind, holder, attr),
-         numbered AS (SELECT holder_kind, holder, attr, row_number() OVER (PARTITION BY holder ORDER BY attr) AS n,
-           count(*) OVER (PARTITION BY holder) AS of FROM lost),
-         moved AS (UPDATE resource r SET version = r.version + x.of, modified = greatest($3, r.modified + 1) + x.of - 1
-           FROM (SELECT DISTINCT holder_kind, holder, of FROM numbered) x
-           WHERE r.tenant = $1 AND r.kind = x.holder_kind AND r.id = x.holder RETURNING r.kind, r.id, r.version)
-         SELECT n.holder_kind, n.holder, n.attr, m.version - n.of + n.n FROM numbered n
-         JOIN moved m ON m.kind = n.holder_kind AND m.id = n.holder ORDER BY n.holder, n.attr",
-    );
-    sql.bind(owner.tenant).bind(owner.id).bind(now)
-}
-
-/// The id of a creation.
-fn given(id: Option<&ResourceId>) -> Inner<&ResourceId> {
-    let id = id.ok_or(StoreErrorKind::Unsupported("giving out ids"))?;
-    if is_id(id.as_str()) { Ok(id) } else { Err(StoreErrorKind::Unsupported("control characters in an id").into()) }
-}
-
-/// What a creation leaves.
-fn newcomer(change: &ChangeSet, now: i64) -> Inner<Standing> {
-    let document = change.document.clone().unwrap_or_default();
-    let new =
-        Standing { version: 1, created: now, modified: now, label: None, document, links: Vec::new(), reverse: None };
-    match &change.history {
-        Some(history) => new.with(history),
-        None => Ok(new),
-    }
-}
-
-/// Is every one of these a creation that one statement makes?
-pub(crate) fn are_creations(batch: &[Mutation]) -> bool {
-    batch.iter().all(is_one_statement)
-}
-
-/// Is it made true by one statement, which needs no transaction around it?
-pub(crate) fn is_one_statement(mutation: &Mutation) -> bool {
-    matches!(&mutation.action, Action::Create { id, change } if change.links.is_empty() && given(id.as_ref()).is_ok())
-}
-
-/// Creations in one transaction, sent in one go: a statement for those of each type. Where one is refused, nothing of them
-/// stands.
-pub(crate) async fn creations(
-    link: &Link,
-    catalogue: &Catalogue,
-    tenant: &str,
-    now: i64,
-    batch: &[Mutation],
-) -> Inner<Vec<Outcome>> {
-    let mut types: BTreeMap<&Kind, Many<'_>> = BTreeMap::new();
-    let mut outcomes = Vec::with_capacity(batch.len());
-    for (number, mutation) in (0i64..).zip(batch) {
-        // All that the connections do runs in one thread: whoever waits there for little comes between.
-        if number % PIECE == PIECE - 1 {
-            tokio::task::yield_now().await;
-        }
-        let Action::Create { id, change } = &mutation.action else {
-            return Err(StoreErrorKind::Unsupported("other mutations among creations").into());
-        };
-        let (kind, id) = (&mutation.kind, given(id.as_ref())?);
-        let many = match types.entry(kind) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(Many::new(kind, catalogue.known(link, tenant, kind.as_str()).await?)),
-        };
-        let (standing, key) = (newcomer(change, now)?, Key { kind: kind.clone(), id: id.clone() });
-        let line = change.record.line(&key, &version(standing.version));
-        many.add(id, change, &standing, line, number);
-        outcomes.push(outcome(&key, &standing, Effect::Created, mutation.reply.as_ref()));
-    }
-    let (mut statements, mut counts) = (vec![Sql::new(WHOLE.begin)], Vec::new());
-    for many in types.into_values() {
-        let (sql, kind, by) = many.sql(tenant);
-        statements.push(sql);
-        counts.push((kind.as_str().to_owned(), by));
-    }
-    statements.push(counted(tenant, &counts, link.slot));
-    statements.push(Sql::new(WHOLE.end));
-    for answer in link.behind_another(statements).await {
-        answer?;
-    }
-    Ok(outcomes)
 }
 
 /// The change set of a mutation, where it is known before the record is.

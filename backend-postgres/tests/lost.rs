@@ -3,15 +3,17 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on must fail")]
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use backend_postgres::{Options, PostgresStore};
 use conformance_tests::alike::making::{
     change, create, delete, members, modify, registry, replace, rt, scope, tenant, user,
 };
 use conformance_tests::servers::postgres::{Database, Postgres};
-use scim_core::change::{Action, Change, Effect, Expect, Mutation, Outcome, Verb};
+use futures_util::future::join_all;
+use scim_core::ScimError;
+use scim_core::change::{Action, Change, ChangeSet, Effect, Expect, Mutation, Outcome, Resolve, Verb};
 use scim_core::query::Select;
 use scim_core::store::{Record, ResourceId, Result, Store, StoreErrorKind, StoreExt, Version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -40,6 +42,8 @@ struct Shared {
     armed: AtomicU8,
     /// What the statement that commits has in it.
     at: Mutex<&'static str>,
+    /// How many of those go through before.
+    spared: AtomicUsize,
 }
 
 /// A message of a client: its type (0 for the first), and all of it.
@@ -87,6 +91,12 @@ impl Proxy {
         self.shared.armed.store(cut as u8, Ordering::SeqCst);
     }
 
+    /// The same, behind one that goes through.
+    fn arm_second(&self, cut: Cut, at: &'static str) {
+        self.shared.spared.store(1, Ordering::SeqCst);
+        self.arm(cut, at);
+    }
+
     fn has_cut(&self) -> bool {
         self.shared.armed.load(Ordering::SeqCst) == 0
     }
@@ -127,7 +137,12 @@ async fn between(client: TcpStream, server: TcpStream, shared: Arc<Shared>) {
         }
         let at = *shared.at.lock().unwrap();
         let is_commit = |name: &String| !at.is_empty() && statements.get(name).is_some_and(|text| text.contains(at));
-        if kind == b'B' && cut.is_none() && is_commit(&names[1]) {
+        let spares = |spared: usize| spared.checked_sub(1);
+        if kind == b'B'
+            && cut.is_none()
+            && is_commit(&names[1])
+            && shared.spared.fetch_update(Ordering::SeqCst, Ordering::SeqCst, spares).is_err()
+        {
             cut = match shared.armed.swap(0, Ordering::SeqCst) {
                 1 => Some(Cut::Behind),
                 2 => Some(Cut::Before),
@@ -318,11 +333,16 @@ async fn what_was_acknowledged_before_it_was_read_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn batches() {
     let bench = bench().await;
-    let creations = || vec![create("User", "b1", &user("b1")), create("User", "b2", &user("b2"))];
-    refused(&bench.cut(Cut::Before, COMMIT, creations()).await);
-    assert!(bench.get("User", "b1").await.is_none());
-    assert_eq!(effects(bench.cut(Cut::Behind, COMMIT, creations()).await), [Effect::Created; 2]);
-    assert!(bench.get("User", "b2").await.is_some());
+    // Those of one type are one statement, those of several types a transaction.
+    for (at, creations) in [
+        (ALONE, vec![create("User", "b1", &user("b1")), create("User", "b2", &user("b2"))]),
+        (COMMIT, vec![create("User", "b3", &user("b3")), create("Group", "b4", r#"{"displayName":"B"}"#)]),
+    ] {
+        refused(&bench.cut(Cut::Before, at, creations.clone()).await);
+        assert!(bench.get("User", "b3").await.is_none());
+        assert_eq!(effects(bench.cut(Cut::Behind, at, creations).await), [Effect::Created; 2]);
+    }
+    assert!(bench.get("User", "b2").await.is_some() && bench.get("Group", "b4").await.is_some());
     // One of them is refused, which is told all the same.
     let mixed =
         || vec![replace("User", "b1", &user("x1")), replace("User", "nobody", &user("y")), delete("User", "b2")];
@@ -334,4 +354,72 @@ async fn batches() {
     assert_eq!(answers[2].as_ref().unwrap().effect, Effect::Deleted);
     assert_eq!(bench.get("User", "b1").await.unwrap().version.as_str(), "2");
     assert!(bench.get("User", "b2").await.is_none());
+}
+
+/// Gives a user another document; its line of the change log has an id of its own, as all have outside of tests.
+#[derive(Debug)]
+struct Renames {
+    record: String,
+    document: String,
+}
+
+impl Resolve for Renames {
+    fn reads(&self) -> &Select {
+        static READS: LazyLock<Select> = LazyLock::new(Select::document);
+        &READS
+    }
+
+    fn resolve(&self, now: &Record) -> std::result::Result<Option<ChangeSet>, ScimError> {
+        let mut change = change(&rt("User"), Some(&now.document), &self.document, Verb::Replace);
+        change.record.id.clone_from(&self.record);
+        Ok(Some(change))
+    }
+}
+
+/// Those who ask at the same time are done together: each learns what became of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_who_ask_at_once() {
+    let bench = bench().await;
+    let together = async |cut, at, mutations: Vec<Mutation>| {
+        bench.proxy.arm_second(cut, at);
+        let answers = join_all(mutations.into_iter().map(|mutation| bench.commit(vec![mutation]))).await;
+        assert!(bench.proxy.has_cut(), "nothing was cut at {at:?}");
+        answers.into_iter().flatten().collect::<Vec<_>>()
+    };
+    // The first finds nobody before it, and goes alone.
+    let ids = ["a1", "a2", "a3"];
+    let creations = || ids.map(|id| create("User", id, &user(id))).to_vec();
+    let answers = together(Cut::Before, ALONE, creations()).await;
+    assert_eq!(answers[0].as_ref().unwrap().effect, Effect::Created);
+    refused(&answers[1..]);
+    for (id, there) in ids.into_iter().zip([true, false, false]) {
+        assert_eq!(bench.get("User", id).await.is_some(), there, "{id}");
+    }
+    let ids = ["a4", "a2", "a3"];
+    let creations = || ids.map(|id| create("User", id, &user(id))).to_vec();
+    assert_eq!(effects(together(Cut::Behind, ALONE, creations()).await), [Effect::Created; 3]);
+    for id in ids {
+        assert!(bench.get("User", id).await.is_some(), "{id}");
+    }
+    for (cut, name) in [(Cut::Before, "lost"), (Cut::Behind, "done")] {
+        let renamed = |id: &str| {
+            let renames = Renames { record: format!("{name} {id}"), document: user(&format!("{name} {id}")) };
+            let renamed = modify("User", id, Change::Of(Arc::new(renames)));
+            Mutation { reply: Some(Select::document()), ..renamed }
+        };
+        let answers = together(cut, ALONE, ids.map(renamed).to_vec()).await;
+        let (first, others) = answers.split_first().unwrap();
+        first.as_ref().unwrap();
+        match cut {
+            Cut::Before => refused(others),
+            Cut::Behind => assert!(others.iter().all(Result::is_ok), "{others:?}"),
+        }
+        for (id, answer) in ids.into_iter().zip(&answers) {
+            let now = bench.get("User", id).await.unwrap();
+            match answer {
+                Ok(outcome) => assert_eq!(now.document, outcome.record.as_ref().unwrap().document),
+                Err(_) => assert_eq!(now.version.as_str(), "1"),
+            }
+        }
+    }
 }
