@@ -204,7 +204,7 @@ impl Bench {
     }
 }
 
-fn refused(answers: &[Result<Outcome>]) {
+fn refused<'a>(answers: impl IntoIterator<Item = &'a Result<Outcome>>) {
     for answer in answers {
         let Err(error) = answer else { panic!("{answer:?}") };
         assert!(matches!(error.kind, StoreErrorKind::Unavailable), "{error:?}");
@@ -380,45 +380,35 @@ impl Resolve for Renames {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_who_ask_at_once() {
     let bench = bench().await;
-    let together = async |cut, at, mutations: Vec<Mutation>| {
-        bench.proxy.arm_second(cut, at);
+    // The first finds nobody before it and goes alone, the others together; on a busy machine they may not wait for it.
+    let together = async |cut, mutations: Vec<Mutation>| {
+        bench.proxy.arm_second(cut, ALONE);
         let answers = join_all(mutations.into_iter().map(|mutation| bench.commit(vec![mutation]))).await;
-        assert!(bench.proxy.has_cut(), "nothing was cut at {at:?}");
-        answers.into_iter().flatten().collect::<Vec<_>>()
+        assert!(bench.proxy.has_cut(), "nothing was cut");
+        let answers: Vec<_> = answers.into_iter().flatten().collect();
+        let lost: Vec<_> = answers.iter().filter(|answer| answer.is_err()).collect();
+        assert_eq!(lost.is_empty(), cut == Cut::Behind, "{answers:?}");
+        refused(lost);
+        answers
     };
-    // The first finds nobody before it, and goes alone.
-    let ids = ["a1", "a2", "a3"];
-    let creations = || ids.map(|id| create("User", id, &user(id))).to_vec();
-    let answers = together(Cut::Before, ALONE, creations()).await;
-    assert_eq!(answers[0].as_ref().unwrap().effect, Effect::Created);
-    refused(&answers[1..]);
-    for (id, there) in ids.into_iter().zip([true, false, false]) {
-        assert_eq!(bench.get("User", id).await.is_some(), there, "{id}");
-    }
-    let ids = ["a4", "a2", "a3"];
-    let creations = || ids.map(|id| create("User", id, &user(id))).to_vec();
-    assert_eq!(effects(together(Cut::Behind, ALONE, creations()).await), [Effect::Created; 3]);
-    for id in ids {
-        assert!(bench.get("User", id).await.is_some(), "{id}");
+    for (cut, round) in [(Cut::Before, "lost"), (Cut::Behind, "done")] {
+        let ids = ["a", "b", "c"].map(|id| format!("{round} {id}"));
+        let creations = ids.iter().map(|id| create("User", id, &user(id))).collect();
+        for (id, answer) in ids.iter().zip(together(cut, creations).await) {
+            assert_eq!(bench.get("User", id).await.is_some(), answer.is_ok(), "{id}: {answer:?}");
+        }
     }
     for (cut, name) in [(Cut::Before, "lost"), (Cut::Behind, "done")] {
-        let renamed = |id: &str| {
+        let ids = ["a", "b", "c"].map(|id| format!("done {id}"));
+        let renamed = |id: &String| {
             let renames = Renames { record: format!("{name} {id}"), document: user(&format!("{name} {id}")) };
-            let renamed = modify("User", id, Change::Of(Arc::new(renames)));
-            Mutation { reply: Some(Select::document()), ..renamed }
+            Mutation { reply: Some(Select::document()), ..modify("User", id, Change::Of(Arc::new(renames))) }
         };
-        let answers = together(cut, ALONE, ids.map(renamed).to_vec()).await;
-        let (first, others) = answers.split_first().unwrap();
-        first.as_ref().unwrap();
-        match cut {
-            Cut::Before => refused(others),
-            Cut::Behind => assert!(others.iter().all(Result::is_ok), "{others:?}"),
-        }
-        for (id, answer) in ids.into_iter().zip(&answers) {
+        for (id, answer) in ids.iter().zip(together(cut, ids.iter().map(renamed).collect()).await) {
             let now = bench.get("User", id).await.unwrap();
             match answer {
-                Ok(outcome) => assert_eq!(now.document, outcome.record.as_ref().unwrap().document),
-                Err(_) => assert_eq!(now.version.as_str(), "1"),
+                Ok(outcome) => assert_eq!(now.document, outcome.record.unwrap().document),
+                Err(_) => assert_eq!((now.version.as_str(), now.document.as_str()), ("1", user(id).as_str())),
             }
         }
     }
