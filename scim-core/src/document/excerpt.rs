@@ -47,32 +47,78 @@ pub(crate) fn text<'a>(members: &[Member<'a>], name: &str) -> Option<&'a str> {
 /// The members of an object as text. None where it is none, or not written in the one way in which this crate writes:
 /// without space between, names without escapes. What stands inside of values is not looked at.
 pub(crate) fn members(object: &str) -> Option<Vec<Member<'_>>> {
-    let bytes = object.as_bytes();
     if object == "{}" {
         return Some(Vec::new());
     }
     let mut members = Vec::with_capacity(16);
-    let mut at = 0;
-    let mut before = b'{';
+    let mut walk = Walk { object, at: 0 };
     loop {
-        if *bytes.get(at)? != before || *bytes.get(at + 1)? != b'"' {
+        members.push(walk.next()?);
+        if walk.is_over() {
+            return Some(members);
+        }
+    }
+}
+
+/// Members of two objects, all that are written differently among them: what both begin with is left out, and what both
+/// end with. None where either is not written as [`members`] have to be, as far as that is looked at.
+pub(crate) fn different<'a>(one: &'a str, other: &'a str) -> Option<(Vec<Member<'a>>, Vec<Member<'a>>)> {
+    const STRIDE: usize = 32;
+    let strides = one.as_bytes().chunks_exact(STRIDE).zip(other.as_bytes().chunks_exact(STRIDE));
+    let alike = strides.take_while(|(own, its)| own == its).count() * STRIDE;
+    let (mut own, mut at) = (Walk { object: one, at: 0 }, 0);
+    own.next()?;
+    while own.at < alike && !own.is_over() {
+        at = own.at;
+        own.next()?;
+    }
+    let (mut own, mut its) = (Walk { object: one, at }, Walk { object: other, at });
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    while own.rest() != its.rest() {
+        if !own.is_over() {
+            ours.push(own.next()?);
+        }
+        if !its.is_over() {
+            theirs.push(its.next()?);
+        }
+    }
+    Some((ours, theirs))
+}
+
+/// An object, from one of its members to the next.
+struct Walk<'a> {
+    object: &'a str,
+    /// At the bracket or comma before the next member, or at the last bracket.
+    at: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn rest(&self) -> &'a str {
+        self.object.get(self.at..).unwrap_or_default()
+    }
+
+    fn is_over(&self) -> bool {
+        self.rest() == "}"
+    }
+
+    /// The next member; None where there is none, or it is not written as it should be.
+    fn next(&mut self) -> Option<Member<'a>> {
+        let bytes = self.object.as_bytes();
+        let before = if self.at == 0 { b'{' } else { b',' };
+        if *bytes.get(self.at)? != before || *bytes.get(self.at + 1)? != b'"' {
             return None;
         }
-        let name = at + 2;
+        let name = self.at + 2;
         let name_end = name + memchr2(b'"', b'\\', bytes.get(name..)?)?;
         if *bytes.get(name_end)? != b'"' || *bytes.get(name_end + 1)? != b':' {
             return None;
         }
         let value = name_end + 2;
-        let value_end = end(bytes, value)?;
-        if value == value_end {
+        self.at = end(bytes, value)?;
+        if value == self.at {
             return None;
         }
-        members.push((object.get(name..name_end)?, object.get(value..value_end)?));
-        match *bytes.get(value_end)? {
-            b'}' => return (value_end + 1 == bytes.len()).then_some(members),
-            _ => (at, before) = (value_end, b','),
-        }
+        Some((self.object.get(name..name_end)?, self.object.get(value..self.at)?))
     }
 }
 
@@ -187,6 +233,34 @@ mod tests {
     }
 
     #[test]
+    fn what_two_objects_begin_and_end_with_is_left_out() {
+        let check = |one: &str, other: &str, expected: Option<(&[&str], &[&str])>| {
+            let texts = [one, other].map(|text| text.replace("LONG", &"x".repeat(100)));
+            let found = different(&texts[0], &texts[1]);
+            let names = |members: &[Member<'_>]| members.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>();
+            let expected = expected.map(|(own, its)| [own.join(","), its.join(",")]);
+            assert_eq!(
+                found.map(|(own, its)| [names(&own).join(","), names(&its).join(",")]),
+                expected,
+                "{one} {other}"
+            );
+        };
+        let before = r#""a":"LONG","b":"LONG""#;
+        let both = |own: &str, its: &str, expected| {
+            let whole = |members: &str| format!("{{{before},{members}}}").replace(",}", "}");
+            check(&whole(own), &whole(its), Some(expected));
+        };
+        both("\"c\":1", "\"c\":1", (&[], &[]));
+        both("\"c\":1,\"d\":2", "\"c\":3,\"d\":2", (&["b", "c"], &["b", "c"]));
+        both("\"c\":1,\"d\":2", "\"d\":2", (&["b", "c", "d"], &["b", "d"]));
+        both("", "\"d\":2", (&["b"], &["b", "d"]));
+        check(r#"{"a":1}"#, r#"{"b":1}"#, Some((&["a"], &["b"])));
+        check(r#"{"a":1}"#, "{}", None);
+        check(r#"{"a":1}"#, r#"{"a": 1}"#, None);
+        check(r#"{"a":"LONG", "b":1}"#, r#"{"a":"LONG", "b":2}"#, None);
+    }
+
+    #[test]
     fn what_is_not_wanted_stays_text_and_other_texts_are_read_whole() {
         let value = json!({"schemas": ["a"], "title": "T", "emails": [{"value": "x"}]});
         let title = |name: &str, _: &str| name == "title";
@@ -236,6 +310,26 @@ mod tests {
             let apart = members(&text).unwrap();
             let read = apart.iter().map(|(name, text)| ((*name).to_owned(), serde_json::from_str(text).unwrap()));
             prop_assert_eq!(Value::Object(read.collect()), object);
+        }
+
+        #[test]
+        fn what_is_left_out_of_a_difference_is_the_same(
+            one in prop::collection::btree_map("[a-d]{1,2}", value(), 1..9),
+            change in prop::collection::btree_map("[a-d]{1,2}", value(), 0..3),
+        ) {
+            // Longer than a stride.
+            let long = ["A", "b", "z"].map(|name| (name.to_owned(), Value::from(name.repeat(50))));
+            let one: std::collections::BTreeMap<_, _> = long.into_iter().chain(one).collect();
+            let mut other = one.clone();
+            other.extend(change);
+            let text = |members: &std::collections::BTreeMap<String, Value>| serde_json::to_string(members).unwrap();
+            let (one, other) = (text(&one), text(&other));
+            let (ours, theirs) = different(&one, &other).unwrap();
+            let (all, all_other) = (members(&one).unwrap(), members(&other).unwrap());
+            for (name, _) in all.iter().chain(&all_other) {
+                let same = super::text(&all, name) == super::text(&all_other, name);
+                prop_assert_eq!(same, super::text(&ours, name) == super::text(&theirs, name), "{} {} {}", name, one, other);
+            }
         }
 
         #[test]

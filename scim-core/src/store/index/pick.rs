@@ -23,7 +23,7 @@ pub fn pick(document: &str, names: &[&str]) -> Map<String, Value> {
 
 /// Are the members of these names written alike in both documents? Then they have the same tokens.
 pub fn same(one: &str, other: &str, names: &[&str]) -> bool {
-    if let (Some(own), Some(other)) = (excerpt::members(one), excerpt::members(other)) {
+    if let Some((own, other)) = excerpt::different(one, other) {
         return names.iter().all(|name| excerpt::text(&own, name) == excerpt::text(&other, name));
     }
     let texts = |document| {
