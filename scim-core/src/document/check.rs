@@ -52,7 +52,8 @@ pub fn resource(
     let schemas = members.iter().find(|(name, _)| same(name, "schemas")).map(|(_, value)| value);
     urns::check(schemas, &resource_type.schema.id, known, rules)?;
 
-    let mut reader = Reader { resource_type, rules, draft: Draft::default() };
+    let draft = Draft { attributes: Map::with_capacity(members.len()), ..Draft::default() };
+    let mut reader = Reader { resource_type, rules, draft };
     for (name, given) in members {
         if let Some(attr) = resource_type.common.iter().find(|attr| same(&attr.name, name)) {
             if attr.name != "schemas" {
@@ -193,8 +194,7 @@ pub(crate) fn weave<'a>(
             // Nothing in it can be missing: it stands as it is.
             (_, Some(text)) if !has_links && !schema.attributes.iter().any(|attr| asks(attr)) => {
                 schemas.push(&**urn);
-                base.name(urn);
-                base.out.extend_from_slice(text.as_bytes());
+                base.text(urn, text);
                 continue;
             }
             (_, Some(text)) => Cow::Owned(serde_json::from_str(text).unwrap_or_default()),
@@ -282,8 +282,7 @@ impl Weaver<'_> {
                         if parts {
                             require(&at(), &serde_json::from_str(text).unwrap_or_default())?;
                         }
-                        self.name(&attr.name);
-                        self.out.extend_from_slice(text.as_bytes());
+                        self.text(&attr.name, text);
                         self.placed += 1;
                         true
                     } else {
@@ -311,8 +310,14 @@ impl Weaver<'_> {
             write(&mut self.out, value);
         }
         for (name, text) in rest.iter().filter(|(name, _)| !is_placed(name)) {
-            self.name(name);
-            self.out.extend_from_slice(text.as_bytes());
+            self.text(name, text);
+        }
+    }
+
+    /// A member that was not read, under a name that needs no escapes: else it would have been.
+    fn text(&mut self, name: &str, text: &str) {
+        for part in [",\"", name, "\":", text] {
+            self.out.extend_from_slice(part.as_bytes());
         }
     }
 

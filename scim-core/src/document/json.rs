@@ -3,9 +3,9 @@
 //! One pass: the checks run inside serde's visitor, so a bad body is refused at the byte where it turns bad.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::fmt;
 
+use foldhash::HashSet;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
@@ -154,7 +154,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let inside = self.inside()?;
         let mut object = Map::new();
-        let mut many = HashSet::new();
+        let mut many = HashSet::default();
         while let Some(key) = entries.next_key::<String>()? {
             self.text(&key)?;
             if object.len() == self.limits.json_keys {

@@ -130,6 +130,7 @@ pub fn parts(at: &AttrPath, value: &Value, rules: &Rules) -> Result<Parts, ScimE
 
 /// An object of these parts in the order of the schema.
 pub fn assemble(def: &AttributeDef, parts: Parts) -> Map<String, Value> {
+    let mut object = Map::with_capacity(parts.len());
     let mut slots: Vec<Option<Value>> = vec![None; def.sub_attributes.len()];
     for (sub, value) in parts {
         let position = def.sub_attributes.iter().position(|own| own.name == sub.name);
@@ -137,11 +138,9 @@ pub fn assemble(def: &AttributeDef, parts: Parts) -> Map<String, Value> {
             *slot = value;
         }
     }
-    def.sub_attributes
-        .iter()
-        .zip(slots)
-        .filter_map(|(sub, value)| value.map(|value| (sub.name.clone(), value)))
-        .collect()
+    let named = def.sub_attributes.iter().zip(slots);
+    object.extend(named.filter_map(|(sub, value)| value.map(|value| (sub.name.clone(), value))));
+    object
 }
 
 /// `invalidValue` where the complex value lacks a required part.

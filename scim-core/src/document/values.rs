@@ -1,9 +1,9 @@
 //! What stands in a document: the values at a path, the key under which each is compared, the unique ones among them.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::sync::Arc;
 
+use foldhash::HashSet;
 use serde_json::{Map, Value};
 
 use crate::change::Claim;
@@ -131,7 +131,7 @@ pub fn claims(attributes: &Map<String, Value>, resource_type: &ResourceType, uni
     let name = name.map(|name| AttrPath::new(None, name.clone(), None));
     let unique = resource_type.unique.iter().filter(|at| at.place() == Place::Document && !(is_group && is_name(at)));
 
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     let mut claims = Vec::new();
     for at in unique.chain(&name) {
         for value in of(attributes, at) {

@@ -1,8 +1,8 @@
 //! One step on the attributes of a document.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use crate::document::value::{is_primary, some_array, two_primaries};
@@ -34,7 +34,7 @@ impl<'a> Working<'a> {
         now: &'a Record,
         budget: Budget,
     ) -> Self {
-        Working { attributes, budget, resource_type, now, keys: HashMap::new() }
+        Working { attributes, budget, resource_type, now, keys: HashMap::default() }
     }
 
     /// Does one step.

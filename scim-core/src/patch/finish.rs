@@ -1,9 +1,9 @@
 //! Two documents into the change set that leads from one to the other, and the record of it.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::sync::Arc;
 
+use foldhash::HashSet;
 use serde_json::{Map, Value};
 
 use crate::change::{ChangeSet, LinkEdit, Making};

@@ -1,7 +1,8 @@
 //! A plan on a record.
 
-use std::collections::HashSet;
 use std::sync::Arc;
+
+use foldhash::HashSet;
 
 use crate::change::{Change, ChangeSet, Making, Resolve};
 use crate::error::ScimError;
