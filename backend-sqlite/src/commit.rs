@@ -1,6 +1,8 @@
 //! One mutation, made true. Order inside: is it there → `expect` → resolve → claims given back → claims taken → links →
 //! document → secrets → version → change record (the store trait's contract).
 
+use std::sync::Arc;
+
 use rusqlite::{OptionalExtension, params};
 use scim_core::change::{
     Action, Change, ChangeRecord, ChangeSet, Claim, Effect, Expect, History, Mutation, Outcome, resolve_guarded,
@@ -69,7 +71,7 @@ pub(crate) struct Place<'a> {
     pub now: Timestamp,
 }
 
-/// A resource as it stands, without its document.
+/// A resource as it stands.
 struct Standing {
     seq: i64,
     version: i64,
@@ -78,6 +80,8 @@ struct Standing {
     /// It holds links, or has held some.
     linked: bool,
     label: Option<String>,
+    /// Where that was asked for.
+    document: Option<Document>,
 }
 
 impl Standing {
@@ -114,7 +118,7 @@ impl Place<'_> {
         let seq = order::number(writing, self.tenant, kind.as_str(), id.as_str())?;
         let now = self.now.millis();
         let linked = !links.is_empty();
-        let new = Standing { seq: 0, version: 1, created: now, modified: now, linked, label: None };
+        let new = Standing { seq: 0, version: 1, created: now, modified: now, linked, label: None, document: None };
         let mut standing = match &history {
             Some(history) => new.with(history)?,
             None => new,
@@ -168,21 +172,21 @@ impl Place<'_> {
         expect: &Expect,
         reply: Option<Select>,
     ) -> Inner<Outcome> {
-        let mut standing = self.standing(writing, kind, &id)?;
+        let whole = match &change {
+            Change::Known(change) => change.document.is_some(),
+            Change::Of(resolve) => resolve.reads().document,
+        };
+        let mut standing = self.standing(writing, kind, &id, whole)?;
         if !expect.holds(&version(standing.version)) {
             return Err(StoreErrorKind::Stale.into());
         }
         let key = Key { kind: kind.clone(), id };
-        let mut before = None;
+        let mut before = standing.document.take();
         let change = match change {
             Change::Known(change) => Some(*change),
             Change::Of(resolve) => {
-                let reads = resolve.reads();
-                if reads.document {
-                    before = Some(self.document(writing, standing.seq)?);
-                }
                 let document = before.clone().unwrap_or_default();
-                let now = self.record(writing, &key, &standing, document, reads)?;
+                let now = self.record(writing, &key, &standing, document, resolve.reads())?;
                 resolve_guarded(&*resolve, &now)?
             }
         };
@@ -254,14 +258,13 @@ impl Place<'_> {
         expect: &Expect,
         record: &ChangeRecord,
     ) -> Inner<Outcome> {
-        let standing = self.standing(writing, &kind, &id)?;
+        let standing = self.standing(writing, &kind, &id, true)?;
         let last = version(standing.version);
         if !expect.holds(&last) {
             return Err(StoreErrorKind::Stale.into());
         }
-        let document = self.document(writing, standing.seq)?;
         let row = Row { tenant: self.tenant, kind: kind.as_str(), seq: standing.seq };
-        writing.reindex_row(&row, Some(document.as_str()), None)?;
+        writing.reindex_row(&row, standing.document.as_ref().map(Document::as_str), None)?;
         let key = Key { kind, id };
         // What names it by its number goes before it: the number may be given again.
         let lost = links::release(writing, self.tenant, &key, standing.seq)?;
@@ -290,28 +293,32 @@ impl Place<'_> {
         Ok(Outcome { id: key.id, version: last, effect: Effect::Deleted, record: None, filled: false })
     }
 
-    fn standing(&self, writing: &Writing<'_>, kind: &Kind, id: &ResourceId) -> Inner<Standing> {
-        writing
-            .db
-            .prepare_cached(
-                "SELECT seq, version, created, modified, linked, label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3",
-            )?
-            .query_row(params![self.tenant, kind.as_str(), id.as_str()], |row| {
-                Ok(Standing {
-                    seq: row.get(0)?,
-                    version: row.get(1)?,
-                    created: row.get(2)?,
-                    modified: row.get(3)?,
-                    linked: row.get(4)?,
-                    label: row.get(5)?,
-                })
+    fn standing(&self, writing: &Writing<'_>, kind: &Kind, id: &ResourceId, whole: bool) -> Inner<Standing> {
+        let sql = if whole {
+            "SELECT seq, version, created, modified, linked, label, document FROM resource
+             WHERE tenant = ?1 AND kind = ?2 AND id = ?3"
+        } else {
+            "SELECT seq, version, created, modified, linked, label FROM resource
+             WHERE tenant = ?1 AND kind = ?2 AND id = ?3"
+        };
+        let read = |row: &rusqlite::Row<'_>| {
+            let text: Option<Arc<str>> = if whole { row.get(6)? } else { None };
+            Ok(Standing {
+                seq: row.get(0)?,
+                version: row.get(1)?,
+                created: row.get(2)?,
+                modified: row.get(3)?,
+                linked: row.get(4)?,
+                label: row.get(5)?,
+                document: text.map(Document::from_stored),
             })
-            .optional()?
-            .ok_or_else(|| StoreErrorKind::NotFound.into())
+        };
+        let found = writing.db.prepare_cached(sql)?.query_row([self.tenant, kind.as_str(), id.as_str()], read);
+        found.optional()?.ok_or_else(|| StoreErrorKind::NotFound.into())
     }
 
     fn document(&self, writing: &Writing<'_>, seq: i64) -> Inner<Document> {
-        let text: std::sync::Arc<str> = writing
+        let text: Arc<str> = writing
             .db
             .prepare_cached("SELECT document FROM resource WHERE seq = ?1")?
             .query_row([seq], |row| row.get(0))?;
