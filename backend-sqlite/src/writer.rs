@@ -20,7 +20,7 @@ use crate::inline::Inline;
 use crate::merge;
 use crate::presence::Presence;
 use crate::queue::Queue;
-use crate::writing::Writing;
+use crate::writing::{Touched, Writing};
 
 /// Callers that share one transaction at most.
 const GROUP: usize = 64;
@@ -144,6 +144,7 @@ impl Writer {
             checkpointed: 0,
             transactions: 0,
             outgrown: Vec::new(),
+            extents: Vec::new(),
             holders: holders::Remembered::default(),
             version: 0,
             full: false,
@@ -332,8 +333,9 @@ struct Work {
     transactions: u64,
     /// Types that have outgrown a scan: tenant and kind.
     outgrown: Vec<(String, String)>,
-    /// Holders of links, from one transaction to the next, as long as nobody else writes: SQLite moves a number where
-    /// somebody does.
+    /// Types that were written to, and holders of links, from one transaction to the next, as long as nobody else writes:
+    /// SQLite moves a number where somebody does.
+    extents: Vec<Touched>,
     holders: holders::Remembered,
     version: i64,
     /// Had the last transaction too little room?
@@ -378,6 +380,7 @@ impl Work {
     fn tidy(&mut self) {
         for (tenant, kind) in std::mem::take(&mut self.outgrown) {
             self.grow(&tenant, &kind);
+            self.extents.clear();
         }
         self.checkpoint();
     }
@@ -394,13 +397,20 @@ impl Work {
             return Err(error.into());
         }
         // What is lost on the way to the commit is remembered no more.
-        let mut holders = std::mem::take(&mut self.holders);
-        if let Err(error) = self.look_for_others(&mut holders) {
-            group.push(first);
-            return self.rollback(&error.to_string());
+        let (mut extents, mut holders) = (std::mem::take(&mut self.extents), std::mem::take(&mut self.holders));
+        match self.have_others_written() {
+            Ok(false) => {}
+            Ok(true) => {
+                extents.clear();
+                holders.clear();
+            }
+            Err(error) => {
+                group.push(first);
+                return self.rollback(&error.to_string());
+            }
         }
         let mut writing = Writing::new(&self.db, &self.catalogue);
-        writing.holders = holders;
+        (writing.extents, writing.holders) = (extents, holders);
         writing.alone = first.weight() == 1 && queue.is_empty();
         let mut next = Some(first);
         let mut weight = 0;
@@ -427,8 +437,9 @@ impl Work {
             next = if group.len() < GROUP { queue.try_pop(|task| weight + task.weight() <= WEIGHT) } else { None };
         }
         self.full = writing.full;
-        let holders = std::mem::take(&mut writing.holders);
-        let settled = writing.settle().and_then(|grown| {
+        let settled = writing.settle();
+        let Writing { extents, holders, .. } = writing;
+        let settled = settled.and_then(|grown| {
             if !self.presence.holds() {
                 return Err(gone("commit").into());
             }
@@ -436,7 +447,7 @@ impl Work {
             Ok(grown)
         });
         if settled.is_ok() {
-            self.holders = holders;
+            (self.extents, self.holders) = (extents, holders);
         }
         if settled.is_err() && !self.db.is_autocommit() {
             // The first error tells more than one of the rollback would.
@@ -445,14 +456,10 @@ impl Work {
         settled
     }
 
-    /// Forgets the holders where others have written since the last transaction.
-    fn look_for_others(&mut self, holders: &mut holders::Remembered) -> rusqlite::Result<()> {
+    /// Have others written since the last transaction?
+    fn have_others_written(&mut self) -> rusqlite::Result<bool> {
         let version = self.db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-        if self.version != version {
-            holders.clear();
-            self.version = version;
-        }
-        Ok(())
+        Ok(std::mem::replace(&mut self.version, version) != version)
     }
 
     fn rollback(&self, why: &str) -> Inner<Vec<(String, String)>> {

@@ -12,11 +12,14 @@ use crate::index::{Catalogue, Extent, Indexes, Search};
 /// The most resources for which the writer makes an index on its own, in one go; more are left to `reindex`.
 pub(crate) const AT_ONCE: i64 = 20_000;
 
+/// Types that are remembered from one transaction to the next.
+const EXTENTS: usize = 16;
+
 pub(crate) struct Writing<'a> {
     pub db: &'a Connection,
     catalogue: &'a Catalogue,
-    /// The types written to.
-    extents: Vec<Touched>,
+    /// The types written to, in this transaction or before.
+    pub extents: Vec<Touched>,
     /// What was added and taken away.
     counted: Vec<Counted>,
     /// The same of the mutation under way, which may fail yet.
@@ -54,8 +57,8 @@ struct Fragments {
     columns: Option<Vec<String>>,
 }
 
-/// A type that is written to.
-struct Touched {
+/// A type that is written to. It is remembered from one transaction to the next, as long as nobody else writes.
+pub(crate) struct Touched {
     tenant: String,
     kind: String,
     /// As the database has it, without what was counted since; outer None: to be read.
@@ -223,13 +226,15 @@ impl<'a> Writing<'a> {
     }
 
     /// Writes down what was counted, before the commit. Gives the types that now want a substring index.
-    pub(crate) fn settle(mut self) -> Inner<Vec<(String, String)>> {
+    pub(crate) fn settle(&mut self) -> Inner<Vec<(String, String)>> {
         self.write_fragments()?;
         let mut grown = Vec::new();
-        for place in 0..self.extents.len() {
-            let Some(touched) = self.extents.get(place) else { continue };
-            let (tenant, kind) = (touched.tenant.clone(), touched.kind.clone());
-            let (_, extent) = self.place(&tenant, &kind)?;
+        for (place, touched) in std::mem::take(&mut self.extents).into_iter().enumerate() {
+            let Touched { tenant, kind, extent } = touched;
+            let extent = match extent {
+                Some(extent) => extent,
+                None => self.catalogue.extent(self.db, &tenant, &kind)?,
+            };
             let by = self.counted(place, None);
             if by != 0 {
                 self.run(
@@ -238,7 +243,9 @@ impl<'a> Writing<'a> {
                     params![tenant, kind, by],
                 )?;
             }
-            let Some(extent) = extent else { continue };
+            // Where there was none there may be one now.
+            let Some(mut extent) = extent else { continue };
+            extent.n += by;
             for indexed in &extent.indexes.attributes {
                 let by = self.counted(place, Some(&indexed.attr));
                 if by != 0 {
@@ -249,12 +256,14 @@ impl<'a> Writing<'a> {
                 }
             }
             let wanted = extent.indexes.attributes.iter().any(|indexed| indexed.search);
-            if wanted
-                && extent.indexes.searches.is_empty()
-                && (self.catalogue.search_from..=AT_ONCE).contains(&(extent.n + by))
-            {
-                grown.push((tenant, kind));
+            let in_reach = (self.catalogue.search_from..=AT_ONCE).contains(&extent.n);
+            if wanted && extent.indexes.searches.is_empty() && in_reach {
+                grown.push((tenant.clone(), kind.clone()));
             }
+            self.extents.push(Touched { tenant, kind, extent: Some(Some(extent)) });
+        }
+        if self.extents.len() > EXTENTS {
+            self.extents.clear();
         }
         Ok(grown)
     }
