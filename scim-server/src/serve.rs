@@ -114,6 +114,13 @@ pub async fn service(settings: &Settings, stores: &Stores) -> Result<Service> {
     Ok(Service::new(stores.opened.store.clone(), env))
 }
 
+/// Clients say of a certificate that is no longer good only that they cannot connect.
+fn complain(certificate: &Certificate) {
+    if let Some(complaint) = certificate.complaint(SystemClock.now()) {
+        tracing::warn!("{complaint}");
+    }
+}
+
 impl Server {
     pub(crate) async fn open(settings: Settings, sources: Sources, backends: &[Factory]) -> Result<Server> {
         schemas::checked(&settings)?;
@@ -122,6 +129,7 @@ impl Server {
             true => Some(Arc::new(Certificate::load(&settings.server.tls)?)),
             false => None,
         };
+        let _told = certificate.as_deref().inspect(|certificate| complain(certificate));
         let stores = stores(&settings, backends, Purpose::Serve).await?;
         let control = stores.control.clone();
         let store = stores.opened.store.clone();
@@ -281,6 +289,7 @@ impl Server {
             && settings.server.secure()
         {
             certificate.reload(&settings.server.tls)?;
+            complain(certificate);
         }
         if changed {
             schemas::note(self.app.control.as_ref(), &registries).await?;

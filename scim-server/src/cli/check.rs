@@ -1,13 +1,16 @@
 //! `check-config`: is it right, what does it come to, and what will be missing?
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
+use scim_core::clock::Clock;
 use scim_core::service::Conditions;
 use scim_core::store::Capabilities;
 use serde_json::Value;
 
 use crate::config::show;
+use crate::edge::SystemClock;
 use crate::say::say;
 use crate::serve::service;
 use crate::{http, schemas};
@@ -20,11 +23,13 @@ pub async fn run(context: &Context<'_>) -> Result<()> {
     let settings = &context.settings;
     let backend = crate::backends::find(&settings.store, context.backends)?;
     let registries = schemas::checked(settings)?;
-    if settings.server.secure() {
-        let certificate = http::tls::Certificate::load(&settings.server.tls)?;
-        http::tls::config(&settings.server.tls, certificate.into())?;
-    }
     let mut out = show::toml(settings, context.backends);
+    if settings.server.secure() {
+        let certificate = Arc::new(http::tls::Certificate::load(&settings.server.tls)?);
+        http::tls::config(&settings.server.tls, certificate.clone())?;
+        let good = || Ok::<_, anyhow::Error>(format!("the certificate is good until {}", certificate.period()?.1));
+        writeln!(out, "# TLS: {}", certificate.complaint(SystemClock.now()).map_or_else(good, Ok)?)?;
+    }
     let base = format!("{}/scim/v2", settings.server.public_url(None));
     for kind in registries.plain.types() {
         writeln!(out, "# resource type: {} at {}{}", kind.kind, base, kind.endpoint)?;

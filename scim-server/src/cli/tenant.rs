@@ -5,14 +5,17 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
 use scim_core::clock::Clock;
+use scim_core::query::Select;
 use scim_core::store::control::{
     ControlStore, DELETED, DELETED_MARK, ExternalIds, TenantRow, TenantSettings, pause_note,
 };
-use scim_core::store::{ResourceId, TenantId};
+use scim_core::store::{ResourceId, Scope, StoreExt, TenantId};
 use serde_json::{Value, json};
 
 use crate::edge::SystemClock;
 use crate::say::{columns, say};
+use crate::schemas;
+use crate::serve::Stores;
 use crate::tenancy::check_name;
 
 use super::{Context, Format};
@@ -105,7 +108,7 @@ pub async fn run(context: &Context<'_>, command: Command) -> Result<()> {
         Command::Deleted { name, format } => deleted(&*kept(&stores.control)?, control, &name, format).await,
         Command::Undelete { name, ids } => undelete(&*kept(&stores.control)?, control, &name, &ids).await,
         Command::Delete { name, yes } => delete(control, &name, yes).await,
-        Command::Set { name, settings } => set(control, &name, &settings).await,
+        Command::Set { name, settings } => set(context, &stores, &name, &settings).await,
     }
 }
 
@@ -216,7 +219,8 @@ async fn delete(control: &dyn ControlStore, name: &str, yes: bool) -> Result<()>
     Ok(say(format!("the tenant {name} was deleted"))?)
 }
 
-async fn set(control: &dyn ControlStore, name: &str, pairs: &[String]) -> Result<()> {
+async fn set(context: &Context<'_>, stores: &Stores, name: &str, pairs: &[String]) -> Result<()> {
+    let control = stores.control.as_ref();
     let row = find(control, name).await?;
     let mut settings = serde_json::to_value(&row.settings)?;
     for pair in pairs {
@@ -231,8 +235,49 @@ async fn set(control: &dyn ControlStore, name: &str, pairs: &[String]) -> Result
         checked.with_context(|| format!("{key} = {value:?}"))?;
     }
     let settings: TenantSettings = serde_json::from_value(settings)?;
+    if let Some(wrong) = settings.domains.iter().find(|domain| !is_domain(domain)) {
+        bail!("domains: {wrong:?} is no domain; write what stands behind the @ of an address, such as example.com");
+    }
+    for id in settings.protected.iter().filter(|id| !row.settings.protected.contains(id)) {
+        // What is protected under a wrong id is not protected.
+        if !has(context, stores, &row, id).await? {
+            bail!(
+                "protected: the tenant {name} has no resource with the id {id:?}; give ids as GET /Groups shows them"
+            );
+        }
+    }
     change(control, name, |row| row.settings = settings.clone(), "has new settings, in force from the next request on")
         .await
+}
+
+/// Can this stand behind the @ of an address? Names in scripts other than Latin are domains too.
+fn is_domain(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let fits = |letter: char| letter == '-' || letter.is_alphanumeric();
+        (1..=63).contains(&label.chars().count()) && label.chars().all(fits)
+    };
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// Does a resource of the tenant have this id?
+pub async fn has(context: &Context<'_>, stores: &Stores, row: &TenantRow, id: &str) -> Result<bool> {
+    let registries = schemas::compile(&context.settings.schemas)?;
+    let types = registries.of(&row.settings).types();
+    stores.opened.store.prepare(&row.id, types).await?;
+    let scope = Scope {
+        tenant: row.id.clone(),
+        actor: "command".into(),
+        request: "command".into(),
+        now: SystemClock.now(),
+        deadline: None,
+    };
+    let id = ResourceId::new(id);
+    for rt in types {
+        if stores.opened.store.get(&scope, &rt.kind, &id, &Select::bare()).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The value as JSON; None to give the setting back.

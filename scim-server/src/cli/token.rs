@@ -4,9 +4,8 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use scim_core::access::{Profile, Right};
 use scim_core::clock::{Clock, Timestamp};
-use scim_core::query::Select;
 use scim_core::store::control::{ControlStore, CredentialRow};
-use scim_core::store::{ResourceId, Scope, StoreExt, TenantId};
+use scim_core::store::{ResourceId, TenantId};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -16,7 +15,7 @@ use crate::say::{columns, say};
 use crate::schemas;
 use crate::serve::Stores;
 
-use super::tenant::{find, print};
+use super::tenant::{find, has, print};
 use super::{Context, Format, format};
 
 /// The most credentials of one name that are good at once: the one in use and the one that replaces it.
@@ -143,21 +142,8 @@ fn check_scope(context: &Context<'_>, rights: &[Right]) -> Result<()> {
 /// A credential for nobody would be refused with every request.
 async fn check_subject(context: &Context<'_>, stores: &Stores, tenant: &str, subject: &str) -> Result<()> {
     let row = find(stores.control.as_ref(), tenant).await?;
-    let registries = schemas::compile(&context.settings.schemas)?;
-    let types = registries.of(&row.settings).types();
-    stores.opened.store.prepare(&row.id, types).await?;
-    let scope = Scope {
-        tenant: row.id,
-        actor: "token".into(),
-        request: "token".into(),
-        now: SystemClock.now(),
-        deadline: None,
-    };
-    let id = ResourceId::new(subject);
-    for rt in types {
-        if stores.opened.store.get(&scope, &rt.kind, &id, &Select::bare()).await?.is_some() {
-            return Ok(());
-        }
+    if has(context, stores, &row, subject).await? {
+        return Ok(());
     }
     bail!(
         "--subject {subject:?}: the tenant {tenant} has no resource with this id; give the id of a user, as          GET /Users?filter=userName eq \"…\" shows it"

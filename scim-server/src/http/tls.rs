@@ -10,9 +10,15 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{ALL_VERSIONS, RootCertStore};
+use scim_core::clock::Timestamp;
+use x509_cert::der::Decode;
+use x509_cert::time::Time;
 
 use crate::config::{ClientAuth, TlsSettings};
 use crate::telemetry::Swap;
+
+/// Seconds before its end from which on a certificate is spoken of: two weeks.
+const NOTICE: i64 = 14 * 24 * 60 * 60;
 
 /// The certificate in use.
 #[derive(Debug)]
@@ -29,6 +35,38 @@ impl Certificate {
         self.0.set(Arc::new(read(settings, &aws_lc_rs::default_provider())?));
         Ok(())
     }
+
+    /// From when to when clients take it.
+    pub fn period(&self) -> Result<(Timestamp, Timestamp)> {
+        let key = self.0.get();
+        let der = key.cert.first().context("server.tls.cert holds no certificate")?;
+        let certificate = x509_cert::Certificate::from_der(der).context("server.tls.cert cannot be read")?;
+        let validity = certificate.tbs_certificate.validity;
+        Ok((moment(validity.not_before), moment(validity.not_after)))
+    }
+
+    /// What there is to say of that period at this moment; None where all is well for a while.
+    pub fn complaint(&self, now: Timestamp) -> Option<String> {
+        let renew = "renew server.tls.cert and server.tls.key, and send the server a SIGHUP";
+        match self.period() {
+            Ok((from, _)) if now < from => {
+                Some(format!("the certificate is good from {from} on, and clients refuse it until then; {renew}"))
+            }
+            Ok((_, until)) if until < now => {
+                Some(format!("the certificate ended on {until}, and clients refuse it; {renew}"))
+            }
+            Ok((_, until)) if until < now.plus_seconds(NOTICE) => {
+                Some(format!("the certificate ends on {until}; {renew}"))
+            }
+            Ok(_) => None,
+            Err(error) => Some(format!("nobody can tell when the certificate ends: {error:#}")),
+        }
+    }
+}
+
+fn moment(time: Time) -> Timestamp {
+    let seconds = i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+    Timestamp::from_millis(0).plus_seconds(seconds)
 }
 
 impl ResolvesServerCert for Certificate {

@@ -145,6 +145,12 @@ fn tenants_are_made_listed_changed_and_deleted() {
     fails(&config, &["tenant", "set", "acme", "profile=nobody"], 1, &["profile", "nobody", "entra"]);
     fails(&config, &["tenant", "set", "acme", "colour=red"], 1, &["colour", "profile"]);
     fails(&config, &["tenant", "set", "acme", "profile"], 1, &["KEY=VALUE"]);
+    for wrong in ["domains=@example.com", "domains=example.com,https://example.org", "domains=example..com"] {
+        fails(&config, &["tenant", "set", "acme", wrong], 1, &["domains", "behind the @"]);
+    }
+    fails(&config, &["tenant", "set", "acme", "protected=Admins"], 1, &["protected", "Admins", "GET /Groups"]);
+    let (_, shown, _) = run(&config, &["tenant", "show", "acme", "--format", "json"]);
+    assert_eq!(serde_json::from_str::<Value>(&shown).unwrap()["settings"], expected, "nothing of it was taken");
     fails(&config, &["tenant", "show", "none"], 1, &["no tenant", "tenant list"]);
     fails(&config, &["tenant", "delete", "acme"], 1, &["--yes"]);
     assert_eq!(run(&config, &["tenant", "delete", "acme", "--yes"]).0, 0);

@@ -161,3 +161,33 @@ fn who_speaks_plain_http_to_it_gets_nothing() {
     let _ = std::io::Read::read_to_end(&mut stream, &mut answer);
     assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
 }
+
+/// Clients that refuse a certificate for its time say little about it, and the server hears nothing.
+#[test]
+fn the_end_of_a_certificate_is_told_in_time() {
+    let authority = authority();
+    let server = server(&authority, "");
+    let told = |begins: i64, ends: i64| {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a certificate is good from one time of the wall clock to another"
+        )]
+        let now = std::time::SystemTime::now();
+        let at = |days: i64| match u64::try_from(days) {
+            Ok(days) => now + Duration::from_secs(days * 86_400),
+            Err(_) => now - Duration::from_secs(days.unsigned_abs() * 86_400),
+        };
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (at(begins).into(), at(ends).into());
+        let own = KeyPair::generate().unwrap();
+        let folder = server.directory.path();
+        std::fs::write(folder.join("cert.pem"), params.signed_by(&own, &authority).unwrap().pem()).unwrap();
+        std::fs::write(folder.join("key.pem"), own.serialize_pem()).unwrap();
+        let out = server.command(&["check-config"]);
+        out.lines().find_map(|line| line.strip_prefix("# TLS: ")).unwrap().to_owned()
+    };
+    assert!(told(-30, 90).starts_with("the certificate is good until "));
+    assert!(told(-30, -1).contains("ended on"));
+    assert!(told(-30, 3).contains("ends on"));
+    assert!(told(1, 90).contains("is good from"));
+}
