@@ -17,6 +17,14 @@ impl Binds {
         format!("${}", self.0.len())
     }
 
+    /// Without the last value, which is given; None where that is no text.
+    pub(crate) fn pop_text(&mut self) -> Option<String> {
+        match self.0.pop() {
+            Some(Value::Text(text)) => Some(text.into_owned()),
+            _ => None,
+        }
+    }
+
     /// The number of the next mark.
     pub(crate) fn next(&self) -> usize {
         self.0.len() + 1

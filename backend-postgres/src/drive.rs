@@ -18,6 +18,8 @@ pub(crate) struct Drive {
     pub ids: String,
     /// The same ids, found by going through the index in their order; None where `ids` does so, or nothing can.
     pub in_order: Option<String>,
+    /// The same for the value `v.value`, where `ids` are those of one value, which is the last that is bound.
+    pub each: Option<String>,
     /// They are all that the filter accepts; else the filter must be held to each.
     pub exact: bool,
     /// The condition under which they are; empty where they always are.
@@ -62,7 +64,7 @@ impl Compiler<'_> {
         let narrowed = |ids: &str| format!("SELECT m.id FROM ({ids}) m WHERE {}", conditions.join(" AND "));
         drive.in_order = drive.in_order.as_deref().map(narrowed);
         drive.ids = narrowed(&drive.ids);
-        drive.quick = false;
+        (drive.quick, drive.each) = (false, None);
         Some(drive)
     }
 
@@ -70,6 +72,7 @@ impl Compiler<'_> {
         let plain = |ids: String, steady: bool| Drive {
             ids,
             in_order: None,
+            each: None,
             exact: lead.exact,
             sound: String::new(),
             steady,
@@ -104,8 +107,11 @@ impl Compiler<'_> {
                 let (table, place, owner) = (tokens.table, tokens.place("t"), tokens.owner("t"));
                 let Tokens { condition, sound, .. } = tokens;
                 if matches!(test, Test::Equals(_)) {
-                    let ids = format!("SELECT t.holder AS id FROM {table} t WHERE {place} AND {condition}{owner}");
-                    return Some(Drive { quick: true, ..plain(ids, true) });
+                    let of = |condition: &str| {
+                        format!("SELECT t.holder AS id FROM {table} t WHERE {place} AND {condition}{owner}")
+                    };
+                    let each = Some(of("t.token = v.value"));
+                    return Some(Drive { quick: true, each, ..plain(of(&condition), true) });
                 }
                 // A claim stands once, and the holder of several values comes once.
                 let distinct = if indexed.single { "" } else { "DISTINCT " };

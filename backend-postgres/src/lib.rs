@@ -1,9 +1,9 @@
 //! SCIM resources, tenants and credentials in a PostgreSQL database, for any number of servers side by side.
 //!
-//! `config` how it is opened · `open`, `begun` and `migrate` the database and its layout · `connection`, `pool`, `local`, `turns`, `near`,
+//! `config` how it is opened · `open`, `begun` and `migrate` the database and its layout · `connection`, `pool`, `local`, `turns`, `near`, `together`,
 //! `statement`, `binds` who runs what where · `commit`, `gather`, `group`, `writing`, `create`, `delete`, `unlocked`, `revise`, `many`, `amend`, `links`
 //! mutations, `lost` what became of one whose answer was lost · `index`, `prepare`, `reindex` the indexed values ·
-//! `compile`, `drive`, `sorted`, `tally`, `query`, `scan` filters and lists · `read` known
+//! `compile`, `drive`, `sorted`, `tally`, `query`, `hits`, `scan` filters and lists · `read` known
 //! resources, `around` the links of a list · `changelog` the outbox ·
 //! `control`, `grants` tenants and tokens.
 
@@ -25,6 +25,7 @@ mod external;
 mod gather;
 mod grants;
 mod group;
+mod hits;
 mod index;
 mod links;
 mod local;
@@ -43,6 +44,7 @@ mod scan;
 mod sorted;
 mod statement;
 mod tally;
+mod together;
 mod turns;
 mod unlocked;
 mod writing;
@@ -72,11 +74,14 @@ pub use reindex::Progress;
 
 use error::Fault;
 use grants::Grants;
+use hits::Hits;
 use index::Catalogue;
 use near::{Near, short};
 use pool::{Lender, Pool, reading};
+use read::ById;
 use statement::Sql;
 use tally::Counts;
+use together::gathered;
 
 type Types = HashMap<TenantId, Arc<[Arc<ResourceType>]>>;
 
@@ -87,7 +92,7 @@ const FEW: usize = 100;
 pub struct PostgresStore {
     capabilities: Capabilities,
     // Before the pool, whose runtime some of its connections may live in.
-    near: Near,
+    near: Arc<Near>,
     pool: Pool,
     shared: Arc<Shared>,
     grants: Arc<Grants>,
@@ -138,6 +143,12 @@ impl Store for PostgresStore {
         select: &Select,
         reverse: &[Arc<ReverseType>],
     ) -> Result<Vec<Record>> {
+        if let [id] = ids {
+            let form = ById { kind: kind.clone(), select: select.clone(), reverse: reverse.to_vec() };
+            if let Some(found) = gathered(&self.near, "read", scope, form, id.clone()).await? {
+                return Ok(found.into_iter().collect());
+            }
+        }
         if ids.len() <= FEW {
             let tenant = scope.tenant.as_str();
             return short!(&self.near, "read", scope, link => {
@@ -198,14 +209,21 @@ impl Store for PostgresStore {
     }
 
     async fn query(&self, scope: &Scope, query: &Query) -> Result<Option<Page>> {
-        let ask = query::Ask {
+        let ask = Arc::new(query::Ask {
             shared: self.shared.clone(),
             tenant: scope.tenant.clone(),
             query: query.clone(),
             types: self.shared.types_of(&scope.tenant),
-        };
+        });
         if ask.may_be_short() {
-            let answered = short!(&self.near, "query", scope, link => ask.short(link).await)?;
+            let mut answered = None;
+            if let Some(form) = Hits::of(&ask) {
+                answered = gathered(&self.near, "query", scope, form, ask.clone()).await?;
+            }
+            let answered = match answered {
+                Some(answered) => answered,
+                None => short!(&self.near, "query", scope, link => ask.short(link).await)?,
+            };
             if answered.is_some() {
                 return Ok(answered);
             }

@@ -11,6 +11,9 @@ use tokio::sync::OnceCell;
 
 use crate::connection::{Address, Link};
 use crate::error::{Fault, Inner};
+use crate::hits::Hits;
+use crate::read::ById;
+use crate::together::Gathered;
 use crate::turns::{Place as Turn, Turns};
 
 /// Runtimes that are known; where there are more, all are forgotten.
@@ -31,6 +34,10 @@ pub(crate) struct Place {
     runtime: Handle,
     link: OnceCell<Link>,
     turns: Arc<Turns>,
+    /// Those who ask for resources by their ids.
+    pub by_id: Gathered<ById>,
+    /// Those who ask what values of attributes find.
+    pub hits: Gathered<Hits>,
 }
 
 /// A short read on the connection of the runtime that asks; on a new one, once, where that turns out dead. `$work` runs beside that of
@@ -77,8 +84,16 @@ impl Near {
             if places.len() >= MOST {
                 places.clear();
             }
-            let place =
-                || Arc::new(Place { runtime: runtime.clone(), link: OnceCell::new(), turns: Turns::new(UNDER_WAY) });
+            let place = || {
+                let (link, turns) = (OnceCell::new(), Turns::new(UNDER_WAY));
+                Arc::new(Place {
+                    runtime: runtime.clone(),
+                    link,
+                    turns,
+                    by_id: Gathered::default(),
+                    hits: Gathered::default(),
+                })
+            };
             places.entry(runtime.id()).or_insert_with(place).clone()
         })
     }
@@ -102,6 +117,11 @@ impl Place {
     /// A turn on it, held while a read is under way.
     pub(crate) async fn turn(&self, tenant: &TenantId) -> Turn {
         self.turns.place(Some(tenant)).await
+    }
+
+    /// Starts work in its runtime.
+    pub(crate) fn start(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(work);
     }
 
     /// Its connection. Of many who ask for it while there is none, one makes it.

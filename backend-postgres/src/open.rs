@@ -25,7 +25,7 @@ impl PostgresStore {
         let address = Address::new(&options)?;
         let pool = Pool::new(address.clone(), &options)?;
         let allow_unsafe = options.allow_unsafe;
-        let (watched, near) = (address.clone(), Near::new(address.clone(), pool.home()));
+        let (watched, near) = (address.clone(), Arc::new(Near::new(address.clone(), pool.home())));
         let opening = async move {
             let link = address.connect().await.map_err(OpenError::unreachable)?;
             check_server(&link, allow_unsafe).await?;

@@ -42,7 +42,7 @@ pub(crate) struct Plan<'a> {
     pub source: &'a Source,
     pub indexes: Arc<Indexes>,
     pub drive: Option<Drive>,
-    binds: Binds,
+    pub binds: Binds,
     /// What is to be held to rows; None where the drive says it all, or all are wanted.
     compiled: Option<Compiled>,
 }
@@ -82,7 +82,7 @@ impl Ask {
         }
     }
 
-    async fn plan<'a>(&self, link: &Link, source: &'a Source) -> Inner<Option<Plan<'a>>> {
+    pub(crate) async fn plan<'a>(&self, link: &Link, source: &'a Source) -> Inner<Option<Plan<'a>>> {
         let tenant = self.tenant.as_str();
         let indexes = self.shared.catalogue.fresh(link, tenant, source.kind.as_str()).await?;
         Ok(plan(tenant, source, indexes, self.types.as_deref()))

@@ -4,16 +4,19 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use scim_core::clock::Timestamp;
 use scim_core::document::Document;
 use scim_core::query::{LinkSelect, Select};
 use scim_core::schema::{Kind, ReverseType};
-use scim_core::store::{Key, Label, Link as Value, Links, Record, ResourceId, Version};
+use scim_core::store::{Key, Label, Link as Value, Links, Record, ResourceId, TenantId, Version};
 
 use crate::around::{Around, Ids, Rows};
 use crate::connection::Link;
 use crate::error::{Inner, corrupt};
+use crate::near::Place;
 use crate::statement::{Line, Sql};
+use crate::together::{Form, Gathered, MOST};
 
 /// Columns of a record, in the order in which [`record`] reads them.
 pub(crate) fn columns(select: &Select) -> &'static str {
@@ -164,6 +167,31 @@ pub(crate) fn is_id(text: &str) -> bool {
     is_text(text) && !text.contains(BETWEEN)
 }
 
+/// The statement for resources with these ids, one or several of them, and what is around them.
+pub(crate) fn by_ids<'a, 'v>(
+    tenant: &'v str,
+    kind: &'v Kind,
+    ids: &[&'v str],
+    select: &'a Select,
+    reverse: &'a [Arc<ReverseType>],
+) -> (Sql<'v>, Around<'a>) {
+    let around = Around::new(select, reverse, kind, 4, ids.len() > MOST);
+    let condition = if ids.len() == 1 { "r.id = $3" } else { "r.id = ANY($3)" };
+    let text = around.text(&Rows {
+        columns: columns(select).to_owned(),
+        width: width(select),
+        once: None,
+        from: format!("resource r WHERE r.tenant = $1 AND r.kind = $2 AND {condition}"),
+        ids: Ids::Bound("$3"),
+    });
+    let sql = Sql::new(text).bind(tenant).bind(kind.as_str());
+    let sql = match ids {
+        [id] => sql.bind(*id),
+        _ => sql.bind(ids.to_vec()),
+    };
+    (around.bind(sql), around)
+}
+
 /// Those of `ids` that exist, with these reverse attributes.
 pub(crate) async fn records(
     link: &Link,
@@ -174,26 +202,12 @@ pub(crate) async fn records(
     reverse: &[Arc<ReverseType>],
 ) -> Inner<Vec<Record>> {
     let ids: Vec<&str> = ids.iter().map(ResourceId::as_str).filter(|id| is_text(id)).collect();
-    let condition = match ids.as_slice() {
-        [] => return Ok(Vec::new()),
-        [_] => "r.id = $3",
-        _ => "r.id = ANY($3)",
-    };
-    let mut around = Around::new(select, reverse, kind, 4, ids.len() > 1);
-    let text = around.text(&Rows {
-        columns: columns(select).to_owned(),
-        width: width(select),
-        once: None,
-        from: format!("resource r WHERE r.tenant = $1 AND r.kind = $2 AND {condition}"),
-        ids: Ids::Bound("$3"),
-    });
-    let sql = Sql::new(text).bind(tenant).bind(kind.as_str());
-    let sql = match ids.as_slice() {
-        [id] => sql.bind(*id),
-        _ => sql.bind(ids),
-    };
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (sql, mut around) = by_ids(tenant, kind, &ids, select, reverse);
     let made = link
-        .each(around.bind(sql), |line| {
+        .each(sql, |line| {
             if around.head(&line, width(select))? {
                 return Ok(None);
             }
@@ -206,6 +220,47 @@ pub(crate) async fn records(
     let upwards = around.end(records.iter_mut());
     rise(link, tenant, kind, reverse, &upwards, &mut records).await?;
     Ok(records)
+}
+
+/// What reads of one resource by its id have in common.
+pub(crate) struct ById {
+    pub kind: Kind,
+    pub select: Select,
+    pub reverse: Vec<Arc<ReverseType>>,
+}
+
+#[async_trait]
+impl Form for ById {
+    type Value = ResourceId;
+    type Answer = Option<Record>;
+
+    fn of(place: &Place) -> &Gathered<Self> {
+        &place.by_id
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.kind == other.kind && are_same(&self.select, &other.select) && alike(&self.reverse, &other.reverse)
+    }
+
+    async fn ask(&self, link: &Link, tenant: &TenantId, ids: &[ResourceId]) -> Inner<Vec<Option<Record>>> {
+        let found = records(link, tenant.as_str(), &self.kind, ids, &self.select, &self.reverse).await?;
+        // Several may ask for one.
+        Ok(ids.iter().map(|id| found.iter().find(|record| record.key.id == *id).cloned()).collect())
+    }
+}
+
+/// Is the very same selected?
+pub(crate) fn are_same(one: &Select, other: &Select) -> bool {
+    let same =
+        |(one, other): (&LinkSelect, &LinkSelect)| Arc::ptr_eq(&one.link, &other.link) && one.at_most == other.at_most;
+    one.document == other.document
+        && one.links.len() == other.links.len()
+        && one.links.iter().zip(&other.links).all(same)
+        && alike(&one.reverse, &other.reverse)
+}
+
+fn alike(one: &[Arc<ReverseType>], other: &[Arc<ReverseType>]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| Arc::ptr_eq(one, other))
 }
 
 /// Goes on upwards for the resources that [`Reversed::fill`] told, with the numbers of the attributes.
@@ -424,10 +479,11 @@ async fn climb(
         all.entry(line.text(0, ResourceId::new)?).or_default().push(value);
     }
     for record in records {
-        if let Some(links) = all.remove(&record.key.id)
+        // One resource may come more than once.
+        if let Some(links) = all.get(&record.key.id)
             && let Some(own) = record.links.iter_mut().find(|own| own.at == reverse.at)
         {
-            own.links = links.into();
+            own.links = links.clone().into();
         }
     }
     Ok(())

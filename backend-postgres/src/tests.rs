@@ -7,7 +7,7 @@ use conformance_tests::servers::postgres::{Database, Postgres};
 use scim_core::change::{LinkEdit, Verb};
 use scim_core::document::Document;
 use scim_core::path;
-use scim_core::query::{Order, Position, Query, SortKey, Window};
+use scim_core::query::{Order, Position, Query, Select, SortKey, Window};
 use scim_core::schema::Kind;
 use scim_core::store::{Key, ResourceId, Store, StoreErrorKind};
 
@@ -15,8 +15,10 @@ use crate::amend::Owner;
 use crate::around::Around;
 use crate::connection::Link;
 use crate::error::Inner;
+use crate::hits::Together;
 use crate::links::{Alone, statements};
-use crate::query::{Ordered, plan};
+use crate::query::{Ask, Ordered, plan};
+use crate::read;
 use crate::revise::{self, Revision};
 use crate::statement::Sql;
 use crate::tally::Matching;
@@ -311,6 +313,49 @@ async fn changes_look_up_what_they_touch() {
     assert_eq!((looks("(id = "), looks("(token = ")), (1, 2), "{steps}");
     let all = ["resource", "claim", "term"].map(|table| format!("Seq Scan on {table}"));
     assert!(!all.iter().any(|scan| steps.contains(scan)), "{steps}");
+}
+
+/// Several ids, and several values of one attribute, are looked up one by one.
+#[tokio::test]
+async fn what_is_asked_for_together_is_looked_up_in_indexes() {
+    let (store, _database) = store().await;
+    let shared = store.shared.clone();
+    let explaining = async move {
+        let lease = shared.lender.lend(None).await?;
+        let user = rt("User");
+        let (kind, select) = (user.kind.clone(), query("User", None).select.with_link(&user.links[0]));
+        let (by_ids, _) = read::by_ids("acme", &kind, &["u000001", "u000002"], &select, &user.reverse);
+        let mut statements = vec![(by_ids, "resource_key")];
+        let indexes = shared.catalogue.fresh(&lease, "acme", "User").await?;
+        for (attribute, index) in [("userName", "claim_key"), ("externalId", "term_key"), ("emails.value", "term_key")]
+        {
+            let mut list = query("User", Some(&format!("{attribute} eq \"x\"")));
+            list.select = Select { reverse: user.reverse.clone(), ..select.clone() };
+            let types = shared.types_of(&tenant());
+            let ask = Ask { shared: shared.clone(), tenant: tenant(), query: list, types };
+            let plans =
+                [(); 2].map(|()| plan("acme", &ask.query.from[0], indexes.clone(), ask.types.as_deref()).unwrap());
+            statements.push((Together::new(&ask, &plans).unwrap().sql().clone(), index));
+        }
+        let mut shown = Vec::new();
+        for (sql, index) in statements {
+            let types = sql.types();
+            lease.batch(&format!("PREPARE together ({}) AS {}", types.join(", "), sql.text())).await?;
+            let explain = format!("EXPLAIN (COSTS OFF) EXECUTE together({})", vec!["NULL"; types.len()].join(", "));
+            let steps = lease.each(Sql::new(explain).once(), |line| line.text(0, str::to_owned)).await?;
+            shown.push((steps.join("\n"), index));
+            lease.batch("DEALLOCATE ALL").await?;
+        }
+        // Its statements are gone.
+        lease.spoil();
+        lease.back(Ok(shown)).await
+    };
+    let shown = store.pool.run("explain", None, explaining).await.unwrap();
+    assert_eq!(shown.len(), 4);
+    for (steps, index) in shown {
+        looks_up(&query("User", None), &steps, index);
+        assert!(!steps.contains("Hash") && !steps.contains("Bitmap"), "{steps}");
+    }
 }
 
 /// Members are looked up one by one, also in a group that holds everybody.
