@@ -178,9 +178,7 @@ impl Reader {
 pub(crate) fn writer(options: &Options) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(&options.path, flags)?;
-    // Pages in a cache of its own are at hand; in a mapped file each is looked for in the write-ahead log first.
-    let own = Options { mmap: 0, ..options.clone() };
-    tune(&db, &own, options.cache_kib.saturating_mul(4))?;
+    tune(&db, options, options.cache_kib.saturating_mul(4))?;
     Ok(db)
 }
 
