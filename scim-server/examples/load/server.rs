@@ -43,10 +43,15 @@ impl Program {
 
     /// It, in this folder with these settings.
     pub fn set(&self, folder: &Path, settings: &[(&str, String)]) -> Command {
-        let mut command = Command::new(&self.0);
-        command.current_dir(folder).env("SCIM__LOG__LEVEL", "warn").env("SCIM_BOOTSTRAP_TOKEN", TOKEN);
-        command.envs(settings.iter().map(|(name, value)| (name, value))).stdin(Stdio::null()).stdout(Stdio::null());
-        command
+        configured(Command::new(&self.0), folder, settings)
+    }
+
+    /// The same on these processors alone, numbered from 0.
+    pub fn set_on(&self, processors: std::ops::Range<usize>, folder: &Path, settings: &[(&str, String)]) -> Command {
+        let mut command = Command::new("taskset");
+        let last = processors.end.saturating_sub(1);
+        command.args(["-c", &format!("{}-{last}", processors.start)]).arg(&self.0);
+        configured(command, folder, settings)
     }
 
     /// Runs `import FILE`; gives how long it took.
@@ -58,6 +63,13 @@ impl Program {
     pub async fn start(&self, database: &Path) -> Result<Server> {
         started(self.command(database)?).await
     }
+}
+
+/// A program in this folder with these settings.
+fn configured(mut command: Command, folder: &Path, settings: &[(&str, String)]) -> Command {
+    command.current_dir(folder).env("SCIM__LOG__LEVEL", "warn").env("SCIM_BOOTSTRAP_TOKEN", TOKEN);
+    command.envs(settings.iter().map(|(name, value)| (name, value))).stdin(Stdio::null()).stdout(Stdio::null());
+    command
 }
 
 /// Runs `import FILE` of this program; gives how long it took.

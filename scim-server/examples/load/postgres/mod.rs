@@ -141,7 +141,11 @@ pub async fn run(options: &Options, program: Program, users: u64, time: Duration
         lines.extend(run.batches(import).await?);
     }
     if wanted(Part::Nodes) {
-        lines.push(run.nodes(started(command()).await?).await?);
+        // As many processors for both together as the one has.
+        let all = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let half = |from: usize| program.set_on(from..from + (all / 2).max(1), folder.path(), &settings(&database));
+        let nodes = [started(half(0)).await?, started(half(all / 2)).await?];
+        lines.push(run.nodes(nodes).await?);
     }
     run.server.stop().await?;
     Ok(lines)
@@ -408,23 +412,26 @@ impl Run {
         ])
     }
 
-    /// Two servers on the one database, with half of the connections each.
-    async fn nodes(&self, other: Server) -> Result<Line> {
+    /// Two servers on the one database, with half of the connections and of the processors each.
+    async fn nodes(&self, nodes: [Server; 2]) -> Result<Line> {
         let make = self.get();
         let found = turns(
             self.rounds,
             async || self.served(&make).await,
             async || {
+                let [here, there] = &nodes;
                 let half = |server: &Server| requests(server.address, CLIENTS / 2, self.time, &make);
-                let (here, there) = tokio::join!(half(&self.server), half(&other));
+                let (here, there) = tokio::join!(half(here), half(there));
                 let (here, there) = (here?, there?);
                 let rate = here.rate() + there.rate();
                 Ok(here.and(there).at(rate))
             },
         )
         .await?;
-        other.stop().await?;
-        Ok(Line::share("GET through two servers on the database", "through one", &found, 1.0))
+        for node in nodes {
+            node.stop().await?;
+        }
+        Ok(Line::share("GET through two servers, each with half of the processors", "through one", &found, 1.0))
     }
 }
 
