@@ -15,7 +15,7 @@ use crate::connection::Link;
 use crate::error::Inner;
 use crate::pool::reading;
 use crate::statement::Sql;
-use crate::{PostgresStore, Shared};
+use crate::{PostgresStore, Shared, statistics};
 
 /// Lines kept while nobody reads the log.
 const KEPT: i64 = 100_000;
@@ -79,10 +79,11 @@ async fn acknowledge(link: &Link, consumer: &str, upto: i64) -> Inner<()> {
     link.run(Sql::new("DELETE FROM change WHERE position <= (SELECT min(upto) FROM consumer)")).await.map(drop)
 }
 
-/// Counts mutations, and trims the log now and then, beside the caller.
+/// Counts mutations, and now and then, beside the caller, trims the log and looks after what the planner knows.
 pub(crate) fn written(shared: &Arc<Shared>, mutations: usize) {
     let count = u64::try_from(mutations).unwrap_or(u64::MAX);
     let before = shared.written.fetch_add(count, Ordering::Relaxed);
+    statistics::grown(shared, before, count);
     if before / TRIM_EVERY == before.saturating_add(count) / TRIM_EVERY {
         return;
     }

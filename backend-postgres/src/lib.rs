@@ -4,7 +4,7 @@
 //! `statement`, `binds` who runs what where · `commit`, `gather`, `group`, `writing`, `create`, `delete`, `unlocked`, `revise`, `many`, `amend`, `links`
 //! mutations, `lost` what became of one whose answer was lost · `index`, `prepare`, `reindex` the indexed values ·
 //! `compile`, `drive`, `sorted`, `tally`, `query`, `hits`, `scan` filters and lists · `read` known
-//! resources, `around` the links of a list · `changelog` the outbox ·
+//! resources, `around` the links of a list · `changelog` the outbox · `statistics` what the planner knows ·
 //! `control`, `grants` tenants and tokens.
 
 mod amend;
@@ -43,6 +43,7 @@ mod revise;
 mod scan;
 mod sorted;
 mod statement;
+mod statistics;
 mod tally;
 mod together;
 mod turns;

@@ -315,6 +315,29 @@ async fn changes_look_up_what_they_touch() {
     assert!(!all.iter().any(|scan| steps.contains(scan)), "{steps}");
 }
 
+/// A store that fills up is planned for as what it has become, whoever looks after the tables besides.
+#[tokio::test]
+async fn what_an_import_has_filled_is_known_to_the_planner() {
+    let database = Postgres::shared().unwrap().database().unwrap();
+    let options = Options { allow_unsafe: true, ..Options::new(database.url()) };
+    let store = PostgresStore::open(options).await.unwrap();
+    store.prepare(&tenant(), registry().types()).await.unwrap();
+    database.run("ALTER TABLE resource SET (autovacuum_enabled = off)").unwrap();
+    for batch in 0..3 {
+        let people = (0..1_000).map(|n| format!("p{batch}-{n:03}"));
+        let made = store.commit(&scope(), people.map(|id| create("User", &id, &user(&id))).collect()).await;
+        assert!(made.iter().all(Result::is_ok));
+    }
+    let known = || database.number("SELECT reltuples::bigint FROM pg_class WHERE relname = 'resource'").unwrap();
+    for _ in 0..6_000 {
+        if known() >= 1_000 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("a minute was not enough");
+}
+
 /// Several ids, and several values of one attribute, are looked up one by one.
 #[tokio::test]
 async fn what_is_asked_for_together_is_looked_up_in_indexes() {
