@@ -10,9 +10,6 @@ use anyhow::{Context, Result, ensure};
 use crate::measure::Sample;
 use crate::seed;
 
-/// Scripts that differ in whom they ask for.
-const SCRIPTS: usize = 50;
-
 /// pgbench on one database.
 pub struct Floor {
     folder: PathBuf,
@@ -65,21 +62,22 @@ impl Floor {
         let floor = Floor { folder: folder.join("floor"), database: database.to_owned(), time };
         std::fs::create_dir_all(&floor.folder)?;
         copied(database).await?;
-        let some = |number: usize| people.get(number * people.len() / SCRIPTS).map_or("", String::as_str);
-        for number in 0..SCRIPTS {
-            floor.write("by_id", number, &by_id(some(number)))?;
-        }
-        floor.write("update", 0, &update(people.len(), ""))?;
-        floor.write("replace", 0, &update(people.len(), &renamed()))?;
-        floor.write("page", 0, PAGE)?;
-        floor.write("create", 0, &create(1))?;
-        floor.write("batch", 0, &format!("\\startpipeline\nBEGIN;\n{}COMMIT;\n\\endpipeline\n", create(100)))?;
-        floor.write("member", 0, &member(some(1), people))?;
+        floor.write("by_id", &by_id(people.len()))?;
+        floor.write("update", &update(people.len(), ""))?;
+        floor.write("replace", &update(people.len(), &renamed()))?;
+        floor.write("page", PAGE)?;
+        floor.write("create", &create(1))?;
+        floor.write("batch", &format!("\\startpipeline\nBEGIN;\n{}COMMIT;\n\\endpipeline\n", create(100)))?;
+        floor.write("member", &member(people.first().map_or("", String::as_str), people))?;
         Ok(floor)
     }
 
-    fn write(&self, name: &str, number: usize, text: &str) -> Result<()> {
-        Ok(std::fs::write(self.folder.join(format!("{name}.{number}.sql")), text)?)
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        Ok(std::fs::write(self.script(name), text)?)
+    }
+
+    fn script(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.sql"))
     }
 
     /// The users that the server has, with the numbers that their names have.
@@ -92,12 +90,7 @@ impl Floor {
         let mut command = Command::new("pgbench");
         command.args(["-n", "-M", "prepared", "-j", "2", "-c", &clients.to_string()]);
         command.args(["-T", &self.time.as_secs().max(1).to_string()]);
-        for entry in std::fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            if path.file_name().is_some_and(|own| own.to_string_lossy().starts_with(&format!("{name}."))) {
-                command.arg("-f").arg(path);
-            }
-        }
+        command.arg("-f").arg(self.script(name));
         let output = command.arg(&self.database).output().context("pgbench, which comes with PostgreSQL, runs not")?;
         let said = String::from_utf8_lossy(&output.stdout);
         let failed = || format!("pgbench {name}: {said}{}", String::from_utf8_lossy(&output.stderr));
@@ -109,10 +102,12 @@ impl Floor {
     }
 }
 
-fn by_id(id: &str) -> String {
+/// One user of all, another each time, as the server is asked for.
+fn by_id(people: usize) -> String {
     format!(
-        "SELECT id, version, created, modified, document FROM resource \
-         WHERE tenant = 'default' AND kind = 'User' AND id = '{id}';\n"
+        "\\set i random(1, {people})\n\
+         SELECT id, version, created, modified, document FROM resource \
+         WHERE tenant = 'floor' AND kind = 'User' AND id = 'p' || :i;\n"
     )
 }
 
