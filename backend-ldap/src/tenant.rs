@@ -65,7 +65,10 @@ impl Tenant {
                 shortfalls.extend(nothing_of(rt));
                 continue;
             }
-            let built = build(rt, &table, &merged, &section, schema, powers)?;
+            let mut built = build(rt, &table, &merged, &section, schema, powers)?;
+            for column in &mut built.mapping.links {
+                column.by_primary = features.primary_groups && column.link.multi_valued() && column.name.is("member");
+            }
             mappings.push(Arc::new(built.mapping));
             shortfalls.extend(built.shortfalls);
         }

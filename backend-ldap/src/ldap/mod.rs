@@ -2,7 +2,8 @@
 //! (RFC 4511). No I/O.
 //!
 //! `ber` elements · `attribute`, `dn` names · `filter`, `filter_text` filters · `entry` what a search brings · `control`,
-//! `controls` what goes beside · `request`, `message`, `result` what is asked and answered · `error` what goes wrong.
+//! `controls` what goes beside · `request`, `message`, `result` what is asked and answered · `error` what goes wrong ·
+//! `sid` whom a domain of Active Directory knows.
 
 mod attribute;
 pub(crate) mod ber;
@@ -16,6 +17,7 @@ mod filter_text;
 pub(crate) mod message;
 pub(crate) mod request;
 mod result;
+pub(crate) mod sid;
 
 pub use attribute::{AttributeName, BadName};
 pub use control::Control;

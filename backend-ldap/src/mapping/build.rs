@@ -90,7 +90,7 @@ impl Builder<'_> {
                 if let Some((name, write)) = self.usable(&meaning.at, &line, &place.classes).into_iter().next() {
                     let placeholder = self.settings.placeholder.as_deref().map(|text| self.dn("placeholder", text));
                     let placeholder = placeholder.transpose()?;
-                    links.push(LinkColumn { link: link.clone(), name, write, by_name, placeholder });
+                    links.push(LinkColumn { link: link.clone(), name, write, by_name, placeholder, by_primary: false });
                 }
                 continue;
             }

@@ -152,6 +152,8 @@ pub struct LinkColumn {
     pub by_name: bool,
     /// Stands where the directory wants a value and there is none: hidden.
     pub placeholder: Option<Dn>,
+    /// There are more whom it does not name, and who have the entry as their primary group.
+    pub by_primary: bool,
 }
 
 /// What the directory wants to have though SCIM may not name it.

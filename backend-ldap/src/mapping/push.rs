@@ -29,8 +29,17 @@ pub enum Pushed {
     Nothing,
 }
 
+/// An entry that others refer to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Referred {
+    /// How they do.
+    pub dn: Dn,
+    /// What its primary group is known by (`objectSid`), which does not refer to it.
+    pub primary: Option<Bytes>,
+}
+
 /// The entry of an id, as another one refers to it; None: there is none.
-pub type Names<'a> = &'a dyn Fn(&AttrPath, &ResourceId) -> Option<Dn>;
+pub type Names<'a> = &'a dyn Fn(&AttrPath, &ResourceId) -> Option<Referred>;
 
 impl Pushed {
     /// All of these hold.
@@ -203,12 +212,17 @@ impl Mapping {
                 if at.sub().is_none_or(|sub| sub.name == "value") && !column.by_name =>
             {
                 match names(at, &ResourceId::new(raw)) {
-                    Some(dn) => Pushed::Some(Filter::equal(column.name.clone(), dn.as_str().to_owned())),
+                    Some(Referred { dn, primary }) => {
+                        let named = Filter::equal(column.name.clone(), dn.as_str().to_owned());
+                        let primary = primary.filter(|_| column.by_primary);
+                        let primary = primary.map(|sid| Filter::equal(AttributeName::known("objectSid"), sid));
+                        Pushed::Some(primary.into_iter().fold(named, |named, primary| Filter::any([named, primary])))
+                    }
                     None => Pushed::Nothing,
                 }
             }
             _ if leaf.of_nothing() => Pushed::All,
-            _ => Pushed::Some(Filter::present(column.name.clone())),
+            _ => some_member(column),
         }
     }
 
@@ -239,7 +253,7 @@ impl Mapping {
 
     fn push_link_element(&self, at: &AttrPath, inner: &BoundFilter, names: Names<'_>) -> Pushed {
         let Some(column) = self.link(at) else { return Pushed::Nothing };
-        let present = Pushed::Some(Filter::present(column.name.clone()));
+        let present = some_member(column);
         match inner {
             BoundFilter::Constant(false) => Pushed::Nothing,
             BoundFilter::Leaf(leaf) => match self.push_link(leaf, names) {
@@ -251,6 +265,12 @@ impl Mapping {
             _ => present,
         }
     }
+}
+
+/// It refers to somebody.
+fn some_member(column: &super::LinkColumn) -> Pushed {
+    // Who has it as the primary group is not named by it.
+    if column.by_primary { Pushed::All } else { Pushed::Some(Filter::present(column.name.clone())) }
 }
 
 /// What an element of this type must be: its type is known, each other part stands in a column.

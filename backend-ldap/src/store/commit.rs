@@ -61,6 +61,7 @@ async fn one(inner: &Inner, scope: &Scope, mutation: Mutation) -> Result<Outcome
     let mapping = mapped(&tenant, &mutation.kind)?.clone();
     if mapping.links.iter().any(|column| column.link.multi_valued()) {
         inner.shelf.forget();
+        inner.primaries.forget();
     }
     let Mutation { action, reply, .. } = mutation;
     let work = Work { inner, scope, tenant: &tenant, mapping: &mapping, call: inner.call(scope), reply };

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use scim_core::change::{Effect, Expect, Outcome};
+use scim_core::error::ScimError;
 use scim_core::query::Select;
 use scim_core::store::{ResourceId, Result, StoreErrorKind};
 
@@ -14,7 +15,7 @@ use super::commit::Work;
 use super::create::placeholder;
 use super::membership::moved;
 use super::read::{asserted, version};
-use super::result::of_write;
+use super::result::{of_write, rejected};
 
 impl Work<'_> {
     /// Deletes an entry.
@@ -58,6 +59,11 @@ impl Work<'_> {
         match sent {
             Ok(_) => {}
             Err(error) if error.code() == Some(Code::ASSERTION_FAILED) => return Err(StoreErrorKind::Stale.into()),
+            // A deletion makes nothing that could be there already: so Active Directory keeps a primary group.
+            Err(error) if error.code() == Some(Code::ENTRY_ALREADY_EXISTS) => {
+                let why = "this is the primary group (primaryGroupID) of some users: the directory's administrator has to give them another";
+                return Err(rejected(ScimError::conflict(why)));
+            }
             Err(error) => return Err(of_write(self.mapping, None, error, "delete an entry")),
         }
         self.follow(&entry.dn, None).await;

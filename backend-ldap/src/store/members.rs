@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use scim_core::query::LinkSelect;
 use scim_core::schema::{Kind, LinkType};
 use scim_core::store::{Link, Links, ResourceId, Result};
@@ -16,6 +17,7 @@ use crate::tenant::Tenant;
 
 use super::metrics::MembersBy;
 use super::names::{CHUNK, link};
+use super::primary::{OBJECT_SID, TOLD_BY};
 use super::read::seen;
 use super::recent::Seen;
 use super::{Inner, with_names};
@@ -29,6 +31,8 @@ pub(super) struct Held {
     key: String,
     /// The groups that the directory says it is in; None where it says only a part.
     pub(super) groups: Option<Vec<Dn>>,
+    /// What its primary group is known by.
+    pub(super) primary: Option<Bytes>,
 }
 
 /// What references stand where the directory wants one and there is none.
@@ -46,10 +50,15 @@ impl Inner {
         let mut all: Vec<Vec<Links>> = entries.iter().map(|_| Vec::new()).collect();
         let deref = self.dereferences(columns);
         for (select, column) in columns {
-            let found = match deref {
+            let mut found = match deref {
                 true => self.named(call, tenant, column, entries).await?,
                 false => self.targets(call, tenant, column, entries).await?,
             };
+            if column.by_primary {
+                let most = select.at_most.map_or(usize::MAX, |most| most as usize);
+                let more = self.primary_members(call, tenant, column, entries, most).await?;
+                found.iter_mut().zip(more).for_each(|(targets, more)| targets.extend(more));
+            }
             for (links, mut targets) in all.iter_mut().zip(found) {
                 targets.sort_by(|a, b| a.target.id.cmp(&b.target.id));
                 targets.dedup_by(|a, b| a.target == b.target);
@@ -164,6 +173,7 @@ impl Inner {
         let Some(holder) = tenant.mapping(&via.holder) else { return Ok(Vec::new()) };
         let Some(column) = holder.link(&via.at) else { return Ok(Vec::new()) };
         let targets = self.held(tenant, call, of, targets, column).await?;
+        let primary = self.primary_holders(tenant, call, holder, column, &targets).await?;
         let (mut told, targets) = self.said(tenant, call, holder, column, targets).await?;
         let ids: HashMap<&str, &ResourceId> = targets.iter().map(|one| (one.key.as_str(), &one.id)).collect();
         let of_value = |text: &str| match column.by_name {
@@ -214,6 +224,7 @@ impl Inner {
         }
         self.add_computed(call, tenant, &holders, &targets, &mut found).await?;
         told.extend(found.into_iter().map(|(id, link, _)| (id, link)));
+        told.extend(primary);
         Ok(told)
     }
 
@@ -233,7 +244,7 @@ impl Inner {
                 Some(_) => (seen.user_name.clone()?, seen.user_name?),
                 None => (seen.dn.as_str().to_owned(), seen.dn.key().to_string()),
             };
-            Some(Held { id, value, key, groups: seen.groups })
+            Some(Held { id, value, key, groups: seen.groups, primary: seen.primary })
         };
         if let Some(seen) = self.recent.of(call, Instant::now(), ids) {
             return Ok(seen.into_iter().filter_map(held).collect());
@@ -242,6 +253,9 @@ impl Inner {
         names.extend(by.map(|own| own.name.clone()));
         if self.features.member_of && !column.by_name {
             names.push(MEMBER_OF);
+        }
+        if column.by_primary {
+            names = with_names(names, TOLD_BY);
         }
         let entries = self.entries(call, mapping, ids, names, |search| search).await;
         let entries = entries.map_err(|error| error.during("find entries by id"))?;
@@ -282,6 +296,9 @@ impl Inner {
         let mut search = search;
         let deref = self.dereferences(columns);
         for (_, column) in columns {
+            if column.by_primary {
+                search.attributes = with_names(std::mem::take(&mut search.attributes), [OBJECT_SID]);
+            }
             if deref {
                 let attributes = tenant.reference_attributes(&column.link.kinds);
                 search = search.with(controls::deref(&column.name, &attributes));

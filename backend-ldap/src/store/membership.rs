@@ -16,6 +16,7 @@ use super::BACKEND;
 use super::commit::Work;
 use super::create::placeholder;
 use super::members::is_placeholder;
+use super::primary::must_stay;
 
 /// Compares at a time.
 const COMPARES: usize = 32;
@@ -162,6 +163,11 @@ impl<'a> Work<'a> {
             .map(|(dn, _)| dn.clone())
             .filter(|dn| !wanted_set.contains(dn) && !is_placeholder(column, dn))
             .collect();
+        let primary = if column.by_primary { self.primary_names(dn, column).await? } else { HashSet::new() };
+        let stuck = primary.iter().filter(|dn| !wanted_set.contains(dn)).count();
+        if stuck > 0 {
+            return Err(must_stay(column, stuck));
+        }
         // A single reference is replaced whatever it refers to: two would not fit.
         let visible: HashSet<Dn> = match column.link.multi_valued() {
             true => self
@@ -177,7 +183,7 @@ impl<'a> Work<'a> {
         let add = wanted_names
             .iter()
             .zip(&wanted)
-            .filter(|(dn, _)| !held_set.contains(dn))
+            .filter(|(dn, _)| !held_set.contains(dn) && !primary.contains(dn))
             .map(|(_, value)| value.clone())
             .collect();
         Ok(Edit { column, add, delete })
@@ -200,8 +206,20 @@ impl<'a> Work<'a> {
     pub(super) async fn effective(&self, dn: &Dn, edits: Vec<Edit<'a>>) -> Result<Vec<Edit<'a>>> {
         let mut effective = Vec::new();
         for edit in edits {
-            let add = self.those_there(dn, &edit, edit.add.clone(), false).await?;
+            let mut add = self.those_there(dn, &edit, edit.add.clone(), false).await?;
             let delete = self.those_there(dn, &edit, edit.delete.clone(), true).await?;
+            if edit.column.by_primary {
+                // Who is not named may be a member all the same.
+                let there: HashSet<&Bytes> = delete.iter().collect();
+                let gone = || edit.delete.iter().filter(|value| !there.contains(value));
+                let open: Vec<Bytes> = add.iter().chain(gone()).cloned().collect();
+                let primary = self.with_primary(dn, &open).await?;
+                let stuck = gone().filter(|value| primary.contains(*value)).count();
+                if stuck > 0 {
+                    return Err(must_stay(edit.column, stuck));
+                }
+                add.retain(|value| !primary.contains(value));
+            }
             let edit = Edit { add, delete, ..edit };
             if !edit.is_empty() {
                 effective.push(edit);

@@ -28,13 +28,15 @@ pub(super) enum MembersBy {
     Reads,
     /// They stand there by user name.
     UserName,
+    /// They do not stand there: it is their primary group.
+    PrimaryGroup,
 }
 
 /// What was counted.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     lists: [AtomicU64; 3],
-    members: [AtomicU64; 4],
+    members: [AtomicU64; 5],
     candidates: AtomicU64,
     results: AtomicU64,
 }
@@ -80,7 +82,7 @@ impl Inner {
             states.iter().map(|state| (vec![("server", state.0.to_string())], value(state))).collect::<Vec<_>>()
         };
         let lists = by("from", &["kept", "shared", "walked"], &counts.lists);
-        let members = by("by", &["deref", "entry_dn", "reads", "user_name"], &counts.members);
+        let members = by("by", &["deref", "entry_dn", "reads", "user_name", "primary_group"], &counts.members);
         vec![
             Metric::counter("scim_ldap_operations_total", "Operations that ended.", operations.collect()),
             Metric::counter("scim_ldap_connection_waits_total", "Connections asked for.", one(waits as f64)),

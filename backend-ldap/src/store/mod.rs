@@ -1,7 +1,7 @@
 //! A directory as a store.
 //!
 //! `read` records by id and by walk, `recent` what of them a request need not ask for twice · `list` pages, `ids` what they are cut from · `names` ids to names of entries and back · `members` references of an entry, and who
-//! refers to it, `switch` who a group says may log in, `said` by what entries say themselves, `shelf` groups of a moment ago · `commit` writing, one entry after another, `brakes` what stops it, `identity` as whom it is done, `metrics` what was counted · `create` with `claims`, `modify`, `rename`, `membership`, `delete`, `away`,
+//! refers to it, `switch` who a group says may log in, `said` by what entries say themselves, `shelf` groups of a moment ago, `primary` who is in one by its own number · `commit` writing, one entry after another, `brakes` what stops it, `identity` as whom it is done, `metrics` what was counted · `create` with `claims`, `modify`, `rename`, `membership`, `delete`, `away`,
 //! `password` what each write is.
 
 mod away;
@@ -19,6 +19,7 @@ mod metrics;
 mod modify;
 mod names;
 mod password;
+mod primary;
 mod queue;
 mod read;
 mod recent;
@@ -58,6 +59,7 @@ pub(crate) use read::{record, seen};
 use brakes::Brakes;
 use list::Lists;
 use metrics::Counts;
+use primary::Primaries;
 use queue::Queue;
 use recent::Recent;
 use shelf::Shelf;
@@ -84,6 +86,7 @@ pub(crate) struct Inner {
     lists: Lists,
     recent: Recent,
     shelf: Shelf,
+    primaries: Primaries,
     brakes: Brakes,
     counts: Counts,
     /// Where it is remembered who was deleted and stays.
@@ -134,6 +137,7 @@ impl LdapStore {
             lists: Lists::default(),
             recent: Recent::default(),
             shelf: Shelf::default(),
+            primaries: Primaries::default(),
             brakes,
             counts: Counts::default(),
             kept: OnceLock::new(),

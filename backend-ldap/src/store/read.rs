@@ -17,13 +17,13 @@ use siphasher::sip::SipHasher13;
 
 use crate::directory::{Call, Walk};
 use crate::ldap::{AttributeName, Dn, Entry, Filter, Search};
-use crate::mapping::push::Pushed;
+use crate::mapping::push::{Pushed, Referred};
 use crate::mapping::{LinkColumn, Mapping, VersionSource};
 use crate::tenant::Tenant;
 
 use super::recent::Seen;
 use super::result::rejected;
-use super::{Inner, mapped};
+use super::{Inner, mapped, primary, with_names};
 use crate::member_of::MEMBER_OF;
 
 /// Results that one search gathers, with all that is shown of them; more are walked.
@@ -55,6 +55,9 @@ impl Inner {
         let mut names = attributes(mapping, select);
         if self.features.member_of && !select.reverse.is_empty() {
             names.push(MEMBER_OF);
+        }
+        if self.features.primary_groups && !select.reverse.is_empty() {
+            names = with_names(names, primary::TOLD_BY);
         }
         names
     }
@@ -131,7 +134,7 @@ impl Inner {
         call: &Call,
         mapping: &Mapping,
         filter: &BoundFilter,
-    ) -> Result<HashMap<ResourceId, Dn>> {
+    ) -> Result<HashMap<ResourceId, Referred>> {
         let mut ids: Vec<ResourceId> = Vec::new();
         each_leaf(filter, &mut |leaf| {
             if let (Lives::Link, Leaf::Compare(_, Compare::Eq, Operand::Text { raw, .. })) = (leaf.at().place(), leaf) {
@@ -143,7 +146,15 @@ impl Inner {
         }
         let kinds: Vec<Kind> = mapping.links.iter().flat_map(|column| column.link.kinds.iter().cloned()).collect();
         let names = self.names(call, tenant, &kinds, &ids).await?;
-        Ok(names.into_iter().map(|(id, (dn, _))| (id, dn)).collect())
+        let mut primary = match mapping.links.iter().any(|column| column.by_primary) {
+            true => self.primaries_of(call, tenant, &kinds, &ids).await?,
+            false => HashMap::new(),
+        };
+        let referred = |(id, (dn, _))| {
+            let primary = primary.remove(&id);
+            (id, Referred { dn, primary })
+        };
+        Ok(names.into_iter().map(referred).collect())
     }
 
     /// What of the type a filter asks the directory for; None: nothing can be meant.
@@ -283,6 +294,7 @@ pub(crate) fn seen(mapping: &Mapping, entry: &Entry) -> Seen {
         dn: entry.dn.clone(),
         user_name: user_name.and_then(|own| entry.text(&own.name)).map(str::to_owned),
         groups: groups(entry),
+        primary: primary::primary_of(entry),
     }
 }
 

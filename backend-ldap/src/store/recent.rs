@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use scim_core::store::ResourceId;
 
 use crate::directory::Call;
@@ -26,6 +27,8 @@ pub(crate) struct Seen {
     pub(super) user_name: Option<String>,
     /// The groups that it says it is in; None where it says only a part of them.
     pub(super) groups: Option<Vec<Dn>>,
+    /// What its primary group is known by, where it has one.
+    pub(super) primary: Option<Bytes>,
 }
 
 #[derive(Debug)]
@@ -99,6 +102,7 @@ mod tests {
             dn: Dn::parse(&format!("uid=u{n},dc=x")).unwrap(),
             user_name: None,
             groups: Some(Vec::new()),
+            primary: None,
         };
         let id = |n: usize| ResourceId::new(&n.to_string());
         let (recent, now) = (Recent::default(), Instant::now());

@@ -192,7 +192,7 @@ mod tests {
         let one = |(name, above): &(&str, Option<&[&str]>)| {
             let target = Key { kind: Kind::new("Group"), id: ResourceId::new(name) };
             let groups = above.map(|above| above.iter().map(|name| dn(name)).collect());
-            let seen = Seen { dn: dn(name), user_name: None, groups };
+            let seen = Seen { dn: dn(name), user_name: None, groups, primary: None };
             (dn(name), Arc::new(Known { link: Link { target, display: None, indirect: false }, seen }))
         };
         groups.iter().map(one).collect()

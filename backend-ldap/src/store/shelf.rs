@@ -101,7 +101,7 @@ mod tests {
     fn known(n: usize) -> Arc<Known> {
         let dn = Dn::parse(&format!("cn=g{n},dc=x")).unwrap();
         let target = Key { kind: Kind::new("Group"), id: ResourceId::new(&n.to_string()) };
-        let seen = Seen { dn, user_name: None, groups: Some(Vec::new()) };
+        let seen = Seen { dn, user_name: None, groups: Some(Vec::new()), primary: None };
         Arc::new(Known { link: Link { target, display: None, indirect: false }, seen })
     }
 

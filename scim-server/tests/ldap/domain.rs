@@ -15,14 +15,14 @@ const FIRST: &str = "Correct.Horse.1";
 const SECOND: &str = "Battery.Staple.2";
 
 /// A part of the domain, and a server over it.
-struct Domain {
-    samba: &'static Samba,
-    base: String,
-    server: Running,
+pub struct Domain {
+    pub samba: &'static Samba,
+    pub base: String,
+    pub server: Running,
 }
 
 impl Domain {
-    fn new(name: &str) -> Domain {
+    pub fn new(name: &str) -> Domain {
         Domain::with(name, "")
     }
 
@@ -40,17 +40,21 @@ impl Domain {
             ldif += &format!("dn: OU={part},{base}\nobjectClass: organizationalUnit\n\n");
         }
         add(samba, &ldif);
-        let authority = &samba.certificates().authority;
-        let lines = format!(
-            "urls = [\"{}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\nca = \"{authority}\"\nmode = \"write\"\n\
-             operation_time = 60\nconnect_time = 60\n{more}\n",
-            samba.url()
-        );
+        let lines = lines(samba, more);
         let tables = format!(
             "[store.ldap.users]\nbase = \"OU=people,{base}\"\n{}\n[store.ldap.groups]\nbase = \"OU=groups,{base}\"\n",
             users(&format!("OU=people,{base}"))
         );
         Domain { samba, server: served(&lines, &tables, &["acme"]), base }
+    }
+
+    /// Another server over the same users, and over the groups below this entry.
+    pub fn over(&self, groups: &str, more: &str) -> Running {
+        let tables = format!(
+            "[store.ldap.users]\nbase = \"OU=people,{}\"\n[store.ldap.groups]\nbase = \"{groups}\"\n",
+            self.base
+        );
+        served(&lines(self.samba, more), &tables, &["acme"])
     }
 
     /// Can this user log in so?
@@ -72,7 +76,7 @@ impl Domain {
         text.lines().find_map(|line| Some(line.strip_prefix(attribute)?.strip_prefix(": ")?.to_owned()))
     }
 
-    fn user(&self, name: &str, more: Value) -> Value {
+    pub fn user(&self, name: &str, more: Value) -> Value {
         let mut body = json!({"schemas": [USER], "userName": name, "name": {"familyName": "F"}});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let answer = self.server.post("/scim/v2/Users", &body);
@@ -93,9 +97,24 @@ impl Domain {
     }
 }
 
+/// The lines of `[store.ldap]` that reach it.
+fn lines(samba: &Samba, more: &str) -> String {
+    let authority = &samba.certificates().authority;
+    format!(
+        "urls = [\"{}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\nca = \"{authority}\"\nmode = \"write\"\n\
+         operation_time = 60\nconnect_time = 60\n{more}\n",
+        samba.url()
+    )
+}
+
 /// Adds these entries.
 fn add(samba: &Samba, ldif: &str) {
-    let mut adding = tool("ldapadd", samba);
+    change("ldapadd", samba, ldif);
+}
+
+/// Makes these changes with one of the directory's own tools, as its administrator.
+pub fn change(name: &str, samba: &Samba, ldif: &str) {
+    let mut adding = tool(name, samba);
     let adding = adding.args(["-D", ADMIN, "-w", PASSWORD]).stdin(Stdio::piped()).stdout(Stdio::null());
     let mut adding = adding.spawn().unwrap();
     std::io::Write::write_all(&mut adding.stdin.take().unwrap(), ldif.as_bytes()).unwrap();
@@ -103,13 +122,13 @@ fn add(samba: &Samba, ldif: &str) {
 }
 
 /// A tool of OpenLDAP, for this domain controller.
-fn tool(name: &str, samba: &Samba) -> Command {
+pub fn tool(name: &str, samba: &Samba) -> Command {
     let mut command = Command::new(name);
     command.env("LDAPTLS_CACERT", &samba.certificates().authority).args(["-x", "-H", &samba.url()]);
     command
 }
 
-fn path_of(kind: &str, resource: &Value) -> String {
+pub fn path_of(kind: &str, resource: &Value) -> String {
     format!("/scim/v2/{kind}/{}", resource["id"].as_str().unwrap())
 }
 

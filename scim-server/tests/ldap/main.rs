@@ -15,6 +15,7 @@ mod kept;
 mod mapped;
 mod member_of;
 mod outage;
+mod primary_group;
 mod proxied;
 mod reading;
 mod refusals;
