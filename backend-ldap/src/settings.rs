@@ -87,11 +87,20 @@ pub struct Brakes {
     pub removals: u32,
     /// Of all resources of a type, so many percent deleted or made inactive in it; 0: no such limit.
     pub share: u32,
+    /// Of the members of one group, so many percent removed in it; 0: no such limit.
+    pub removals_share: u32,
 }
 
 impl Default for Brakes {
     fn default() -> Self {
-        Brakes { window: Duration::from_secs(3_600), deletes: 100, deactivations: 100, removals: 10_000, share: 0 }
+        Brakes {
+            window: Duration::from_secs(3_600),
+            deletes: 100,
+            deactivations: 100,
+            removals: 10_000,
+            share: 0,
+            removals_share: 0,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use scim_core::error::ScimError;
 use scim_core::store::control::{ControlStore, pause_note};
-use scim_core::store::{Result, TenantId};
+use scim_core::store::{ResourceId, Result, TenantId};
 
 use crate::settings::Brakes as Settings;
 
@@ -32,10 +32,30 @@ pub(super) enum Loss {
 /// What was lost when, and how much of it.
 type Lost = VecDeque<(Instant, usize)>;
 
+/// Members that may leave a group before it matters how many it has: small groups change as a whole, and to count is to read them.
+const FREE: usize = 10;
+
+/// The members that one group has lost.
+#[derive(Debug, Default)]
+struct Shrinking {
+    lost: Lost,
+    /// How many it had, since when that counts.
+    size: Option<(Instant, usize)>,
+}
+
+/// Drops what was lost before the window, and says how much that leaves.
+fn recent(lost: &mut Lost, window: Duration, now: Instant) -> usize {
+    while lost.front().is_some_and(|(at, _)| now.duration_since(*at) >= window) {
+        lost.pop_front();
+    }
+    lost.iter().map(|(_, count)| count).sum()
+}
+
 /// What is known of one tenant.
 #[derive(Debug, Default)]
 struct State {
     lost: HashMap<Loss, Lost>,
+    groups: HashMap<ResourceId, Shrinking>,
     /// Why its writes are paused, while they are.
     paused: Option<String>,
     /// The pause could not be written down yet.
@@ -155,7 +175,89 @@ impl Brakes {
     /// # Errors
     /// It was enough.
     pub(super) async fn pass(&self, tenant: &TenantId, loss: Loss, count: usize, size: Option<usize>) -> Result<()> {
-        let Err(why) = self.pass_at(tenant, loss, count, size, Instant::now()) else { return Ok(()) };
+        match self.pass_at(tenant, loss, count, size, Instant::now()) {
+            Ok(()) => Ok(()),
+            Err(why) => self.stop(tenant, why).await,
+        }
+    }
+
+    /// Must it be known how many members this group has, before so many more leave it?
+    pub(super) fn wants_size(&self, tenant: &TenantId, group: &ResourceId, count: usize) -> bool {
+        self.settings.removals_share > 0 && self.is_open(tenant, group, count, Instant::now())
+    }
+
+    fn is_open(&self, tenant: &TenantId, group: &ResourceId, count: usize, now: Instant) -> bool {
+        let (mut all, window) = (self.lock(), self.settings.window);
+        let own = all.get_mut(tenant).and_then(|state| state.groups.get_mut(group));
+        let counted = |own: &mut Shrinking| {
+            let known = own.size.is_some_and(|(at, _)| now.duration_since(at) < window);
+            (recent(&mut own.lost, window, now), known)
+        };
+        let (lost, known) = own.map_or((0, false), counted);
+        !known && lost.saturating_add(count) > FREE
+    }
+
+    /// Lets so many members leave a group, or pauses the tenant. `size`: how many it has, where that was wanted.
+    ///
+    /// # Errors
+    /// It was enough.
+    pub(super) async fn pass_members(
+        &self,
+        tenant: &TenantId,
+        group: &ResourceId,
+        count: usize,
+        size: Option<usize>,
+    ) -> Result<()> {
+        if self.settings.removals_share == 0 {
+            return Ok(());
+        }
+        match self.pass_members_at(tenant, group, count, size, Instant::now()) {
+            Ok(()) => Ok(()),
+            Err(why) => self.stop(tenant, why).await,
+        }
+    }
+
+    fn pass_members_at(
+        &self,
+        tenant: &TenantId,
+        group: &ResourceId,
+        count: usize,
+        size: Option<usize>,
+        now: Instant,
+    ) -> std::result::Result<(), String> {
+        let Settings { window, removals_share: share, .. } = self.settings;
+        let mut all = self.lock();
+        let state = all.entry(tenant.clone()).or_default();
+        // No more groups are remembered than lost somebody of late.
+        state.groups.retain(|_, own| recent(&mut own.lost, window, now) > 0);
+        let own = state.groups.entry(group.clone()).or_default();
+        let lost = recent(&mut own.lost, window, now);
+        own.size = own.size.filter(|(at, _)| now.duration_since(*at) < window);
+        // Those who left already were members, too.
+        own.size = size.map(|size| (now, size.saturating_add(lost))).or(own.size);
+        let had = own.size.map_or(usize::MAX, |(_, had)| had);
+        let most = (had.saturating_mul(share as usize) / 100).max(FREE);
+        if lost.saturating_add(count) > most {
+            let why = format!(
+                "the brake on removals: {most} of the {had} members of a group in {} s are allowed",
+                window.as_secs()
+            );
+            return Err(self.pause(state, why));
+        }
+        own.lost.push_back((now, count));
+        Ok(())
+    }
+
+    /// Notes that a tenant is paused, and gives back why.
+    fn pause(&self, state: &mut State, why: String) -> String {
+        state.paused = Some(why.clone());
+        state.pauses += 1;
+        state.unsaved = self.control.get().is_some();
+        why
+    }
+
+    /// Tells everybody that a tenant is paused.
+    async fn stop(&self, tenant: &TenantId, why: String) -> Result<()> {
         tracing::error!(%tenant, %why, "a brake of store.ldap.brakes has paused all writes; `scim-server tenant release` lets them go on");
         if let Some(control) = self.control.get() {
             self.save(tenant, control, &why).await;
@@ -190,16 +292,10 @@ impl Brakes {
         let mut all = self.lock();
         let state = all.entry(tenant.clone()).or_default();
         let lost = state.lost.entry(loss).or_default();
-        while lost.front().is_some_and(|(at, _)| now.duration_since(*at) >= self.settings.window) {
-            lost.pop_front();
-        }
-        let sum: usize = lost.iter().map(|(_, count)| count).sum();
+        let sum = recent(lost, self.settings.window, now);
         if sum.saturating_add(count) > most {
             let why = format!("the brake on {name}: {most} in {} s are allowed", self.settings.window.as_secs());
-            state.paused = Some(why.clone());
-            state.pauses += 1;
-            state.unsaved = self.control.get().is_some();
-            return Err(why);
+            return Err(self.pause(state, why));
         }
         lost.push_back((now, count));
         Ok(())
@@ -236,7 +332,7 @@ mod tests {
     #[tokio::test]
     async fn so_much_may_be_lost_in_a_window_and_then_nothing_is_written() {
         let window = Duration::from_secs(60);
-        let settings = Settings { window, deletes: 2, deactivations: 1, removals: 10, share: 0 };
+        let settings = Settings { window, deletes: 2, deactivations: 1, removals: 10, ..Settings::default() };
         let brakes = Brakes::new(settings.clone());
         let (acme, other) = (TenantId::new("acme"), TenantId::new("other"));
         let start = Instant::now();
@@ -254,5 +350,26 @@ mod tests {
         let brakes = Brakes::new(Settings { share: 5, deletes: 100, ..settings });
         let pass = |size: usize| brakes.pass_at(&acme, Loss::Deletes, 1, Some(size), start).is_ok();
         assert!(pass(40) && pass(40) && !pass(40), "two of forty");
+    }
+
+    #[test]
+    fn a_share_of_a_group_may_leave_it_in_a_window() {
+        let window = Duration::from_secs(60);
+        let settings = Settings { window, removals_share: 20, ..Settings::default() };
+        let (brakes, acme, start) = (Brakes::new(settings.clone()), TenantId::new("acme"), Instant::now());
+        let (large, small) = (ResourceId::new("large"), ResourceId::new("small"));
+        let open = |group, count, after| brakes.is_open(&acme, group, count, start + Duration::from_secs(after));
+        let pass = |group, count, size, after| {
+            brakes.pass_members_at(&acme, group, count, size, start + Duration::from_secs(after)).is_ok()
+        };
+        assert!(!open(&large, 10, 0) && pass(&large, 10, None, 0), "nobody counts yet");
+        assert!(open(&large, 1, 1), "ten have left");
+        assert!(pass(&large, 5, Some(90), 1) && !open(&large, 1, 2), "of a hundred, it is known");
+        assert!(pass(&large, 5, None, 2) && !pass(&large, 1, None, 3), "twenty of a hundred");
+        assert!(pass(&small, 10, Some(11), 3) && !pass(&small, 1, Some(1), 4), "of few, ten");
+        assert!(pass(&large, 10, None, 60), "ten of them left a window ago");
+        assert!(open(&large, 10, 61), "and how many there are is to be counted again");
+        assert!(pass(&large, 5, Some(70), 62) && brakes.lock()[&acme].groups.contains_key(&small));
+        assert!(pass(&large, 1, None, 122) && !brakes.lock()[&acme].groups.contains_key(&small), "it is forgotten");
     }
 }

@@ -11,8 +11,10 @@ use scim_core::store::{ResourceId, Result, StoreError, StoreErrorKind};
 
 use crate::ldap::{AttributeName, Change, Code, Dn, Entry, LdapError, Operation, Request, Search};
 use crate::mapping::LinkColumn;
+use crate::settings::Mode;
 
 use super::BACKEND;
+use super::brakes::Loss;
 use super::commit::Work;
 use super::create::placeholder;
 use super::members::is_placeholder;
@@ -135,6 +137,27 @@ impl<'a> Work<'a> {
         }
         edits.retain(|edit| !edit.is_empty());
         Ok(edits)
+    }
+
+    /// Counts the members that are about to leave, and stops what is too many, of all groups or of this one.
+    pub(super) async fn lose_members(&self, id: &ResourceId, dn: &Dn, edits: &[Edit<'a>]) -> Result<()> {
+        let losing = || edits.iter().filter(|edit| edit.column.link.multi_valued() && !edit.delete.is_empty());
+        let count: usize = losing().map(|edit| edit.delete.len()).sum();
+        if count == 0 {
+            return Ok(());
+        }
+        self.lose(Loss::Removals, count).await?;
+        if self.inner.settings.mode != Mode::Write {
+            return Ok(());
+        }
+        let (brakes, tenant) = (&self.inner.brakes, &self.scope.tenant);
+        let mut size = None;
+        if brakes.wants_size(tenant, id, count) {
+            for edit in losing() {
+                size = Some(size.unwrap_or(0) + self.held(dn, edit.column).await?.len());
+            }
+        }
+        brakes.pass_members(tenant, id, count, size).await
     }
 
     /// What is there against what shall be. References to what no client sees stay.

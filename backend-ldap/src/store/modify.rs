@@ -144,11 +144,7 @@ impl Work<'_> {
         let changes = self.document_changes(&entry, &change)?;
         let superior = self.moves(&entry, &change, turned);
         let edits = self.edits(id, &entry.dn, &change.links).await?;
-        let removed: usize =
-            edits.iter().filter(|edit| edit.column.link.multi_valued()).map(|edit| edit.delete.len()).sum();
-        if removed > 0 {
-            self.lose(Loss::Removals, removed).await?;
-        }
+        self.lose_members(id, &entry.dn, &edits).await?;
         let (named, rest): (Vec<Change>, Vec<Change>) =
             changes.into_iter().partition(|change| *change.parts().0 == self.mapping.place.rdn);
         let unique = self.unique(&change.claim);

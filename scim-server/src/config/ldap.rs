@@ -77,14 +77,15 @@ struct BrakeSettings {
     deletes: u32,
     deactivations: u32,
     removals: u32,
-    /// Percent.
+    /// Percent: of all of a type, and of the members of a group.
     share: u32,
+    removals_share: u32,
 }
 
 impl Default for BrakeSettings {
     fn default() -> Self {
-        let Brakes { window, deletes, deactivations, removals, share } = Brakes::default();
-        BrakeSettings { window: window.as_secs(), deletes, deactivations, removals, share }
+        let Brakes { window, deletes, deactivations, removals, share, removals_share } = Brakes::default();
+        BrakeSettings { window: window.as_secs(), deletes, deactivations, removals, share, removals_share }
     }
 }
 
@@ -247,11 +248,14 @@ impl LdapSettings {
         let words = [("auto", MemberOf::Auto), ("always", MemberOf::Always), ("never", MemberOf::Never)];
         let member_of =
             choice(&self.member_of, &words).map_err(|why| anyhow::anyhow!("store.ldap.member_of: {why}"))?;
-        let BrakeSettings { window, deletes, deactivations, removals, share } = self.brakes.clone();
-        anyhow::ensure!(
-            share <= 100,
-            "store.ldap.brakes.share = {share}: it is in percent; write 1 to 100, or 0 for none"
-        );
+        let BrakeSettings { window, deletes, deactivations, removals, share, removals_share } = self.brakes.clone();
+        for (key, share) in [("share", share), ("removals_share", removals_share)] {
+            anyhow::ensure!(
+                share <= 100,
+                "store.ldap.brakes.{key} = {share}: it is in percent; write 1 to 100, or 0 for none"
+            );
+        }
+        let window = Duration::from_secs(window);
         Ok(Settings {
             mode,
             product,
@@ -259,7 +263,7 @@ impl LdapSettings {
             groups: self.groups.clone(),
             tenants: self.tenants.clone(),
             member_of,
-            brakes: Brakes { window: Duration::from_secs(window), deletes, deactivations, removals, share },
+            brakes: Brakes { window, deletes, deactivations, removals, share, removals_share },
             retry_max,
             page: self.page.max(1),
             fragment_min: self.fragment_min,
