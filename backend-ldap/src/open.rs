@@ -70,7 +70,8 @@ impl Schema for Subschema {
             return Some(Facts::default());
         }
         let own = Subschema::attribute(self, name.as_str())?;
-        Some(Facts { rules: rules(own), single: own.single, read_only: own.read_only })
+        let secret = self.is_secret(own);
+        Some(Facts { rules: rules(own), single: own.single, read_only: own.read_only, secret })
     }
 
     fn allows(&self, classes: &[String], name: &AttributeName) -> bool {

@@ -4,10 +4,12 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// Attributes that hold passwords, in one form or another.
+/// Attributes that hold passwords, in one form or another, and the numbers of those that every directory of their kind has.
 const SECRETS: &[&str] = &[
     "userPassword",
+    "2.5.4.35",
     "unicodePwd",
+    "1.2.840.113556.1.4.90",
     "authPassword",
     "dBCSPwd",
     "lmPwdHistory",

@@ -19,7 +19,7 @@ use crate::ldap::{AttributeName, Dn, Filter, Reach};
 use super::active::{SWITCHED, Switch, Today};
 use super::column::Prefix;
 use super::computed::{Computed, Template};
-use super::line::{Line, Meaning};
+use super::line::{Line, Meaning, secret_told};
 use super::schema::Schema;
 use super::settings::{ActiveSetting, Cell, Direction, Members, ScopeSetting, TypeSettings};
 use super::syntax::Syntax;
@@ -144,6 +144,16 @@ impl Builder<'_> {
         AttributeName::new(text).or_else(|bad| self.wrong(key, bad))
     }
 
+    fn is_secret(&self, name: &AttributeName) -> bool {
+        name.is_secret() || self.schema.attribute(name).is_some_and(|facts| facts.secret)
+    }
+
+    /// The name of an attribute that shows, or that others find entries by.
+    fn open_name(&self, key: &str, text: &str) -> Result<AttributeName, BadMapping> {
+        let name = self.name(key, text)?;
+        if self.is_secret(&name) { self.wrong(key, secret_told(&name)) } else { Ok(name) }
+    }
+
     fn dn(&self, key: &str, text: &str) -> Result<Dn, BadMapping> {
         Dn::parse(text).or_else(|bad| self.wrong(key, bad))
     }
@@ -167,14 +177,14 @@ impl Builder<'_> {
             Some(classes) => classes.clone(),
             None => self.table.classes.iter().map(|class| (*class).to_owned()).collect(),
         };
-        let rdn = self.name("rdn", self.settings.rdn.as_deref().unwrap_or(self.table.rdn))?;
+        let rdn = self.open_name("rdn", self.settings.rdn.as_deref().unwrap_or(self.table.rdn))?;
         Ok(Place { base, reach, filter, classes, rdn })
     }
 
     fn id(&self) -> Result<Id, BadMapping> {
         let name = match &self.settings.id {
             Some(id) => {
-                let name = self.name("id", id)?;
+                let name = self.open_name("id", id)?;
                 if ["entryDN", "distinguishedName", "dn"].iter().any(|dn| name.is(dn)) {
                     return self.wrong(
                         "id",
@@ -271,12 +281,12 @@ impl Builder<'_> {
             None => self.table.active,
             Some(ActiveSetting::Known(text)) => text,
             Some(ActiveSetting::Attribute { attribute, on, off }) => {
-                let name = self.name("active.attribute", attribute)?;
+                let name = self.open_name("active.attribute", attribute)?;
                 return Ok(Some((at, Active::Attribute { name, on: on.clone(), off: off.clone() })));
             }
             Some(ActiveSetting::Group { group, members, attribute }) => {
                 let name = attribute.as_deref().unwrap_or("member");
-                let members_at = self.name("active.attribute", name)?;
+                let members_at = self.open_name("active.attribute", name)?;
                 let group = self.dn("active.group", group)?;
                 let on = members.unwrap_or_default() == Members::Active;
                 return Ok(Some((at, Active::Group(Switch { group, members: members_at, on }))));
@@ -344,7 +354,8 @@ impl Builder<'_> {
             let whole = whole || meaning.kind.is_none() && line.as_ref().is_some_and(|line| line.prefix.is_some());
             lines.retain(|(other, _)| *other != meaning && !(whole && other.at.same_attribute(&meaning.at)));
             if let Some(line) = line {
-                line.problem(&meaning).map_or(Ok(()), |problem| self.wrong(&key, problem))?;
+                line.problem(&meaning, &|name| self.is_secret(name))
+                    .map_or(Ok(()), |problem| self.wrong(&key, problem))?;
                 let (attr, leaf) = (meaning.at.attr(), meaning.at.leaf());
                 let is_text = leaf.ty == Type::String && !leaf.multi_valued && !attr.multi_valued && !leaf.required;
                 if line.template.is_some() && (!is_text || meaning.at.place() != Lives::Document) {

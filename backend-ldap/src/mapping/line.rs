@@ -32,6 +32,11 @@ pub(super) struct Meaning {
     pub(super) kind: Option<String>,
 }
 
+/// Why nothing that is shown may come of it.
+pub(super) fn secret_told(name: &AttributeName) -> String {
+    format!("{name} holds passwords, which are shown to nobody")
+}
+
 impl Line {
     /// These attributes, as the settings name them.
     pub(super) fn of(names: Vec<AttributeName>) -> Line {
@@ -50,11 +55,11 @@ impl Line {
     }
 
     /// Why it cannot be: it would show a password, or does to texts what is none.
-    pub(super) fn problem(&self, meaning: &Meaning) -> Option<String> {
+    pub(super) fn problem(&self, meaning: &Meaning, is_secret: &dyn Fn(&AttributeName) -> bool) -> Option<String> {
         let made = self.template.iter().flat_map(Template::names);
-        let secret = self.names.iter().chain(made).find(|name| name.is_secret());
+        let secret = self.names.iter().chain(made).find(|name| is_secret(name));
         if let Some(name) = secret.filter(|_| meaning.at.place() != Place::Secret) {
-            return Some(format!("{name} holds passwords, which are shown to nobody"));
+            return Some(secret_told(name));
         }
         let leaf = meaning.at.leaf();
         let text = matches!(leaf.ty, Type::String | Type::Reference)

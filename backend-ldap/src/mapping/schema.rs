@@ -36,6 +36,8 @@ pub struct Facts {
     pub single: bool,
     /// Only the directory itself writes it.
     pub read_only: bool,
+    /// It holds passwords, under this name or another one of it.
+    pub secret: bool,
 }
 
 /// A directory's schema.

@@ -112,6 +112,20 @@ impl Subschema {
         self.attributes.get(*self.attribute_by_name.get(&base)?)
     }
 
+    /// Does it hold passwords, by any of its names, or as what it inherits from does?
+    pub fn is_secret(&self, one: &AttributeType) -> bool {
+        let mut own = Some(one);
+        for _ in 0..SUPERIORS {
+            let Some(one) = own else { break };
+            let mut names = one.names.iter().chain([&one.oid]);
+            if names.any(|name| AttributeName::new(name).is_ok_and(|name| name.is_secret())) {
+                return true;
+            }
+            own = one.superior.as_deref().and_then(|name| self.attribute(name));
+        }
+        false
+    }
+
     /// The object class of this name or OID.
     pub fn class(&self, name: &str) -> Option<&ObjectClass> {
         self.classes.get(*self.class_by_name.get(&name.to_ascii_lowercase())?)

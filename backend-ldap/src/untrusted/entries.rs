@@ -100,7 +100,7 @@ struct Everything;
 impl Schema for Everything {
     fn attribute(&self, name: &AttributeName) -> Option<Facts> {
         let equality = if name.is("jpegPhoto") { Equality::None } else { Equality::Folded };
-        Some(Facts { rules: Rules { equality, ..Rules::default() }, single: name.is("mail"), read_only: false })
+        Some(Facts { rules: Rules { equality, ..Rules::default() }, single: name.is("mail"), ..Facts::default() })
     }
 
     fn allows(&self, _: &[String], _: &AttributeName) -> bool {

@@ -1,10 +1,10 @@
 //! What the configuration makes of attributes: texts that are made alike, addresses behind prefixes, values that are given once.
 
-use conformance_tests::servers::slapd::{Setup, Slapd};
+use conformance_tests::servers::slapd::{ADMIN, PASSWORD, Setup, Slapd};
 use serde_json::{Value, json};
 
 use crate::gateway_of;
-use crate::support::{Running, USER};
+use crate::support::{Running, USER, command, write_config};
 
 /// As Exchange has it.
 const SCHEMA: &str = "olcAttributeTypes: ( 1.2.840.113556.1.2.210 NAME 'proxyAddresses' EQUALITY caseIgnoreMatch SUBSTR \
@@ -33,7 +33,6 @@ fn read(server: &Running, name: &str) -> Value {
 
 /// The values of an attribute in the directory, in order.
 fn raw(slapd: &Slapd, uid: &str, attribute: &str) -> Vec<String> {
-    use conformance_tests::servers::slapd::{ADMIN, PASSWORD};
     let base = format!("uid={uid},ou=people,dc=example,dc=org");
     let found = std::process::Command::new("ldapsearch")
         .args(["-x", "-LLL", "-H", &slapd.url(), "-D", ADMIN, "-w", PASSWORD, "-s", "base", "-b", &base, attribute])
@@ -148,4 +147,58 @@ fn what_is_given_once_is_never_changed() {
     let answer = crate::patch_user(&server, &id, "title", json!("Head"));
     assert_eq!((answer.status, &answer.json()["scimType"]), (400, &json!("mutability")));
     assert_eq!(raw(&slapd, "anna", "title"), ["Lead"]);
+}
+
+/// Passwords are hashes there, which somebody could guess from: no setting makes one show, whatever it is called.
+#[test]
+fn what_holds_passwords_is_never_shown() {
+    let schema = format!(
+        "{SCHEMA}olcAttributeTypes: ( 1.3.6.1.4.1.55555.9.4 NAME 'oldSecret' SUP userPassword )\n\
+         olcAttributeTypes: ( 1.3.6.1.4.1.55555.9.5 NAME 'sambaNTPassword' EQUALITY caseIgnoreIA5Match SYNTAX \
+         1.3.6.1.4.1.1466.115.121.1.26 SINGLE-VALUE )\n"
+    );
+    let slapd = Slapd::start(&Setup { schema, ..Setup::furnished() }).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let check = |users: &str| {
+        let settings = format!(
+            "[store]\nbackend = \"ldap\"\n[store.ldap]\nurls = [\"{}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\n\
+             [store.ldap.users]\nbase = \"ou=people,dc=example,dc=org\"\n{users}\n[[tokens]]\nname = \"n\"\ntenant = \"acme\"\n\
+             token = \"{}\"\n",
+            slapd.url(),
+            crate::token("acme")
+        );
+        let config = write_config(folder.path(), &settings);
+        let told = command(&config, &["check-config"]).output().unwrap();
+        (
+            told.status.success(),
+            String::from_utf8_lossy(&told.stdout).into_owned() + &String::from_utf8_lossy(&told.stderr),
+        )
+    };
+    let shown = [
+        "nickName = \"userPassword\"",
+        "nickName = \"USERPASSWORD\"",
+        "nickName = \"userPassword;x-any\"",
+        "nickName = \"2.5.4.35\"",
+        "nickName = \"oldSecret\"",
+        "nickName = \"1.3.6.1.4.1.55555.9.5\"",
+        "nickName = { attribute = \"userPassword\", direction = \"read_only\" }",
+        "displayName = { template = \"{cn} {userPassword}\" }",
+        "externalId = \"userPassword\"",
+        "'emails[type eq \"other\"].value' = [\"mail\", \"userPassword\"]",
+        "photos = { attribute = \"userPassword\", syntax = \"json\" }",
+        "\"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager\" = \"userPassword\"",
+    ];
+    let lines = shown.iter().map(|line| format!("[store.ldap.users.attributes]\n{line}"));
+    let others = [
+        "id = \"sambaNTPassword\"",
+        "rdn = \"userPassword\"",
+        "active = { attribute = \"userPassword\", on = \"a\", off = \"b\" }",
+        "active = { group = \"cn=g,dc=example,dc=org\", attribute = \"userPassword\" }",
+    ];
+    for users in lines.chain(others.map(str::to_owned)) {
+        let (fine, told) = check(&users);
+        assert!(!fine && told.contains("holds passwords, which are shown to nobody"), "{users}: {told}");
+    }
+    let (fine, told) = check("[store.ldap.users.attributes]\npassword = \"2.5.4.35\"\nnickName = \"title\"");
+    assert!(fine, "{told}");
 }
