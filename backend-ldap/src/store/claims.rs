@@ -1,6 +1,6 @@
 //! Values that may stand once only, as user names do. A directory keeps that for the names of entries below one and the same entry,
 //! and for little else unless it is told to: so whoever takes a value here waits for others who take it, and looks whether somebody
-//! has it; and where another gateway may take it in the same moment, looks again when the new entry is there.
+//! has it; and where another gateway may take it in the same moment, looks again when it stands there.
 
 use scim_core::change::Claim;
 use scim_core::document::values;
@@ -35,6 +35,13 @@ enum Kept {
     No,
 }
 
+impl Claimed {
+    /// Must it be looked for once more?
+    pub(super) fn is_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+}
+
 impl Work<'_> {
     /// Takes values that may stand once only.
     ///
@@ -62,11 +69,13 @@ impl Work<'_> {
                 return Err(taken(claim));
             }
         }
-        let open = open.into_iter().filter(|claim| kept(&claim) == Kept::No).collect();
+        // Who has an entry already may have it in another branch.
+        let alone = |claim: &Claim| own.is_none() && kept(&claim) == Kept::AmongNew;
+        let open = open.into_iter().filter(|claim| !alone(claim)).collect();
         Ok(Claimed { _turns: turns, open })
     }
 
-    /// Looks once more, when the entry of this id is there: another gateway may have taken the same.
+    /// Looks once more, when the entry of this id has them: another gateway may have taken the same.
     ///
     /// # Errors
     /// It has.

@@ -16,8 +16,9 @@ use super::brakes::Loss;
 use super::claims::Claimed;
 use super::commit::Work;
 use super::create::OBJECT_CLASS;
-use super::membership::EditError;
+use super::membership::{Edit, EditError};
 use super::read::{asserted, record, version};
+use super::rename::{Renaming, contrary};
 use super::result::{of_write, says, unholdable};
 
 /// What became of a try.
@@ -137,7 +138,7 @@ impl Work<'_> {
         if turned == Some(false) {
             self.lose(Loss::Deactivations, 1).await?;
         }
-        let _claimed = match &change.document {
+        let claimed = match &change.document {
             Some(document) => self.claim_values(&change.claim, &document.parse(), Some(id)).await?,
             None => Claimed::default(),
         };
@@ -158,7 +159,8 @@ impl Work<'_> {
         }
         let rdn = renamed.or_else(|| superior.as_ref().and_then(|_| entry.dn.rdn()));
         if let Some(rdn) = rdn {
-            let done = self.rename(&entry, (rdn, superior), rest, edits, assertion.as_ref(), unique.as_ref()).await?;
+            let renaming = Renaming { id, rdn, superior, claimed: &claimed };
+            let done = self.rename(&entry, renaming, rest, edits, assertion.as_ref(), unique.as_ref()).await?;
             return Ok(match done {
                 true => {
                     if let Some((old, new)) = &names {
@@ -197,6 +199,12 @@ impl Work<'_> {
         if password_first {
             self.set_secrets(&entry.dn, &change.secrets).await?;
         }
+        let mut undo = Vec::new();
+        if claimed.is_open() {
+            edits = self.effective(&entry.dn, edits).await?;
+            let changes: Vec<Change> = rest.iter().cloned().chain(edits.iter().flat_map(Edit::changes)).collect();
+            undo = contrary(&entry, &changes);
+        }
         let sent = self.send_edits(&entry.dn, &rest, edits, dress).await;
         let answer = match sent {
             Ok(answer) => answer,
@@ -206,6 +214,10 @@ impl Work<'_> {
                 return Err(of_write(self.mapping, unique.as_ref(), error, "modify an entry"));
             }
         };
+        if let Err(taken) = self.still_alone(&claimed, id).await {
+            self.take_back(&entry.dn, None, undo).await?;
+            return Err(taken);
+        }
         if let Some((old, new)) = &names {
             self.follow_name(old, Some(new)).await;
         }

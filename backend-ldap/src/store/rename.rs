@@ -2,15 +2,26 @@
 
 use scim_core::error::ScimError;
 use scim_core::path::AttrPath;
-use scim_core::store::{Result, StoreError, StoreErrorKind};
+use scim_core::store::{ResourceId, Result, StoreError, StoreErrorKind};
 
 use crate::ldap::{AttributeName, Change, Code, Dn, Entry, Filter, LdapError, Operation, Rdn, Request, controls};
 
 use super::BACKEND;
+use super::claims::Claimed;
 use super::commit::Work;
 use super::membership::Edit;
 use super::modify::overtaken;
 use super::result::{of_write, rejected, says};
+
+/// What an entry is to be called, and where it is to stand.
+pub(super) struct Renaming<'r> {
+    pub(super) id: &'r ResourceId,
+    pub(super) rdn: Rdn,
+    /// Another entry to stand below.
+    pub(super) superior: Option<Dn>,
+    /// What it takes that may stand once only.
+    pub(super) claimed: &'r Claimed,
+}
 
 impl<'a> Work<'a> {
     /// The relative name that these changes of the naming attribute ask for; None where it stays.
@@ -51,7 +62,7 @@ impl<'a> Work<'a> {
     pub(super) async fn rename(
         &self,
         entry: &Entry,
-        (rdn, superior): (Rdn, Option<Dn>),
+        Renaming { id, rdn, superior, claimed }: Renaming<'_>,
         rest: Vec<Change>,
         edits: Vec<Edit<'a>>,
         assertion: Option<&Filter>,
@@ -96,6 +107,10 @@ impl<'a> Work<'a> {
         };
         match done {
             Ok(()) => {
+                if let Err(taken) = self.still_alone(claimed, id).await {
+                    self.take_back(&entry.dn, Some(&new), contrary(entry, &changes)).await?;
+                    return Err(taken);
+                }
                 self.follow(&entry.dn, Some(&new)).await;
                 self.turn_follows(&entry.dn, Some(&new)).await;
                 Ok(true)
@@ -103,6 +118,25 @@ impl<'a> Work<'a> {
             Err(error) if overtaken(&error) => Ok(false),
             Err(error) => Err(of_write(self.mapping, unique, error, "rename an entry")),
         }
+    }
+
+    /// Undoes what was written of an entry, which bears this name now, where it has another one: somebody else took the same in the same
+    /// moment. What others have written meanwhile stays: then nothing is undone.
+    pub(super) async fn take_back(&self, dn: &Dn, now: Option<&Dn>, changes: Vec<Change>) -> Result<()> {
+        let renaming = now.zip(dn.rdn()).map(|(now, rdn)| {
+            let superior = dn.parent().filter(|parent| now.parent().as_ref() != Some(parent));
+            Operation::ModifyDn { target: now.into(), rdn, delete_old: true, superior }
+        });
+        let modify = (!changes.is_empty()).then(|| Operation::Modify { target: dn.into(), changes });
+        for operation in renaming.into_iter().chain(modify) {
+            if let Err(error) = self.send(operation.into()).await {
+                tracing::error!(%dn, %error, "a value that may stand once stands twice, and could not be taken back");
+                let told =
+                    "somebody else took the same name in the same moment, and the change could not be taken back";
+                return Err(rejected(ScimError::internal(told)));
+            }
+        }
+        Ok(())
     }
 
     /// A rename that asserts by itself. slapo-unique's own search inherits that, and fails by it: then it goes before.
@@ -155,7 +189,7 @@ impl<'a> Work<'a> {
 }
 
 /// What undoes these changes of an entry.
-fn contrary(entry: &Entry, changes: &[Change]) -> Vec<Change> {
+pub(super) fn contrary(entry: &Entry, changes: &[Change]) -> Vec<Change> {
     let mut names: Vec<&AttributeName> = Vec::new();
     for change in changes {
         let (name, _) = change.parts();

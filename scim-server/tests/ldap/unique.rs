@@ -71,3 +71,51 @@ fn two_gateways_never_leave_a_name_twice() {
         assert_eq!(of_name(&servers[0], &name), made, "{statuses:?}");
     }
 }
+
+/// Both change what is there already, each by a gateway that knows nothing of the other: whoever comes too late keeps the old name, with all else of
+/// the change.
+fn never_two_of_a_changed_name(tables: &str) {
+    let units = ["one", "two"].map(|unit| {
+        let base = format!("ou={unit},ou=people,dc=example,dc=org");
+        format!(
+            "dn: {base}\nobjectClass: organizationalUnit\nou: {unit}\n\n\
+             dn: {},{base}\nobjectClass: inetOrgPerson\nuid: {unit}\ncn: {unit}\nsn: A\n\n",
+            if tables.contains("rdn") { format!("cn={unit}") } else { format!("uid={unit}") }
+        )
+    });
+    let slapd = Slapd::start(&Setup { entries: units.concat(), ..Setup::furnished() }).unwrap();
+    let servers = [gateway_of(&slapd, tables, &["acme"]), gateway_of(&slapd, tables, &["acme"])];
+    let people = ["one", "two"].map(|name| crate::users(&servers[0], &format!("userName eq \"{name}\"")).remove(0));
+    let mut refused = 0;
+    for round in 0..20 {
+        let wanted = format!("name{round}");
+        let before = people.clone().map(|id| servers[0].get(&format!("/scim/v2/Users/{id}")).json());
+        let change = |n: usize| {
+            let value = json!({"userName": wanted, "title": format!("T{round}")});
+            let schema = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+            let body = json!({"schemas": [schema], "Operations": [{"op": "replace", "value": value}]});
+            servers[n].request("PATCH", &format!("/scim/v2/Users/{}", people[n])).json(&body).send().status
+        };
+        let change = &change;
+        let statuses: Vec<u16> = std::thread::scope(|scope| {
+            let asked: Vec<_> = (0..2).map(|n| scope.spawn(move || change(n))).collect();
+            asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+        });
+        assert!(statuses.iter().all(|status| matches!(status, 200 | 409)), "{statuses:?}");
+        assert!(of_name(&servers[0], &wanted) <= 1, "{statuses:?}");
+        for ((id, status), before) in people.iter().zip(&statuses).zip(&before) {
+            let now = servers[0].get(&format!("/scim/v2/Users/{id}")).json();
+            let seen = |user: &serde_json::Value| (user["userName"].clone(), user["title"].clone());
+            let expected = if *status == 200 { (json!(wanted), json!(format!("T{round}"))) } else { seen(before) };
+            assert_eq!(seen(&now), expected, "{statuses:?}");
+        }
+        refused += statuses.iter().filter(|status| **status == 409).count();
+    }
+    assert!(refused >= 20, "of two, one at most gets the name");
+}
+
+#[test]
+fn two_gateways_never_give_a_name_to_two_who_are_there() {
+    never_two_of_a_changed_name(BY_CN);
+    never_two_of_a_changed_name(BASE);
+}
