@@ -159,14 +159,13 @@ impl Work<'_> {
         }
         let rdn = renamed.or_else(|| superior.as_ref().and_then(|_| entry.dn.rdn()));
         if let Some(rdn) = rdn {
-            let renaming = Renaming { id, rdn, superior, claimed: &claimed };
+            let renaming = Renaming { id, rdn, superior, claimed: &claimed, secrets: &change.secrets };
             let done = self.rename(&entry, renaming, rest, edits, assertion.as_ref(), unique.as_ref()).await?;
             return Ok(match done {
                 true => {
                     if let Some((old, new)) = &names {
                         self.follow_name(old, Some(new)).await;
                     }
-                    self.secrets(id, &change).await?;
                     Tried::Done(self.outcome(id.clone(), Effect::Changed, None).await?)
                 }
                 false => Tried::Overtaken,
@@ -200,7 +199,7 @@ impl Work<'_> {
             self.set_secrets(&entry.dn, &change.secrets).await?;
         }
         let mut undo = Vec::new();
-        if claimed.is_open() {
+        if claimed.is_open() || !change.secrets.is_empty() {
             edits = self.effective(&entry.dn, edits).await?;
             let changes: Vec<Change> = rest.iter().cloned().chain(edits.iter().flat_map(Edit::changes)).collect();
             undo = contrary(&entry, &changes);
@@ -218,13 +217,13 @@ impl Work<'_> {
             self.take_back(&entry.dn, None, undo).await?;
             return Err(taken);
         }
+        if !password_first {
+            self.set_behind(&entry.dn, None, &change.secrets, undo).await?;
+        }
         if let Some((old, new)) = &names {
             self.follow_name(old, Some(new)).await;
         }
         if !change.secrets.is_empty() {
-            if !password_first {
-                self.set_secrets(&entry.dn, &change.secrets).await?;
-            }
             return self.outcome(id.clone(), Effect::Changed, None).await.map(Tried::Done);
         }
         match answer {
@@ -238,14 +237,6 @@ impl Work<'_> {
         let column = self.mapping.columns.iter().find(|own| own.at.attr().name == "userName")?;
         let document = change.document.as_ref()?.parse();
         column.to_ldap(values::whole(&document, &column.at)?).ok()
-    }
-
-    async fn secrets(&self, id: &ResourceId, change: &ChangeSet) -> Result<()> {
-        if change.secrets.is_empty() {
-            return Ok(());
-        }
-        let entry = self.find(id, &Select::bare()).await?;
-        self.set_secrets(&entry.dn, &change.secrets).await
     }
 
     /// What the new document changes, `active` with it.

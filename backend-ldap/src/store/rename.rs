@@ -1,5 +1,6 @@
 //! Another name for an entry: its attributes and its name change together, or not at all.
 
+use scim_core::change::SecretEdit;
 use scim_core::error::ScimError;
 use scim_core::path::AttrPath;
 use scim_core::store::{ResourceId, Result, StoreError, StoreErrorKind};
@@ -21,6 +22,8 @@ pub(super) struct Renaming<'r> {
     pub(super) superior: Option<Dn>,
     /// What it takes that may stand once only.
     pub(super) claimed: &'r Claimed,
+    /// Its passwords from now on.
+    pub(super) secrets: &'r [SecretEdit],
 }
 
 impl<'a> Work<'a> {
@@ -62,7 +65,7 @@ impl<'a> Work<'a> {
     pub(super) async fn rename(
         &self,
         entry: &Entry,
-        Renaming { id, rdn, superior, claimed }: Renaming<'_>,
+        Renaming { id, rdn, superior, claimed, secrets }: Renaming<'_>,
         rest: Vec<Change>,
         edits: Vec<Edit<'a>>,
         assertion: Option<&Filter>,
@@ -111,6 +114,7 @@ impl<'a> Work<'a> {
                     self.take_back(&entry.dn, Some(&new), contrary(entry, &changes)).await?;
                     return Err(taken);
                 }
+                self.set_behind(&entry.dn, Some(&new), secrets, contrary(entry, &changes)).await?;
                 self.follow(&entry.dn, Some(&new)).await;
                 self.turn_follows(&entry.dn, Some(&new)).await;
                 Ok(true)
@@ -120,8 +124,23 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Undoes what was written of an entry, which bears this name now, where it has another one: somebody else took the same in the same
-    /// moment. What others have written meanwhile stays: then nothing is undone.
+    /// Sets passwords behind a write, which is taken back where the directory refuses them: a change is done whole, or not at all.
+    pub(super) async fn set_behind(
+        &self,
+        dn: &Dn,
+        now: Option<&Dn>,
+        secrets: &[SecretEdit],
+        undo: Vec<Change>,
+    ) -> Result<()> {
+        let Err(refused) = self.set_secrets(now.unwrap_or(dn), secrets).await else { return Ok(()) };
+        // Where nobody knows whether they were set, nobody knows what to take back.
+        if !matches!(refused.kind, StoreErrorKind::Uncertain | StoreErrorKind::Unavailable) {
+            self.take_back(dn, now, undo).await?;
+        }
+        Err(refused)
+    }
+
+    /// Undoes what was written of an entry, which bears this name now, where it has another one: what belongs to it failed. What others have written meanwhile stays: then nothing is undone.
     pub(super) async fn take_back(&self, dn: &Dn, now: Option<&Dn>, changes: Vec<Change>) -> Result<()> {
         let renaming = now.zip(dn.rdn()).map(|(now, rdn)| {
             let superior = dn.parent().filter(|parent| now.parent().as_ref() != Some(parent));
@@ -130,9 +149,8 @@ impl<'a> Work<'a> {
         let modify = (!changes.is_empty()).then(|| Operation::Modify { target: dn.into(), changes });
         for operation in renaming.into_iter().chain(modify) {
             if let Err(error) = self.send(operation.into()).await {
-                tracing::error!(%dn, %error, "a value that may stand once stands twice, and could not be taken back");
-                let told =
-                    "somebody else took the same name in the same moment, and the change could not be taken back";
+                tracing::error!(%dn, %error, "a change of which one part failed could not be taken back");
+                let told = "the directory took one part of the change, refused another, and did not let the first be taken back; its log says more";
                 return Err(rejected(ScimError::internal(told)));
             }
         }

@@ -96,6 +96,15 @@ fn a_group_says_who_is_not_active() {
     taken.is_error(409, Some("uniqueness"));
     assert!(is_active(&server, &three) && !locked().contains("uid=user000003,"));
 
+    // Nor does what the directory refuses: slapd takes no such letters in an address. Both ways, and of somebody new.
+    let bad = json!([{"type": "work", "value": "\u{f6}@example.org"}]);
+    for (id, active) in [(&three, true), (&four, false)] {
+        change(&server, id, None, json!({"active": !active, "emails": bad})).is_error(400, Some("invalidValue"));
+        assert_eq!(is_active(&server, id), active);
+    }
+    make(&server, "bad", json!({"active": false, "emails": bad})).is_error(400, Some("invalidValue"));
+    assert!(!locked().contains("uid=user000003,") && !locked().contains("uid=bad,"), "{}", locked());
+
     // Another name: still not active. And the version moves with the group alone.
     assert_eq!(patch_user(&server, &four, "userName", json!("four")).status, 200);
     assert!(!is_active(&server, &four) && locked().contains("member: uid=four,"), "{}", locked());
