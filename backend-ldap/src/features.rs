@@ -32,6 +32,8 @@ pub struct Features {
     pub keeps_member_of: bool,
     /// It says so of the groups that name the entry alone, and not of those that these are in.
     pub direct_member_of: bool,
+    /// It can leave out references to other naming contexts, which nobody follows.
+    pub domain_scope: bool,
     /// A user is in one group by its own number alone (`primaryGroupID`), which neither that group nor `memberOf` tells.
     pub primary_groups: bool,
     /// It may put a new entry into groups by itself: dynamic groups, automatic members, primary groups.

@@ -58,6 +58,7 @@ pub fn features(profile: &Profile, asked: Option<Product>, private: bool) -> Fea
         member_of: Subschema::attribute(&profile.schema, "memberOf").is_some(),
         keeps_member_of: matches!(profile.member_of, Kept::By(_)),
         direct_member_of: profile.vendor.is_like_active_directory(),
+        domain_scope: profile.vendor.is_like_active_directory() && profile.has_control(controls::DOMAIN_SCOPE),
         primary_groups: profile.vendor.is_like_active_directory(),
         joins: profile.vendor != Vendor::OpenLdap || Subschema::attribute(&profile.schema, "memberURL").is_some(),
     }

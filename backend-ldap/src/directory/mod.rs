@@ -53,6 +53,8 @@ pub struct Call {
     pub who: Option<Arc<str>>,
     /// As whom it is done, where that is not the server itself (RFC 4370).
     pub identity: Option<Arc<str>>,
+    /// Searches ask for nothing of other naming contexts (Active Directory).
+    pub one_domain: bool,
     /// In which request: what it read once it need not ask for again.
     pub request: Option<Arc<str>>,
     /// When the caller stops waiting. Each single operation has its own, shorter bound besides.
@@ -62,10 +64,10 @@ pub struct Call {
 impl Call {
     /// The search as this call does it.
     pub(crate) fn search<'s>(&self, search: &'s Search) -> Cow<'s, Search> {
-        match &self.identity {
-            Some(identity) => Cow::Owned(search.clone().with(controls::proxied_authorization(identity))),
-            None => Cow::Borrowed(search),
-        }
+        let scope = self.one_domain.then(controls::domain_scope);
+        let identity = self.identity.as_deref().map(controls::proxied_authorization);
+        let with = |search: Cow<'s, Search>, control| Cow::Owned(search.into_owned().with(control));
+        scope.into_iter().chain(identity).fold(Cow::Borrowed(search), with)
     }
 
     /// The request as this call does it.

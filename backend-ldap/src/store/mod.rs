@@ -167,7 +167,8 @@ impl Inner {
         let who = Some(format!("{}/{}", scope.tenant, scope.actor).into());
         let identity = self.settings.authorize_as.as_ref();
         let identity = identity.map(|template| identity::of(template, scope.tenant.as_str(), &scope.actor).into());
-        Call { who, identity, request: Some(scope.request.clone()), deadline: scope.deadline }
+        let one_domain = self.features.domain_scope;
+        Call { who, identity, one_domain, request: Some(scope.request.clone()), deadline: scope.deadline }
     }
 
     /// All that a small search finds.

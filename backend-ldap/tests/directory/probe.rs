@@ -1,7 +1,7 @@
 //! What is found of each kind of directory.
 
-use backend_ldap::directory::{Credentials, Directory, Options, Tls};
-use backend_ldap::ldap::controls;
+use backend_ldap::directory::{Call, Credentials, Directory, Options, Tls};
+use backend_ldap::ldap::{Filter, Reach, Search, controls};
 use backend_ldap::profile::{Kept, Profile, Vendor};
 use conformance_tests::servers::ds389::{self, Ds389};
 use conformance_tests::servers::samba::{self, Samba};
@@ -94,4 +94,22 @@ async fn samba_is_known_with_what_it_can_do() {
     }
     let guid = profile.schema.attribute("objectGUID").unwrap();
     assert!(guid.single && guid.read_only);
+}
+
+/// Nobody follows references to other naming contexts: they are not sent at all, also not on the pages of a walk.
+#[tokio::test]
+async fn samba_keeps_references_to_itself_where_it_is_told_to() {
+    let server = Samba::shared().unwrap();
+    let tls = Tls { authorities: Some(server.certificates().authority_pem.clone().into_bytes()), ..Tls::default() };
+    let credentials = simple(samba::ADMIN, samba::PASSWORD);
+    let directory = Directory::open(Options { credentials, tls, ..options(&[server.url()]) }).unwrap();
+    let search = Search::new(dn(samba::SUFFIX), Reach::Tree, Filter::parse("(cn=Administrator)").unwrap(), Vec::new());
+    for (one_domain, sent) in [(false, true), (true, false)] {
+        let call = Call { one_domain, ..call() };
+        let found = directory.search(&call, &search).await.unwrap();
+        assert_eq!((found.entries.len(), !found.references.is_empty()), (1, sent), "{:?}", found.references);
+    }
+    let call = Call { one_domain: true, ..call() };
+    let mut walk = directory.walk(&call, search, 100);
+    assert_eq!(walk.next().await.unwrap().map(|page| page.len()), Some(1));
 }
