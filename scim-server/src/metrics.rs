@@ -2,7 +2,7 @@
 //! make the numbers grow (threats B07, D11).
 
 use std::fmt::Write;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::http::Method;
@@ -95,6 +95,8 @@ const STATUSES: &[u16] = &[
     0, 200, 201, 204, 304, 308, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 414, 415, 428, 429, 431, 500, 501,
     503,
 ];
+/// Threads that count by themselves; beyond these some share a place.
+const MOST_PLACES: usize = 16;
 /// Upper ends of the buckets, in microseconds.
 const BUCKETS: &[u64] =
     &[100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000];
@@ -102,32 +104,56 @@ const BUCKETS: &[u64] =
 /// Times of one route and method.
 #[derive(Debug, Default)]
 struct Times {
-    buckets: [AtomicU64; BUCKETS.len()],
-    count: AtomicU64,
+    /// The last one is for what takes longer than all [`BUCKETS`].
+    buckets: [AtomicU64; BUCKETS.len() + 1],
     micros: AtomicU64,
 }
 
 /// All numbers.
 #[derive(Debug)]
 pub struct Metrics {
-    requests: Vec<AtomicU64>,
-    times: Vec<Times>,
-    in_flight: AtomicI64,
+    counts: Vec<Counts>,
     wrong_credentials: AtomicU64,
     panics: AtomicU64,
 }
 
-impl Default for Metrics {
+/// What the requests of one thread, or of a few, come to. Threads that count in one place take it from each other with each
+/// request, which takes longer than the counting: so there is a place for each, in memory of its own.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Counts {
+    requests: Vec<AtomicU64>,
+    times: Vec<Times>,
+    in_flight: AtomicI64,
+}
+
+impl Default for Counts {
     fn default() -> Self {
         let pairs = Route::ALL.len() * Verb::ALL.len();
-        Metrics {
+        Counts {
             requests: (0..pairs * STATUSES.len()).map(|_| AtomicU64::new(0)).collect(),
             times: (0..pairs).map(|_| Times::default()).collect(),
             in_flight: AtomicI64::new(0),
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let places = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST_PLACES);
+        Metrics {
+            counts: (0..places).map(|_| Counts::default()).collect(),
             wrong_credentials: AtomicU64::new(0),
             panics: AtomicU64::new(0),
         }
     }
+}
+
+/// The number of the thread that asks, from 0.
+fn own_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! { static OWN: usize = NEXT.fetch_add(1, Ordering::Relaxed) }
+    OWN.with(|own| *own)
 }
 
 /// A request in work; it counts until it is dropped.
@@ -141,25 +167,37 @@ impl Drop for InFlight<'_> {
 }
 
 impl Metrics {
+    /// Where the thread that asks counts.
+    fn own(&self) -> Option<&Counts> {
+        self.counts.get(own_number() % self.counts.len().max(1))
+    }
+
+    /// The sum over all threads.
+    fn sum(&self, one: impl Fn(&Counts) -> Option<&AtomicU64>) -> u64 {
+        self.counts.iter().filter_map(one).map(|counter| counter.load(Ordering::Relaxed)).sum()
+    }
+
     /// A request has begun.
-    pub fn begin(&self) -> InFlight<'_> {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight(&self.in_flight)
+    pub fn begin(&self) -> Option<InFlight<'_>> {
+        let in_flight = &self.own()?.in_flight;
+        in_flight.fetch_add(1, Ordering::Relaxed);
+        Some(InFlight(in_flight))
     }
 
     /// A request was answered.
     pub fn count(&self, route: Route, verb: Verb, status: u16, took: Duration) {
+        let Some(own) = self.own() else { return };
         let pair = route as usize * Verb::ALL.len() + verb as usize;
         let status = STATUSES.iter().position(|one| *one == status).unwrap_or(0);
-        if let Some(counter) = self.requests.get(pair * STATUSES.len() + status) {
+        if let Some(counter) = own.requests.get(pair * STATUSES.len() + status) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        if let Some(times) = self.times.get(pair) {
-            if let Some(bucket) = BUCKETS.iter().position(|end| micros <= *end).and_then(|at| times.buckets.get(at)) {
+        if let Some(times) = own.times.get(pair) {
+            let bucket = BUCKETS.iter().position(|end| micros <= *end).unwrap_or(BUCKETS.len());
+            if let Some(bucket) = times.buckets.get(bucket) {
                 bucket.fetch_add(1, Ordering::Relaxed);
             }
-            times.count.fetch_add(1, Ordering::Relaxed);
             times.micros.fetch_add(micros, Ordering::Relaxed);
         }
     }
@@ -185,33 +223,43 @@ impl Metrics {
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let pairs =
-            || Route::ALL.iter().flat_map(|route| Verb::ALL.iter().map(move |verb| (route.as_str(), verb.as_str())));
+        let pairs = || {
+            let pairs = Route::ALL.iter().flat_map(|route| Verb::ALL.iter().map(move |verb| (route, verb)));
+            pairs.map(|(route, verb)| (route.as_str(), verb.as_str())).enumerate()
+        };
         writeln!(out, "# HELP scim_http_requests_total Requests answered.\n# TYPE scim_http_requests_total counter")?;
-        for ((route, verb), counters) in pairs().zip(self.requests.chunks(STATUSES.len())) {
-            for (status, count) in STATUSES.iter().zip(counters).filter(|(_, count)| get(count) > 0) {
-                let count = get(count);
-                writeln!(
-                    out,
-                    "scim_http_requests_total{{route=\"{route}\",method=\"{verb}\",status=\"{status}\"}} {count}"
-                )?;
+        for (pair, (route, verb)) in pairs() {
+            for (number, status) in STATUSES.iter().enumerate() {
+                let count = self.sum(|counts| counts.requests.get(pair * STATUSES.len() + number));
+                if count > 0 {
+                    writeln!(
+                        out,
+                        "scim_http_requests_total{{route=\"{route}\",method=\"{verb}\",status=\"{status}\"}} {count}"
+                    )?;
+                }
             }
         }
         let name = "scim_http_request_duration_seconds";
         writeln!(out, "# HELP {name} Time from the head of a request to its answer.\n# TYPE {name} histogram")?;
-        for ((route, verb), times) in pairs().zip(&self.times).filter(|(_, times)| get(&times.count) > 0) {
+        for (pair, (route, verb)) in pairs() {
+            let within = |bucket: usize| self.sum(|counts| counts.times.get(pair)?.buckets.get(bucket));
+            let buckets: Vec<u64> = (0..=BUCKETS.len()).map(within).collect();
+            let count: u64 = buckets.iter().sum();
+            if count == 0 {
+                continue;
+            }
             let labels = format!("route=\"{route}\",method=\"{verb}\"");
             let mut below = 0;
-            for (end, bucket) in BUCKETS.iter().zip(&times.buckets) {
-                below += get(bucket);
+            for (end, bucket) in BUCKETS.iter().zip(&buckets) {
+                below += bucket;
                 writeln!(out, "{name}_bucket{{{labels},le=\"{}\"}} {below}", *end as f64 / 1e6)?;
             }
-            let count = get(&times.count).max(below);
+            let micros = self.sum(|counts| counts.times.get(pair).map(|times| &times.micros));
             writeln!(out, "{name}_bucket{{{labels},le=\"+Inf\"}} {count}")?;
-            writeln!(out, "{name}_sum{{{labels}}} {}", get(&times.micros) as f64 / 1e6)?;
+            writeln!(out, "{name}_sum{{{labels}}} {}", micros as f64 / 1e6)?;
             writeln!(out, "{name}_count{{{labels}}} {count}")?;
         }
-        let in_flight = self.in_flight.load(Ordering::Relaxed);
+        let in_flight: i64 = self.counts.iter().map(|counts| counts.in_flight.load(Ordering::Relaxed)).sum();
         writeln!(out, "# HELP scim_http_in_flight Requests in work.\n# TYPE scim_http_in_flight gauge")?;
         writeln!(out, "scim_http_in_flight {in_flight}")?;
         for (name, help, value) in [

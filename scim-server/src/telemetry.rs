@@ -45,8 +45,9 @@ pub fn level(settings: &LogSettings) -> Result<()> {
 }
 
 /// Names requests: what the process drew at its start, and a count. Nobody's order is told to anybody else, for the
-/// count is mixed with what was drawn.
+/// count is mixed with what was drawn. In memory of its own: what lies beside it would go from thread to thread with the count.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct RequestIds {
     process: u64,
     key: u64,

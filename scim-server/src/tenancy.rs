@@ -90,13 +90,13 @@ impl Tenants {
 
     /// The tenant of this row. The row is read anew with every request, so a change of settings is in force at once.
     pub async fn get(&self, row: &TenantRow) -> Result<Arc<Ready>, ScimError> {
+        if let Some(ready) = self.as_it_was(row) {
+            return Ok(ready);
+        }
         let registries = self.registries();
         let wanted = registries.of(&row.settings);
         let known = self.ready.read().unwrap_or_else(PoisonError::into_inner).get(&row.id).cloned();
         let prepared = known.as_ref().filter(|ready| Arc::ptr_eq(&ready.wanted, wanted));
-        if let Some(ready) = prepared.filter(|ready| ready.tenant.settings == row.settings) {
-            return Ok(ready.clone());
-        }
         let registry = match prepared {
             Some(ready) => ready.tenant.registry.clone(),
             None => self.prepare(row, wanted).await?,
@@ -109,6 +109,16 @@ impl Tenants {
         });
         self.ready.write().unwrap_or_else(PoisonError::into_inner).insert(row.id.clone(), ready.clone());
         Ok(ready)
+    }
+
+    /// The tenant of this row, where nothing changed. Every request asks, so this touches little that others touch too.
+    fn as_it_was(&self, row: &TenantRow) -> Option<Arc<Ready>> {
+        let registries = self.registries.read().unwrap_or_else(PoisonError::into_inner);
+        let ready = self.ready.read().unwrap_or_else(PoisonError::into_inner);
+        let holds = |ready: &&Arc<Ready>| {
+            ready.tenant.settings == row.settings && Arc::ptr_eq(&ready.wanted, registries.of(&row.settings))
+        };
+        ready.get(&row.id).filter(holds).cloned()
     }
 
     /// Forgets tenants that are gone: the map holds no more than the store does.

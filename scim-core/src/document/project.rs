@@ -91,8 +91,8 @@ impl Projection {
     }
 
     /// What a store must give so that this can be shown.
-    pub fn select(&self) -> Select {
-        self.select.clone()
+    pub fn select(&self) -> &Select {
+        &self.select
     }
 
     /// What the commit of a change must give so that this can be shown, with no more than `most` values of any link

@@ -7,7 +7,6 @@ use serde_json::Value;
 use siphasher::sip::SipHasher13;
 
 use crate::path::AttrPath;
-use crate::query::Select;
 use crate::schema::{Registry, ResourceType};
 use crate::store::link_list::{PackedLink, escaped, is_plain, unescaped};
 use crate::store::{Link, Links, Record, Version};
@@ -69,11 +68,6 @@ impl<'a> Renderer<'a> {
     pub fn length(&self, record: &Record) -> usize {
         let links: usize = record.links.iter().map(|links| links.links.len()).sum();
         record.document.as_str().len() + 512 + links * LINK
-    }
-
-    /// What the store and the core must have filled in.
-    pub fn select(&self) -> Select {
-        self.projection.select()
     }
 
     /// The URI of the resource.

@@ -313,7 +313,7 @@ impl Service {
                 bound => bound,
             };
             let projection = Projection::new(&params.view, rt, rules.short_names)?;
-            list.query.select.links.extend(projection.select().links);
+            list.query.select.links.extend(projection.select().links.iter().cloned());
             // A hint for stores that find groups by what they read of members.
             list.query.select.reverse.extend(projection.reverse().iter().cloned());
             list.projections.push(projection);

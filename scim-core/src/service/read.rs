@@ -23,9 +23,9 @@ impl Service {
         self.allow(caller, rt, false)?;
         let projection = Projection::new(view, rt, caller.rules().short_names)?;
         let scope = self.scope(caller);
-        let select = projection.select();
         let ids = [ResourceId::new(id)];
-        let record = self.store.read_filled(&scope, &rt.kind, &ids, &select, projection.reverse()).await?.pop();
+        let record =
+            self.store.read_filled(&scope, &rt.kind, &ids, projection.select(), projection.reverse()).await?.pop();
         let record = record.ok_or_else(ScimError::no_resource)?;
         conditions.hold(&record.version, record.modified)?;
         let mut reply = self.shown(caller, rt, &projection, &record, Done::Ok);

@@ -1,6 +1,7 @@
 //! Sockets: listening, serving, stopping without losing what was accepted.
 
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -47,7 +48,8 @@ pub fn scim(
     let workers = workers();
     let header_time = Duration::from_secs(limits.header_time);
     let mut server = HttpServer::new(move || {
-        let app = app.clone();
+        // One for each worker: a counter that all of them move with every request would be carried from one to the other.
+        let app = Rc::new(app.clone());
         Site::new().default_service(web::to(move |http: HttpRequest, payload: web::Payload| {
             handle(app.clone(), http, payload)
         }))

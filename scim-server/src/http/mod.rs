@@ -17,6 +17,7 @@ pub mod tls;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -124,7 +125,7 @@ pub struct Trace {
 }
 
 /// Answers one request. Whatever happens inside, the answer is a SCIM message, and only this request fails.
-pub async fn handle(app: Arc<App>, http: HttpRequest, payload: web::Payload) -> HttpResponse {
+pub async fn handle(app: Rc<Arc<App>>, http: HttpRequest, payload: web::Payload) -> HttpResponse {
     let asked = Asked { http: &http, id: app.ids.next(), at: Instant::now() };
     let _in_flight = app.metrics.begin();
     let mut trace = Trace { route: Route::Other, caller: None };

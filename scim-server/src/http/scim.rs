@@ -77,20 +77,19 @@ pub async fn answer(
         return request.open_discovery(open, trace).await;
     }
 
-    let admitted = admit(app, asked, path.tenant.as_deref(), query_token).await?;
-    let rules = admitted.caller.principal.profile.rules();
-    let place = path.place(rules.endpoint_any_case);
+    let Admitted { caller, tenant } = admit(app, asked, path.tenant.as_deref(), query_token).await?;
+    let place = path.place(caller.rules().endpoint_any_case);
     trace.route = route_of(&place);
-    trace.caller = Some(admitted.caller.clone());
+    let caller = &*trace.caller.insert(caller);
     if !path.version_2 {
         let detail = "this server speaks SCIM version 2 only: use /scim/v2";
         return Err(ScimError::new(ErrorKind::InvalidVers, detail));
     }
-    let share = &admitted.tenant.share;
+    let share = &tenant.share;
     share.pace(asked.at)?;
     // Who sends a body enters when it is there.
     let _place = if asked.brings_body() { None } else { Some(share.enter().await?) };
-    Request { app, asked, query: query?, payload, share: Some(share) }.at(place, &admitted).await
+    Request { app, asked, query: query?, payload, share: Some(share) }.at(place, caller).await
 }
 
 fn route_of(place: &Place<'_>) -> Route {
@@ -119,8 +118,7 @@ fn provider_config(app: &App, asked: &Asked<'_>, query: &Query) -> Result<Answer
 }
 
 impl<'a> Request<'a> {
-    async fn at(self, place: Place<'_>, admitted: &Admitted) -> Result<Answer, ScimError> {
-        let caller = &admitted.caller;
+    async fn at(self, place: Place<'_>, caller: &Caller) -> Result<Answer, ScimError> {
         match place {
             Place::Root => self.list(caller, Over::Root).await,
             Place::RootSearch => self.search(caller, Over::Root).await,
