@@ -7,8 +7,8 @@ use std::sync::Arc;
 use scim_core::change::{ChangeSet, Claim};
 use scim_core::document::Document;
 use scim_core::schema::Kind;
+use scim_core::store::Key;
 use scim_core::store::index::Via;
-use scim_core::store::{Key, Label};
 use secrecy::ExposeSecret;
 
 use crate::amend::{CHANGED, MOVED, TAKEN, position};
@@ -44,8 +44,8 @@ impl Revision {
         if let Some(document) = &change.document {
             stands.document = document.clone();
         }
-        if change.label.is_some() {
-            stands.label = change.label.as_deref().map(Label::from);
+        if let Some(label) = change.label.as_deref().filter(|label| stands.label.as_deref() != Some(label)) {
+            stands.labelled(&key, label);
         }
         Ok(Revision { key, change, was, stands })
     }

@@ -13,7 +13,7 @@ use scim_core::clock::Timestamp;
 use scim_core::document::Document;
 use scim_core::query::{LinkSelect, Select};
 use scim_core::schema::Kind;
-use scim_core::store::{Key, Label, Links, Record, ResourceId, StoreError, StoreErrorKind};
+use scim_core::store::{Key, Label, Link as Value, Links, Record, ResourceId, StoreError, StoreErrorKind};
 
 use crate::amend::{Amend, CHANGED, MOVED, Owner, TAKEN};
 use crate::connection::Link;
@@ -86,6 +86,23 @@ impl Standing {
         let version = history.version.as_str().parse();
         let version = version.map_err(|_| StoreErrorKind::Unsupported("versions that are no numbers"))?;
         Ok(Standing { version, created: history.created.millis(), modified: history.modified.millis(), ..self })
+    }
+
+    /// With this label, which a link to itself shows too: those were read before it was written.
+    pub(crate) fn labelled(&mut self, key: &Key, label: &str) {
+        let label = Label::from(label);
+        for Links { links, .. } in self.links.iter_mut().chain(self.reverse.iter_mut().flatten()) {
+            if links.iter().any(|link| link.target == *key) {
+                let each = links.iter().cloned();
+                *links = each
+                    .map(|link| match link.target == *key {
+                        true => Value { display: Some(label.clone()), ..link },
+                        false => link,
+                    })
+                    .collect();
+            }
+        }
+        self.label = Some(label);
     }
 
     pub(crate) fn record(&self, key: &Key, select: &Select) -> Record {
@@ -312,6 +329,9 @@ impl<'a> Writing<'a> {
             }
             amend.as_known(indexes);
             standing.document = document.clone();
+        }
+        if let Some(label) = label {
+            standing.labelled(key, label);
         }
         if changed || label.is_some() {
             let mut sets = String::new();

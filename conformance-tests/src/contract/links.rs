@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use anyhow::ensure;
-use scim_core::change::{ChangeSet, Effect, LinkEdit, Verb};
+use anyhow::{Context, ensure};
+use scim_core::change::{Change, ChangeSet, Effect, Expect, LinkEdit, Mutation, Verb};
 use scim_core::schema::Kind;
-use scim_core::store::StoreErrorKind;
+use scim_core::store::{StoreErrorKind, StoreExt};
 use serde_json::json;
 
-use super::bench::{fails, has_effect};
+use super::bench::{Becomes, fails, has_effect, whole};
 use super::{Case, Need, case};
 use crate::session::ENTERPRISE;
 
@@ -108,6 +108,32 @@ pub fn cases() -> Vec<Case> {
                     (&shown.version, shown.modified) == (&held.version, held.modified),
                     "the group was not changed"
                 );
+                Ok(())
+            })
+        }),
+        case("a resource that links to itself shows its new label in the reply", "7643-4.3-03 7644-3.5.2-25", |b| {
+            Box::pin(async move {
+                let user = b.user("self").await?;
+                let at = b.manager()?;
+                let targets = vec![(user.clone(), at.kinds.clone())];
+                let change = b.link_change(&b.scope(), LinkEdit::Replace { at: at.clone(), targets });
+                has_effect(b.apply(b.user_type(), &user, change).await, Effect::Changed)?;
+                // Worked out where the record stands, and known before.
+                for (label, known) in [("First", false), ("Second", true)] {
+                    let scope = b.scope();
+                    let change = b.change(&scope, b.user_type(), json!({"userName": "self", "displayName": label}))?;
+                    let change = ChangeSet { claim: Vec::new(), ..change };
+                    let change = match known {
+                        true => Change::Known(Box::new(change)),
+                        false => Change::Of(Arc::new(Becomes::new(change))),
+                    };
+                    let mutation = b.modification(b.user_type(), &user, change, Expect::Exists);
+                    let mutation = Mutation { reply: Some(whole(b.user_type())), ..mutation };
+                    let outcome = has_effect(b.store.commit_one(&scope, mutation).await, Effect::Changed)?;
+                    let shown = outcome.record.context("the record was asked for")?;
+                    let shown = shown.links(&at.at).first().and_then(|link| link.display.clone());
+                    ensure!(shown.as_deref() == Some(label), "{shown:?} instead of {label}");
+                }
                 Ok(())
             })
         }),
