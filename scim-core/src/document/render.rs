@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::hash::Hasher;
 
+use memchr::{memchr, memmem};
 use serde_json::Value;
 use siphasher::sip::SipHasher13;
 
@@ -125,6 +126,7 @@ impl<'a> Renderer<'a> {
         if !inner.is_empty() {
             out.push(b',');
         }
+        let start = out.len();
         // Extension objects stand in registration order, so one pass over the text meets them all.
         for extension in &self.rt.extensions {
             let urn = &extension.schema.id;
@@ -155,6 +157,7 @@ impl<'a> Renderer<'a> {
             out.extend_from_slice(b"\":{");
             out.extend_from_slice(&fragment);
             out.push(b'}');
+            name_extension(urn, start, out);
         }
     }
 
@@ -461,6 +464,22 @@ fn endpoint(base: &str, rt: &ResourceType) -> Vec<u8> {
 /// The URI of a resource.
 pub fn location(base: &str, endpoint: &str, id: &str) -> String {
     [base, endpoint, "/", id].concat()
+}
+
+/// Names an extension in the `schemas` of the document from here on, where it does not: what is shown of it may all be
+/// computed, which the stored document knows nothing of (7643-3.3-02).
+fn name_extension(urn: &str, document: usize, out: &mut Vec<u8>) {
+    const KEY: &[u8] = b"\"schemas\":[";
+    let Some(names) = out.get(document..).and_then(|document| document.strip_prefix(KEY)) else { return };
+    // No URN holds a bracket.
+    let Some(end) = memchr(b']', names) else { return };
+    let named = names.get(..end).unwrap_or_default();
+    let quoted = format!("\"{urn}\"");
+    if memmem::find(named, quoted.as_bytes()).is_none() {
+        let at = document + KEY.len() + end;
+        let comma = if named.is_empty() { "" } else { "," };
+        out.splice(at..at, format!("{comma}{quoted}").into_bytes());
+    }
 }
 
 /// The ETag of a representation without computed values.

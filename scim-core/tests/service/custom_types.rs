@@ -104,6 +104,23 @@ fn an_extension_adds_to_users_and_shows_links_from_their_far_end() {
     assert_eq!(devices(&desk), Value::Null);
 }
 
+/// 7643-3.3-02: `schemas` names every extension that is shown, also where nothing of it is stored.
+#[test]
+fn schemas_names_an_extension_of_which_only_the_far_end_of_links_is_shown() {
+    let desk = desk(&[]);
+    const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+    for badge in [None, Some("B7")] {
+        let ann = desk.create("Users", user(badge.map_or("ann", |_| "ben"), badge)).unwrap();
+        desk.create("Devices", phone(badge.unwrap_or("X-1"), &id(&ann))).unwrap();
+        let shown = desk.read("Users", &id(&ann)).unwrap();
+        assert_eq!(shown[FLEET]["devices"][0]["display"], "Ann's phone");
+        assert_eq!(shown["schemas"], json!([CORE, FLEET]), "{shown}");
+        let filter = Some(format!("userName eq {}", shown["userName"]));
+        let list = desk.list("Users", ListParams { filter, ..ListParams::default() }).unwrap();
+        assert_eq!(list["Resources"][0], shown);
+    }
+}
+
 #[test]
 fn a_link_goes_with_its_target() {
     let desk = desk(&[]);
