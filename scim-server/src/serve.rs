@@ -22,6 +22,7 @@ use crate::config::{Settings, Sources, show};
 use crate::edge::{self, SystemClock, SystemEntropy, Threads};
 use crate::first_start::{self, First};
 use crate::http::tls::Certificate;
+use crate::http::watch::{self, Watch};
 use crate::http::{App, listen, tls};
 use crate::telemetry::{self, RequestIds};
 use crate::tenancy::Tenants;
@@ -165,6 +166,7 @@ impl Server {
             failures: Failures::new(limits.auth_failures),
             usage: auth::usage::Usage::default(),
             metrics: Arc::default(),
+            watch: Watch::new(&limits),
             ids: RequestIds::new(&edge::random()),
             base: format!("{public_url}/scim/v2").into(),
             trusted: settings.server.trusted()?,
@@ -224,6 +226,7 @@ impl Server {
             Some(certificate) => Some(tls::config(&self.settings.server.tls, certificate.clone())?),
             None => None,
         };
+        watch::make_room(&self.settings.limits);
         let listeners = std::mem::take(&mut self.listeners);
         let doors = listen::doors(&listeners)?;
         let scim = listen::scim(&self.app, &self.settings.limits, listeners, config)?;
@@ -235,6 +238,8 @@ impl Server {
             metrics = Some(actix_web::rt::spawn(server));
         }
         let chores = actix_web::rt::spawn(chores(self.app.clone()));
+        let app = self.app.clone();
+        let watch = actix_web::rt::spawn(async move { app.watch.run().await });
         tracing::info!(base = %self.app.base, version = env!("CARGO_PKG_VERSION"), "serving");
         let mut running = actix_web::rt::spawn(scim);
 
@@ -262,6 +267,7 @@ impl Server {
         if let Some(metrics) = metrics {
             metrics.await??;
         }
+        watch.abort();
         chores.abort();
         self.app.usage.flush(&self.app.control).await;
         tracing::info!("stopped");

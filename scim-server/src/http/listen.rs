@@ -44,7 +44,7 @@ pub fn scim(
     listeners: Vec<TcpListener>,
     tls: Option<rustls::ServerConfig>,
 ) -> Result<Running> {
-    let app = app.clone();
+    let (app, watched) = (app.clone(), app.clone());
     let workers = workers();
     let header_time = Duration::from_secs(limits.header_time);
     let mut server = HttpServer::new(move || {
@@ -54,6 +54,7 @@ pub fn scim(
             handle(app.clone(), http, payload)
         }))
     })
+    .on_connect(move |stream, known| watched.watch.enter(stream, known))
     .workers(workers)
     .max_connections(limits.connections.div_ceil(workers))
     .keep_alive(Duration::from_secs(limits.keep_alive))

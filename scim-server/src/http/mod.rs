@@ -2,7 +2,7 @@
 //!
 //! `route` what a path means · `query` its parameters · `body` reading one within limits · `negotiate` media types ·
 //! `admit` credential, tenant, fair share · `scim` one short function a kind of place · `probe` health and metrics ·
-//! `respond` answers and their headers · `listen` sockets and stopping · `tls`.
+//! `respond` answers and their headers · `listen` sockets and stopping · `watch` connections without requests · `tls`.
 
 pub mod admit;
 pub mod body;
@@ -14,6 +14,7 @@ pub mod respond;
 pub mod route;
 pub mod scim;
 pub mod tls;
+pub mod watch;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
@@ -63,6 +64,8 @@ pub struct App {
     pub usage: Usage,
     /// Numbers.
     pub metrics: Arc<Metrics>,
+    /// Connections.
+    pub watch: watch::Watch,
     /// Names of requests.
     pub ids: RequestIds,
     /// The SCIM base URL where the credential names the tenant.
@@ -128,6 +131,7 @@ pub struct Trace {
 pub async fn handle(app: Rc<Arc<App>>, http: HttpRequest, payload: web::Payload) -> HttpResponse {
     let asked = Asked { http: &http, id: app.ids.next(), at: Instant::now() };
     let _in_flight = app.metrics.begin();
+    let _working = app.watch.begin(&http);
     let mut trace = Trace { route: Route::Other, caller: None };
     let whole = Duration::from_secs(app.limits.request_time);
     let outcome = {

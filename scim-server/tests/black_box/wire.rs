@@ -159,6 +159,51 @@ fn slow_senders_are_cut_off_and_hold_up_nobody() {
     server.is_well();
 }
 
+/// Threat D05: who was answered once and then sends a head or a chunked body that never ends is cut off too.
+#[test]
+fn who_never_asks_to_the_end_is_cut_off_behind_an_answer_too() {
+    let settings =
+        [("SCIM__LIMITS__HEADER_TIME", "2"), ("SCIM__LIMITS__KEEP_ALIVE", "2"), ("SCIM__LIMITS__REQUEST_TIME", "3")];
+    let mut server = Server::with(&settings);
+    let chunked = "Host: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n \r\n";
+    let token = format!("Authorization: Bearer {TOKEN}\r\n");
+    // What is sent first, the piece that is sent for ever, and the answer to what was sent first.
+    let senders = [
+        ("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nX: ".to_owned(), "x", "200"),
+        (format!("GET /healthz HTTP/1.1\r\n{chunked}"), "1\r\n \r\n", "200"),
+        (format!("POST /scim/v2/Users HTTP/1.1\r\n{chunked}"), "1\r\n \r\n", "401"),
+        (format!("POST /scim/v2/Users HTTP/1.1\r\n{token}{chunked}"), "1\r\n \r\n", "408"),
+    ];
+    let streams = senders.each_ref().map(|(beginning, ..)| {
+        let mut stream = TcpStream::connect(server.authority()).unwrap();
+        stream.write_all(beginning.as_bytes()).unwrap();
+        stream
+    });
+    // A connection that is used now and then, and longer than the others last, stays.
+    let mut used = Connection::open(server.authority()).unwrap();
+    let ask = raw(&server.session(), "GET", "/Users?count=0", &[], "");
+    for _ in 0..100 {
+        for (stream, (_, piece, _)) in streams.iter().zip(&senders) {
+            let _ = (&*stream).write_all(piece.as_bytes());
+        }
+        used.write(&ask).unwrap();
+        assert_eq!(used.response("GET").unwrap().status, 200);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    for (mut stream, (beginning, _, status)) in streams.into_iter().zip(senders) {
+        stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        let mut answer = Vec::new();
+        let end = stream.read_to_end(&mut answer);
+        assert!(String::from_utf8_lossy(&answer).starts_with(&format!("HTTP/1.1 {status}")), "{beginning}: {answer:?}");
+        let gone = match &end {
+            Ok(_) => true,
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        };
+        assert!(gone, "{beginning}: still open: {end:?}");
+    }
+    server.is_well();
+}
+
 /// Threat D05: more connections than the server takes wait their turn; it survives, and serves again.
 #[test]
 fn more_connections_than_allowed_do_not_stop_the_server() {
