@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::change::{Change, ChangeSet, Resolve};
 use crate::document::Document;
@@ -50,6 +51,12 @@ impl Resolve for Guarded {
     }
 }
 
+/// What follows the last at sign of an address. Those of other widths count, as they do in the key of a user name.
+fn domain(address: &str) -> Option<&str> {
+    let is_at = |c: char| c == '@' || !c.is_ascii() && std::iter::once(c).nfkc().any(|c| c == '@');
+    address.rsplit_once(is_at).map(|(_, domain)| domain)
+}
+
 fn check(domains: &[String], document: &Document) -> Result<(), ScimError> {
     if domains.is_empty() {
         return Ok(());
@@ -58,9 +65,7 @@ fn check(domains: &[String], document: &Document) -> Result<(), ScimError> {
     let emails = attributes.get("emails").and_then(Value::as_array).into_iter().flatten();
     let named = [("userName", attributes.get("userName"))];
     for (at, value) in named.into_iter().chain(emails.map(|email| ("emails.value", email.get("value")))) {
-        let Some((_, domain)) = value.and_then(Value::as_str).and_then(|address| address.rsplit_once('@')) else {
-            continue;
-        };
+        let Some(domain) = value.and_then(Value::as_str).and_then(domain) else { continue };
         if !domains.iter().any(|allowed| allowed.eq_ignore_ascii_case(domain)) {
             return Err(ScimError::invalid_value(format!(
                 "{at}: {} is not in one of this tenant's domains ({})",
