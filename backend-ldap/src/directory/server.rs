@@ -154,7 +154,7 @@ impl Server {
 }
 
 impl Aged {
-    fn new(connection: Connection) -> Self {
+    pub(super) fn new(connection: Connection) -> Self {
         Aged { connection, born: Instant::now() }
     }
 }
