@@ -46,6 +46,11 @@ impl Dn {
     /// # Errors
     /// It is not of the form of RFC 4514 section 3, or longer than 64 KiB.
     pub fn parse(text: &str) -> Result<Dn, BadDn> {
+        if let Some(key) = plain(text) {
+            let text: Arc<str> = text.into();
+            let key = if key == *text { text.clone() } else { key.into() };
+            return Ok(Dn { text, key });
+        }
         let rdns = parse(text).map_err(|why| BadDn { text: text.chars().take(100).collect(), why })?;
         Ok(Dn::of(text.trim().into(), &rdns))
     }
@@ -291,6 +296,34 @@ fn normal_value(text: &str) -> String {
     out
 }
 
+/// The longest name of an attribute that has no other spelling: see [`SYNONYMS`].
+const SHORT: usize = 5;
+
+/// The normal form of a name that needs no parsing, which nearly all are: short names of attributes, one in each part, and values of
+/// letters, digits and a few signs that mean nothing, with single blanks between them.
+fn plain(text: &str) -> Option<String> {
+    let of_name = |name: &[u8]| {
+        (1..=SHORT).contains(&name.len())
+            && name.first().is_some_and(u8::is_ascii_alphabetic)
+            && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+    };
+    let of_value = |value: &[u8]| {
+        let mut blank = true;
+        let fits = value.iter().all(|byte| {
+            let was = std::mem::replace(&mut blank, *byte == b' ');
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'@') || (*byte == b' ' && !was)
+        });
+        fits && !blank
+    };
+    let of_part = |part: &[u8]| {
+        let at = part.iter().position(|byte| *byte == b'=')?;
+        let (name, value) = part.split_at_checked(at)?;
+        (of_name(name) && of_value(value.get(1..)?)).then_some(())
+    };
+    let fits = text.len() <= LONGEST && text.as_bytes().split(|byte| *byte == b',').all(|part| of_part(part).is_some());
+    fits.then(|| text.to_ascii_lowercase())
+}
+
 /// Where the first relative name ends: its comma.
 fn separator(text: &str) -> Option<usize> {
     let mut escaped = false;
@@ -410,6 +443,31 @@ mod tests {
     }
 
     #[test]
+    fn most_names_are_plain() {
+        for text in
+            ["uid=user000001,ou=people,dc=example,dc=org", "CN=group of 10,OU=Groups,DC=a-b", "mail=a@b.org,o=x"]
+        {
+            assert_eq!(plain(text), Some(text.to_ascii_lowercase()), "{text}");
+        }
+        for text in [
+            "",
+            ",",
+            "uid=",
+            "uid=a,",
+            "=a",
+            "uid=a ",
+            "uid= a",
+            "uid=a  b",
+            "uid=a+cn=b",
+            "uid=a\\,b",
+            "uid=#00",
+            "userid=a",
+        ] {
+            assert_eq!(plain(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn names_of_the_rfc_are_read() {
         for (text, attribute, value) in [
             ("UID=jsmith,DC=example,DC=net", "uid", &b"jsmith"[..]),
@@ -470,6 +528,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_plain_name_is_what_parsing_makes_of_it(text in "((uid|CN|ou|DC|userid|o-1|2\\.5|)=[a-cI-K19 ._@\\-=+#\\\\ß]{0,4}[,+ ]?){0,3}") {
+            if let Some(key) = plain(&text) {
+                let parsed = Dn::of(text.trim().into(), &parse(&text).unwrap());
+                prop_assert_eq!(key.as_str(), &**parsed.key());
+                let read = dn(&text);
+                prop_assert_eq!((read.as_str(), read.key()), (parsed.as_str(), parsed.key()));
+            }
+        }
+
         #[test]
         fn what_is_built_reads_back(value in proptest::collection::vec(any::<u8>(), 1..40), other in "\\PC{1,20}") {
             let rdn = Rdn::of([

@@ -55,15 +55,18 @@ impl Recent {
     pub(super) fn note(&self, call: &Call, now: Instant, seen: impl IntoIterator<Item = (ResourceId, Seen)>) {
         let Some(request) = call.request.clone() else { return };
         let mut noted = self.lock();
-        noted.retain(|one| now.duration_since(one.at) < MOMENT);
-        if !noted.iter().any(|one| one.who == call.who && one.request == request) {
-            if noted.len() >= REQUESTS {
+        // They stand in the order in which they came: whoever asks is among the last, whoever is old among the first.
+        let is_old = |one: &Noted| now.duration_since(one.at) >= MOMENT;
+        let mut at = noted.iter().rposition(|one| one.request == request && one.who == call.who);
+        at = at.filter(|at| !noted.get(*at).is_some_and(is_old));
+        if at.is_none() {
+            while noted.len() >= REQUESTS || noted.front().is_some_and(is_old) {
                 noted.pop_front();
             }
-            let (who, request) = (call.who.clone(), request.clone());
-            noted.push_back(Noted { who, request, at: now, size: 0, seen: HashMap::new() });
+            at = Some(noted.len());
+            noted.push_back(Noted { who: call.who.clone(), request, at: now, size: 0, seen: HashMap::new() });
         }
-        let Some(own) = noted.iter_mut().find(|one| one.who == call.who && one.request == request) else { return };
+        let Some(own) = at.and_then(|at| noted.get_mut(at)) else { return };
         for (id, seen) in seen {
             own.size += 1 + seen.groups.as_ref().map_or(0, Vec::len);
             if own.size > MOST {
@@ -77,7 +80,7 @@ impl Recent {
     pub(super) fn of(&self, call: &Call, now: Instant, ids: &[ResourceId]) -> Option<Vec<(ResourceId, Seen)>> {
         let request = call.request.as_ref()?;
         let noted = self.lock();
-        let own = noted.iter().find(|one| one.who == call.who && one.request == *request)?;
+        let own = noted.iter().rev().find(|one| one.request == *request && one.who == call.who)?;
         if now.duration_since(own.at) >= MOMENT {
             return None;
         }
@@ -116,6 +119,10 @@ mod tests {
         assert_eq!(recent.of(&call("acme/b", "1"), now, &[id(2)]), None, "another's");
         assert_eq!(recent.of(&Call::default(), now, &[id(2)]), None);
         assert_eq!(recent.of(&call("acme/a", "1"), now + MOMENT, &[id(2)]), None, "a moment later");
+        let later = now + MOMENT;
+        recent.note(&call("acme/a", "1"), later, [(id(2), seen(2))]);
+        assert_eq!(recent.of(&call("acme/a", "1"), later, &[id(2)]), Some(vec![(id(2), seen(2))]), "seen again");
+        assert_eq!(recent.of(&call("acme/a", "1"), later, &[id(0)]), None, "that was a moment ago");
         recent.note(&call("acme/a", "3"), now, (0..2 * MOST).map(|n| (id(n), seen(n))));
         assert_eq!(recent.of(&call("acme/a", "3"), now, &[id(2 * MOST - 1)]), None, "no more than so many");
         recent.forget();
