@@ -1,5 +1,6 @@
 //! What a directory can do, as far as the store goes by it.
 
+use crate::ldap::{AttributeName, Dn};
 use crate::mapping::tables::Product;
 
 /// What a directory can do, found by probing.
@@ -38,4 +39,31 @@ pub struct Features {
     pub primary_groups: bool,
     /// It may put a new entry into groups by itself: dynamic groups, automatic members, primary groups.
     pub joins: bool,
+    /// What it finds by an index; None where that is not known.
+    pub indexed: Option<Indexed>,
+}
+
+/// The attributes that are found by equality through an index, each with the entry below which that is so.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Indexed(pub Vec<(AttributeName, Dn)>);
+
+impl Indexed {
+    /// Is this one found so below this entry?
+    pub fn has(&self, name: &AttributeName, base: &Dn) -> bool {
+        self.0.iter().any(|(own, below)| own == name && base.is_within(below))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_counts_in_its_own_database() {
+        let dn = |text: &str| Dn::parse(text).unwrap();
+        let indexed = Indexed(vec![(AttributeName::known("uid"), dn("dc=x")), (AttributeName::known("cn"), dn("o=y"))]);
+        assert!(indexed.has(&AttributeName::known("UID"), &dn("ou=people,dc=x")));
+        assert!(!indexed.has(&AttributeName::known("cn"), &dn("ou=people,dc=x")));
+        assert!(!indexed.has(&AttributeName::known("uid"), &dn("ou=people,o=y")));
+    }
 }

@@ -23,6 +23,18 @@ impl Place {
         if self.has_name(&entry.dn) { holds(&self.filter, entry) } else { Some(false) }
     }
 
+    /// Do the classes of an entry tell that it is one of them, without the directory? So where the filter asks for classes by their
+    /// names and for nothing else: whoever has a class by this name is of it, by the rules of every directory.
+    pub fn is_of_classes(&self) -> bool {
+        classes(&self.filter)
+    }
+
+    /// Is this entry surely one of them? It shows its classes. Where not, the directory may say otherwise: an entry of a class is also
+    /// of those above it, and a class has several names.
+    pub fn surely_has(&self, entry: &Entry) -> bool {
+        self.is_of_classes() && self.has(entry)
+    }
+
     /// What [`Place::has`] must see.
     pub fn looks_at(&self) -> Vec<AttributeName> {
         names(&self.filter)
@@ -50,6 +62,19 @@ fn collect(filter: &Filter, names: &mut Vec<AttributeName>) {
         }
         Filter::Present(name) | Filter::Substrings(name, _) => add(name),
         Filter::Matching(matching) => matching.name.iter().for_each(add),
+    }
+}
+
+/// Does it ask for classes by name, and for nothing else?
+fn classes(filter: &Filter) -> bool {
+    match filter {
+        Filter::And(parts) | Filter::Or(parts) => !parts.is_empty() && parts.iter().all(classes),
+        Filter::Equal(name, value) => {
+            name.is("objectClass")
+                && name.options().next().is_none()
+                && value.first().is_some_and(u8::is_ascii_alphabetic)
+        }
+        _ => false,
     }
 }
 
@@ -161,6 +186,32 @@ mod tests {
             ("(uid=a*)", false),
         ] {
             check(filter, Reach::Tree, "uid=a,ou=people,dc=x", expected);
+        }
+    }
+
+    #[test]
+    fn only_classes_by_their_names_tell_surely() {
+        let entry = |dn: &str| {
+            Entry::new(Dn::parse(dn).unwrap()).with(AttributeName::known("objectClass"), ["top", "inetOrgPerson"])
+        };
+        let (inside, outside) = (entry("uid=a,ou=people,dc=x"), entry("uid=a,ou=others,dc=x"));
+        for (filter, can, has) in [
+            ("(objectClass=inetorgperson)", true, true),
+            ("(objectClass=person)", true, false),
+            ("(|(objectClass=person)(objectClass=inetOrgPerson))", true, true),
+            ("(&(objectClass=top)(|(objectClass=inetOrgPerson)(objectClass=x)))", true, true),
+            ("(&(objectClass=top)(objectClass=x))", true, false),
+            ("(objectClass=2.16.840.1.113730.3.2.2)", false, false),
+            ("(objectClass=*)", false, false),
+            ("(!(objectClass=x))", false, false),
+            ("(&)", false, false),
+            ("(&(objectClass=inetOrgPerson)(!(uid=b)))", false, false),
+            ("(&(objectClass=inetOrgPerson)(uid=a))", false, false),
+            ("(objectClass;x-y=inetOrgPerson)", false, false),
+        ] {
+            let place = place(filter, Reach::Tree);
+            assert_eq!((place.is_of_classes(), place.surely_has(&inside)), (can, has), "{filter}");
+            assert!(!place.surely_has(&outside), "{filter}");
         }
     }
 }

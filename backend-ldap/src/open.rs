@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::LdapStore;
 use crate::directory::{Call, Directory};
-use crate::features::Features;
+use crate::features::{Features, Indexed};
 use crate::ldap::{AttributeName, LdapError, controls};
 use crate::mapping::schema::{Equality, Facts, Rules, Schema};
 use crate::mapping::tables::Product;
@@ -60,8 +60,21 @@ pub fn features(profile: &Profile, asked: Option<Product>, private: bool) -> Fea
         direct_member_of: profile.vendor.is_like_active_directory(),
         domain_scope: profile.vendor.is_like_active_directory() && profile.has_control(controls::DOMAIN_SCOPE),
         primary_groups: profile.vendor.is_like_active_directory(),
+        indexed: indexed(profile),
         joins: profile.vendor != Vendor::OpenLdap || Subschema::attribute(&profile.schema, "memberURL").is_some(),
     }
+}
+
+/// What is found by an index, where the configuration of each database can be seen (OpenLDAP). An index has all names of its attribute.
+fn indexed(profile: &Profile) -> Option<Indexed> {
+    let indexes = profile.indexes.as_ref().filter(|_| profile.vendor == Vendor::OpenLdap)?;
+    let equal = indexes.iter().filter(|index| index.kinds.iter().any(|kind| kind.eq_ignore_ascii_case("eq")));
+    let named = equal.flat_map(|index| {
+        let known = Subschema::attribute(&profile.schema, &index.attribute).map(|own| own.names.clone());
+        let names = known.unwrap_or_else(|| vec![index.attribute.clone()]);
+        names.into_iter().filter_map(|name| Some((AttributeName::new(&name).ok()?, index.below.clone()?)))
+    });
+    Some(Indexed(named.collect()))
 }
 
 impl Schema for Subschema {

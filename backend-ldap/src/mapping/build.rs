@@ -24,7 +24,7 @@ use super::schema::Schema;
 use super::settings::{ActiveSetting, Cell, Direction, Members, ScopeSetting, TypeSettings};
 use super::syntax::Syntax;
 use super::tables::Table;
-use super::{Active, Column, Fill, Gone, Id, LinkColumn, Mapping, OnDelete, Place, VersionSource};
+use super::{Active, Column, Fill, Gone, Id, LinkColumn, Mapping, OnDelete, Place, Unnamed, VersionSource};
 
 /// Settings that make no mapping: the setting, the value, the mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -118,6 +118,7 @@ impl Builder<'_> {
             on_delete: self.settings.on_delete.unwrap_or_default(),
             deleted_base,
             gone: Gone::default(),
+            unnamed: Unnamed::default(),
             rt: self.rt.clone(),
             id: self.id()?,
             version: self.version(active.as_ref()),

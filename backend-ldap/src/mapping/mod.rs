@@ -3,7 +3,7 @@
 //! `tables` the defaults of each kind of directory · `settings` what the configuration says over them · `column` one attribute of the directory · `country` a country in its three attributes · `computed` what stands in no attribute · `build` names, `line` by line, to
 //! definitions, and what the directory's schema lacks · `syntax` single values · `read` entries to documents · `write`
 //! documents to values, and the difference of two · `push` filters · `active` who may
-//! log in, `gone` who was deleted and stays · `schema` what is asked of a schema.
+//! log in, `gone` who was deleted and stays, `unnamed` who is of the type without naming its class · `schema` what is asked of a schema.
 
 pub mod active;
 pub mod build;
@@ -18,6 +18,7 @@ pub mod schema;
 pub mod settings;
 pub mod syntax;
 pub mod tables;
+pub mod unnamed;
 pub mod write;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use computed::Computed;
 pub use gone::Gone;
 pub use settings::OnDelete;
 pub use syntax::Syntax;
+pub use unnamed::Unnamed;
 
 /// How the resources of one type stand in one directory.
 #[derive(Debug, Clone)]
@@ -73,6 +75,8 @@ pub struct Mapping {
     pub deleted_base: Option<Dn>,
     /// Those that were deleted and stay.
     pub gone: Gone,
+    /// Those that do not name the class of the type.
+    pub unnamed: Unnamed,
     /// Moves with every change of the mapping itself, so that versions of before are none any more.
     pub revision: u32,
 }

@@ -50,8 +50,12 @@ impl Mapping {
 
     /// The document of an entry: what is mapped, in the order of the schemas.
     pub fn document_of(&self, entry: &Entry) -> Document {
-        let attributes = self.attributes_of(entry);
-        Document::from_stored(serde_json::to_string(&attributes).unwrap_or_else(|_| "{}".into()))
+        Mapping::written(&self.attributes_of(entry))
+    }
+
+    /// The document of these attributes, which are in the order of the schemas.
+    pub fn written(attributes: &Map<String, Value>) -> Document {
+        Document::from_stored(serde_json::to_string(attributes).unwrap_or_else(|_| "{}".into()))
     }
 
     /// What links to an entry show: as [`Document::label`].

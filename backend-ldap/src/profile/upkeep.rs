@@ -26,6 +26,8 @@ pub struct Index {
     pub attribute: String,
     /// The comparisons.
     pub kinds: Vec<String>,
+    /// Below which entry, where the configuration says that.
+    pub below: Option<Dn>,
 }
 
 const INTEGRITY_OF_389: &str = "cn=referential integrity postoperation,cn=plugins,cn=config";
@@ -134,10 +136,20 @@ pub(super) async fn indexes(
     match vendor {
         Vendor::OpenLdap => {
             let Some(config) = &root.config_context else { return Ok(None) };
-            let name = AttributeName::known("olcDbIndex");
-            let found = visible(directory, call, config.as_str(), Reach::One, "(olcSuffix=*)", &[&name]).await?;
+            let (name, suffix) = (AttributeName::known("olcDbIndex"), AttributeName::known("olcSuffix"));
+            let wanted = [&name, &suffix];
+            let found = visible(directory, call, config.as_str(), Reach::One, "(olcSuffix=*)", &wanted).await?;
             Ok(found.filter(|found| !found.is_empty()).map(|found| {
-                found.iter().flat_map(|database| database.texts(&name)).flat_map(openldap_index).collect()
+                let of = |database: &Entry| {
+                    let below: Vec<Dn> = database.texts(&suffix).filter_map(|text| Dn::parse(text).ok()).collect();
+                    let lines = database.texts(&name).flat_map(openldap_index);
+                    let each = |index: Index| {
+                        let one = |below: &Dn| Index { below: Some(below.clone()), ..index.clone() };
+                        below.iter().map(one).collect::<Vec<_>>()
+                    };
+                    lines.flat_map(each).collect::<Vec<_>>()
+                };
+                found.iter().flat_map(of).collect()
             }))
         }
         Vendor::Ds389 | Vendor::FreeIpa => {
@@ -149,7 +161,8 @@ pub(super) async fn indexes(
                     // Those that every new database would get are not those of this one.
                     let default = entry.dn.key().contains("cn=default indexes,");
                     let attribute = entry.text(&attribute).filter(|_| !default)?.to_owned();
-                    Some(Index { attribute, kinds: entry.texts(&kinds).map(str::to_owned).collect() })
+                    let kinds = entry.texts(&kinds).map(str::to_owned).collect();
+                    Some(Index { attribute, kinds, below: None })
                 };
                 found.iter().filter_map(index).collect()
             }))
@@ -168,7 +181,7 @@ pub(super) async fn indexes(
                 match walk.next().await {
                     Ok(Some(page)) => found.extend(page.iter().filter_map(|entry| {
                         let attribute = entry.text(&name)?.to_owned();
-                        Some(Index { attribute, kinds: vec!["eq".into()] })
+                        Some(Index { attribute, kinds: vec!["eq".into()], below: None })
                     })),
                     Ok(None) => return Ok(Some(found)),
                     Err(LdapError::Refused(result)) if !result.code.is_down() => return Ok(None),
@@ -186,7 +199,7 @@ fn openldap_index(line: &str) -> Vec<Index> {
     let names = words.next().unwrap_or_default();
     let kinds = words.next().unwrap_or("pres,eq").split(',').map(str::to_owned).collect::<Vec<_>>();
     let named = names.split(',').filter(|name| *name != "default" && !name.is_empty());
-    named.map(|name| Index { attribute: name.to_owned(), kinds: kinds.clone() }).collect()
+    named.map(|name| Index { attribute: name.to_owned(), kinds: kinds.clone(), below: None }).collect()
 }
 
 fn search(base: &Dn, reach: Reach, filter: &str) -> Search {
@@ -235,6 +248,7 @@ mod tests {
         let one = |attribute: &str, kinds: &[&str]| Index {
             attribute: attribute.into(),
             kinds: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+            below: None,
         };
         assert_eq!(openldap_index("uid,mail eq,sub"), [one("uid", &["eq", "sub"]), one("mail", &["eq", "sub"])]);
         assert_eq!(openldap_index("cn"), [one("cn", &["pres", "eq"])]);

@@ -1,6 +1,6 @@
 //! A directory as a store.
 //!
-//! `read` records by id and by walk, `recent` what of them a request need not ask for twice · `list` pages, `ids` what they are cut from · `names` ids to names of entries and back · `members` references of an entry, and who
+//! `read` records by id and by walk, `lean` what finds few of them, `recent` what of them a request need not ask for twice · `list` pages, `ids` what they are cut from · `names` ids to names of entries and back · `members` references of an entry, and who
 //! refers to it, `switch` who a group says may log in, `said` by what entries say themselves, `shelf` groups of a moment ago, `primary` who is in one by its own number · `commit` writing, one entry after another, `brakes` what stops it, `identity` as whom it is done, `metrics` what was counted · `create` with `claims`, `modify`, `rename`, `membership`, `delete`, `away`,
 //! `password` what each write is.
 
@@ -12,6 +12,7 @@ mod create;
 mod delete;
 mod identity;
 mod ids;
+mod lean;
 mod list;
 mod members;
 mod membership;

@@ -34,24 +34,28 @@ impl Inner {
         attributes: Vec<AttributeName>,
         with: impl Fn(Search) -> Search,
     ) -> std::result::Result<Vec<Entry>, LdapError> {
-        let wanted: HashSet<&ResourceId> = ids.iter().collect();
-        let searches: Vec<Search> = ids
-            .chunks(CHUNK)
-            .filter_map(|chunk| {
-                let equal = |id| Some(Filter::equal(mapping.id.name.clone(), mapping.id_value(id)?));
-                let equals: Vec<Filter> = chunk.iter().filter_map(equal).collect();
-                let filter = Filter::all([mapping.place.filter.clone(), Filter::any(equals.clone())]);
-                let place = &mapping.place;
-                let search = Search::new(place.base.clone(), place.reach, filter, attributes.clone());
-                (!equals.is_empty()).then(|| with(search))
-            })
-            .collect();
-        let found = self.all(call, searches).await?;
         // The fence holds also where a server would look further than it was told; and ids have case, whatever its rules.
+        let wanted: HashSet<&ResourceId> = ids.iter().collect();
         let meant = |entry: &Entry| {
             mapping.place.has_name(&entry.dn) && mapping.id_of(entry).is_some_and(|id| wanted.contains(&id))
         };
-        let mut found: Vec<Entry> = found.into_iter().filter(meant).collect();
+        let (place, with) = (&mapping.place, &with);
+        let searches = ids.chunks(CHUNK).filter_map(|chunk| {
+            let equal = |id| Some(Filter::equal(mapping.id.name.clone(), mapping.id_value(id)?));
+            let equals: Vec<Filter> = chunk.iter().filter_map(equal).collect();
+            let mut names = attributes.clone();
+            (!equals.is_empty()).then(|| {
+                let lean = self.lean(mapping, Filter::any(equals), &mut names);
+                (with(Search::new(place.base.clone(), place.reach, lean.filter.clone(), names)), lean)
+            })
+        });
+        let searches = searches.collect::<Vec<_>>().into_iter().map(|(search, lean)| async move {
+            let mut found = self.search(call, &search).await?;
+            found.retain(meant);
+            self.of_type(call, mapping, &lean, found).await
+        });
+        let found: Vec<Vec<Entry>> = stream::iter(searches).buffered(AT_ONCE).try_collect().await?;
+        let mut found: Vec<Entry> = found.into_iter().flatten().collect();
         self.mark(call, mapping, &mut found).await?;
         Ok(found)
     }

@@ -90,21 +90,35 @@ impl Inner {
             return Ok(None);
         }
         let select = &Select { document: true, ..select.clone() };
-        let Some(pushed) = self.pushed(tenant, call, mapping, Some(pushed)).await? else { return Ok(Some(Vec::new())) };
+        let pushed = match self.asked(tenant, call, mapping, pushed).await? {
+            Pushed::Some(pushed) => pushed,
+            // Whatever is of the type may be meant.
+            Pushed::All => Filter::And(Vec::new()),
+            Pushed::Nothing => return Ok(Some(Vec::new())),
+        };
         let (place, columns) = (&mapping.place, link_columns(mapping, select));
-        let search =
-            Search::new(place.base.clone(), place.reach, pushed, self.attributes(mapping, select)).at_most(FEW);
+        let mut names = self.attributes(mapping, select);
+        let lean = self.lean(mapping, pushed, &mut names);
+        let search = Search::new(place.base.clone(), place.reach, lean.filter.clone(), names).at_most(FEW);
         let search = self.with_links(tenant, &columns, search);
         let mut entries = self.search(call, &search).await.map_err(|error| error.during("find entries"))?;
         if entries.len() >= FEW as usize {
             return Ok(None);
         }
         entries.retain(|entry| place.has_name(&entry.dn));
+        let entries = self.of_type(call, mapping, &lean, entries).await;
+        let mut entries = entries.map_err(|error| error.during("find entries"))?;
         self.mark(call, mapping, &mut entries).await.map_err(|error| error.during("find entries"))?;
         self.note(call, mapping, select, &entries);
-        let mut records = self.records(tenant, call, mapping, select, entries).await?;
-        let candidates = records.len();
-        records.retain(|record| eval::matches(filter, record));
+        let links = self.links_of(call, tenant, &columns, &entries).await?;
+        let candidates = entries.len();
+        let fits = |(entry, links)| {
+            let attributes = mapping.attributes_of(entry);
+            let document = Mapping::written(&attributes);
+            let record = Record { links, document, ..record(mapping, entry, false)? };
+            eval::matches_parsed(filter, &record, &attributes).then_some(record)
+        };
+        let mut records: Vec<Record> = entries.iter().zip(links).filter_map(fits).collect();
         self.counts.looked_up(candidates, records.len());
         records.sort_by(|a, b| a.key.id.cmp(&b.key.id));
         Ok(Some(records))
@@ -165,21 +179,29 @@ impl Inner {
         mapping: &Mapping,
         filter: Option<&BoundFilter>,
     ) -> Result<Option<Filter>> {
-        let Some(filter) = filter else { return Ok(Some(mapping.place.filter.clone())) };
+        let own = &mapping.place.filter;
+        let Some(filter) = filter else { return Ok(Some(own.clone())) };
+        Ok(match self.asked(tenant, call, mapping, filter).await? {
+            Pushed::All => Some(own.clone()),
+            Pushed::Some(pushed) => Some(Filter::all([own.clone(), pushed])),
+            Pushed::Nothing => None,
+        })
+    }
+
+    /// What a filter asks the directory for, besides that it is of the type.
+    async fn asked(&self, tenant: &Tenant, call: &Call, mapping: &Mapping, filter: &BoundFilter) -> Result<Pushed> {
         let referred = self.referred(tenant, call, mapping, filter).await?;
         let names = |_: &AttrPath, id: &ResourceId| referred.get(id).cloned();
         let least = self.settings.fragment_min;
-        Ok(match mapping.push(filter, &names) {
-            Pushed::All => Some(mapping.place.filter.clone()),
+        match mapping.push(filter, &names) {
             Pushed::Some(pushed) if pushed.wants_short_fragment(least as usize) => {
-                return Err(rejected(ScimError::too_many(format!(
+                Err(rejected(ScimError::too_many(format!(
                     "the filter looks for a fragment of fewer than {least} letters, for which the directory has to look at every entry: \
                      give more of it, or where the value begins (sw)"
-                ))));
+                ))))
             }
-            Pushed::Some(pushed) => Some(Filter::all([mapping.place.filter.clone(), pushed])),
-            Pushed::Nothing => None,
-        })
+            pushed => Ok(pushed),
+        }
     }
 }
 

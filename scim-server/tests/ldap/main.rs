@@ -14,6 +14,7 @@ mod files;
 mod kept;
 mod mapped;
 mod member_of;
+mod of_type;
 mod outage;
 mod primary_group;
 mod proxied;
