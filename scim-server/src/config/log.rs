@@ -53,8 +53,9 @@ impl LogSettings {
         if !self.level.split(',').map(str::trim).all(known) {
             bail!(wrong());
         }
-        // What the HTTP library says of its threads is of no use to an operator; who wants it can name it.
-        EnvFilter::try_new(format!("actix_server=warn,{LOG},{}", self.level)).with_context(wrong)
+        // What the HTTP library says of its threads is of no use to an operator, and what it says of heads that are none, as errors,
+        // anybody can make it say as often as they like; who wants it can name it.
+        EnvFilter::try_new(format!("actix_server=warn,actix_http=off,{LOG},{}", self.level)).with_context(wrong)
     }
 
     /// Checks the level.

@@ -2,7 +2,8 @@
 //! file of the store.
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -63,6 +64,32 @@ fn neither_log_nor_store_holds_what_must_stay_secret() {
         }
     }
     assert!(std::fs::read_to_string(&log).unwrap().contains("answered"), "the log tells of requests");
+}
+
+#[test]
+fn who_sends_no_http_fills_no_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = write_config(directory.path(), "");
+    let log = directory.path().join("server.log");
+    let mut child = command(&config, &["serve"])
+        .env("SCIM_BOOTSTRAP_TOKEN", TOKEN)
+        .stdout(File::create(directory.path().join("out.log")).unwrap())
+        .stderr(File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let address = address(&log);
+    for head in ["GET /scim/v2/Users HTTP/9.9\r\n\r\n", "\x16\x03\x01\r\n\r\n", "GET / HTTP/1.1\r\na b: c\r\n\r\n"] {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400"), "{head:?}: {answer}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert!(said.contains("serving") && !said.contains("ERROR"), "{said}");
 }
 
 /// Where the server listens, as its log says.
