@@ -140,7 +140,8 @@ impl<'a> Work<'a> {
         Err(refused)
     }
 
-    /// Undoes what was written of an entry, which bears this name now, where it has another one: what belongs to it failed. What others have written meanwhile stays: then nothing is undone.
+    /// Undoes what was written of an entry, because what belongs to it failed; `now` is the name that it bears since, where that is
+    /// another one. What others have written meanwhile stays: then nothing is undone.
     pub(super) async fn take_back(&self, dn: &Dn, now: Option<&Dn>, changes: Vec<Change>) -> Result<()> {
         let renaming = now.zip(dn.rdn()).map(|(now, rdn)| {
             let superior = dn.parent().filter(|parent| now.parent().as_ref() != Some(parent));

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -13,6 +14,7 @@ use crate::support::{Answer, Request, USER, command, write_config};
 
 const PASSWORD: &str = "Corr3ct-horse-battery";
 const LOOKED_FOR: &str = "looked.for@orchard.example";
+const LOG: &str = "server.log";
 const TOKEN: &str = "token-that-opens-the-door-and-is-long-enough";
 const WRONG: &str = "token-that-opens-nothing-and-is-long-enough";
 
@@ -20,15 +22,7 @@ const WRONG: &str = "token-that-opens-nothing-and-is-long-enough";
 #[test]
 fn neither_log_nor_store_holds_what_must_stay_secret() {
     let directory = tempfile::tempdir().unwrap();
-    let config = write_config(directory.path(), "[log]\nlevel = \"trace\"");
-    let log = directory.path().join("server.log");
-    let mut child = command(&config, &["serve"])
-        .env("SCIM_BOOTSTRAP_TOKEN", TOKEN)
-        .stdout(File::create(directory.path().join("out.log")).unwrap())
-        .stderr(File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
-    let address = address(&log);
+    let (mut child, address) = serving(directory.path(), "[log]\nlevel = \"trace\"");
     let send = |method: &str, path: &str, token: &str, body: &str| -> Answer {
         let request = Request::new(address, method, path).header("Authorization", &format!("Bearer {token}"));
         request.body(body).send()
@@ -63,21 +57,13 @@ fn neither_log_nor_store_holds_what_must_stay_secret() {
             assert!(!found, "{secret} stands in {}", path.display());
         }
     }
-    assert!(std::fs::read_to_string(&log).unwrap().contains("answered"), "the log tells of requests");
+    assert!(said(directory.path()).contains("answered"), "the log tells of requests");
 }
 
 #[test]
 fn who_sends_no_http_fills_no_log() {
     let directory = tempfile::tempdir().unwrap();
-    let config = write_config(directory.path(), "");
-    let log = directory.path().join("server.log");
-    let mut child = command(&config, &["serve"])
-        .env("SCIM_BOOTSTRAP_TOKEN", TOKEN)
-        .stdout(File::create(directory.path().join("out.log")).unwrap())
-        .stderr(File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
-    let address = address(&log);
+    let (mut child, address) = serving(directory.path(), "");
     for head in ["GET /scim/v2/Users HTTP/9.9\r\n\r\n", "\x16\x03\x01\r\n\r\n", "GET / HTTP/1.1\r\na b: c\r\n\r\n"] {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -88,15 +74,31 @@ fn who_sends_no_http_fills_no_log() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    let said = std::fs::read_to_string(&log).unwrap();
+    let said = said(directory.path());
     assert!(said.contains("serving") && !said.contains("ERROR"), "{said}");
 }
 
+/// A server in this folder, with these settings, and where it listens. Its log is a file there.
+fn serving(folder: &Path, settings: &str) -> (Child, SocketAddr) {
+    let child = command(&write_config(folder, settings), &["serve"])
+        .env("SCIM_BOOTSTRAP_TOKEN", TOKEN)
+        .stdout(File::create(folder.join("out.log")).unwrap())
+        .stderr(File::create(folder.join(LOG)).unwrap())
+        .spawn()
+        .unwrap();
+    (child, address(folder))
+}
+
+/// What the server in this folder logged.
+fn said(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join(LOG)).unwrap()
+}
+
 /// Where the server listens, as its log says.
-fn address(log: &Path) -> SocketAddr {
+fn address(folder: &Path) -> SocketAddr {
     let patience = Instant::now() + Duration::from_secs(60);
     loop {
-        let text = std::fs::read_to_string(log).unwrap_or_default();
+        let text = said(folder);
         let serving = text.lines().find(|line| line.contains("serving") && line.contains("http://"));
         if let Some(address) = serving.and_then(|line| line.split("http://").nth(1)?.split('/').next()?.parse().ok()) {
             return address;
