@@ -193,12 +193,10 @@ impl<'a> Work<'a> {
         }
         let Err(error) = self.send(rename).await else { return Ok(Ok(())) };
         if !changes.is_empty() && error.code().is_some() {
-            let undo = Operation::Modify { target: (&entry.dn).into(), changes: contrary(entry, changes) };
-            if let Err(second) = self.send(undo.into()).await {
-                tracing::error!(dn = %entry.dn, %error, %second, "a rename was refused, and what went before it stays");
-                let told = "the directory took one half of the change and refused the other; its log says more";
-                return Err(rejected(ScimError::internal(told)));
-            }
+            let back = self.take_back(&entry.dn, None, contrary(entry, changes)).await;
+            back.inspect_err(
+                |_| tracing::error!(dn = %entry.dn, %error, "a rename was refused, and what went before it stays"),
+            )?;
         }
         if error.code() == Some(Code::NO_SUCH_OBJECT) {
             return Err(StoreErrorKind::NotFound.into());
