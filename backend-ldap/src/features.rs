@@ -25,8 +25,8 @@ pub struct Features {
     pub entry_dn: bool,
     /// Passwords can be set: there is a way, and the connection is protected.
     pub passwords: bool,
-    /// It keeps references right by itself when an entry goes or is renamed.
-    pub integrity: bool,
+    /// The references that it keeps right by itself when an entry goes or is renamed.
+    pub integrity: Upheld,
     /// It says of an entry in which groups it is (`memberOf`).
     pub member_of: bool,
     /// It keeps that by itself: nobody else can write it, or need to.
@@ -51,6 +51,45 @@ impl Indexed {
     /// Is this one found so below this entry?
     pub fn has(&self, name: &AttributeName, base: &Dn) -> bool {
         self.0.iter().any(|(own, below)| own == name && base.is_within(below))
+    }
+}
+
+/// References that a directory keeps right by itself when an entry goes or is renamed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Upheld {
+    /// All of them.
+    All,
+    /// These.
+    Of(Vec<Reference>),
+}
+
+/// Values of an attribute, in some places, that lead to entries in some places.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reference {
+    /// The attribute.
+    pub name: AttributeName,
+    /// Where the entries stand that it leads to.
+    pub entries: Vec<Dn>,
+    /// Where those stand that hold it.
+    pub holders: Vec<Dn>,
+}
+
+impl Default for Upheld {
+    fn default() -> Self {
+        Upheld::Of(Vec::new())
+    }
+}
+
+impl Upheld {
+    /// Are all values of this attribute kept right, of the holders below this entry, that lead to this one?
+    pub fn has(&self, name: &AttributeName, holders: &Dn, entry: &Dn) -> bool {
+        let within = |one: &Dn, places: &[Dn]| places.iter().any(|place| one.is_within(place));
+        match self {
+            Upheld::All => true,
+            Upheld::Of(all) => {
+                all.iter().any(|own| own.name == *name && within(entry, &own.entries) && within(holders, &own.holders))
+            }
+        }
     }
 }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::LdapStore;
 use crate::directory::{Call, Directory};
-use crate::features::{Features, Indexed};
+use crate::features::{Features, Indexed, Reference, Upheld};
 use crate::ldap::{AttributeName, LdapError, controls};
 use crate::mapping::schema::{Equality, Facts, Rules, Schema};
 use crate::mapping::tables::Product;
-use crate::profile::{AttributeType, Kept, Profile, Subschema, Vendor};
+use crate::profile::{AttributeType, Integrity, Kept, Profile, Subschema, Vendor};
 use crate::settings::{MemberOf, Settings};
 
 impl LdapStore {
@@ -54,7 +54,7 @@ pub fn features(profile: &Profile, asked: Option<Product>, private: bool) -> Fea
         transactions: profile.transactions(),
         entry_dn: profile.entry_dn(),
         passwords: passwords && private,
-        integrity: matches!(profile.integrity, Kept::By(_)),
+        integrity: upheld(profile),
         member_of: Subschema::attribute(&profile.schema, "memberOf").is_some(),
         keeps_member_of: matches!(profile.member_of, Kept::By(_)),
         direct_member_of: profile.vendor.is_like_active_directory(),
@@ -70,11 +70,31 @@ fn indexed(profile: &Profile) -> Option<Indexed> {
     let indexes = profile.indexes.as_ref().filter(|_| profile.vendor == Vendor::OpenLdap)?;
     let equal = indexes.iter().filter(|index| index.kinds.iter().any(|kind| kind.eq_ignore_ascii_case("eq")));
     let named = equal.flat_map(|index| {
-        let known = Subschema::attribute(&profile.schema, &index.attribute).map(|own| own.names.clone());
-        let names = known.unwrap_or_else(|| vec![index.attribute.clone()]);
-        names.into_iter().filter_map(|name| Some((AttributeName::new(&name).ok()?, index.below.clone()?)))
+        names(profile, &index.attribute).into_iter().filter_map(|name| Some((name, index.below.clone()?)))
     });
     Some(Indexed(named.collect()))
+}
+
+/// All names of an attribute.
+fn names(profile: &Profile, attribute: &str) -> Vec<AttributeName> {
+    let known = Subschema::attribute(&profile.schema, attribute).map(|own| own.names.clone());
+    let names = known.unwrap_or_else(|| vec![attribute.to_owned()]);
+    names.iter().filter_map(|name| AttributeName::new(name).ok()).collect()
+}
+
+/// The references that need no care of ours.
+fn upheld(profile: &Profile) -> Upheld {
+    match &profile.integrity {
+        Integrity::All(_) => Upheld::All,
+        Integrity::Not | Integrity::Unknown => Upheld::default(),
+        Integrity::Of(all) => Upheld::Of(
+            all.iter()
+                .flat_map(|own| own.attributes.iter().map(move |attribute| (own, attribute)))
+                .flat_map(|(own, attribute)| names(profile, attribute).into_iter().map(move |name| (own, name)))
+                .map(|(own, name)| Reference { name, entries: own.entries.clone(), holders: own.holders.clone() })
+                .collect(),
+        ),
+    }
 }
 
 impl Schema for Subschema {

@@ -6,10 +6,11 @@ use scim_core::clock::Timestamp;
 
 use crate::directory::Options;
 use crate::features::Features;
-use crate::mapping::{Mapping, syntax};
+use crate::mapping::{LinkColumn, Mapping, syntax};
 use crate::member_of::Agreement;
-use crate::profile::{Kept, Profile, Vendor};
+use crate::profile::{Followed, Integrity, Kept, Profile, Vendor};
 use crate::settings::{MemberOf, Mode};
+use crate::tenant::Tenant;
 
 use super::report::Finding;
 
@@ -103,22 +104,65 @@ pub(super) fn abilities(profile: &Profile, features: &Features, mode: Mode) -> V
 /// Whether references go with the entries they lead to.
 pub(super) fn integrity(profile: &Profile, mode: Mode) -> Finding {
     match (&profile.integrity, mode) {
-        (Kept::By(how), _) => Finding::good(format!("members that are deleted leave their groups: {how}")),
-        (Kept::Unknown, _) => {
+        (Integrity::All(how), _) => Finding::good(format!("members that are deleted leave their groups: {how}")),
+        (Integrity::Of(all), _) => {
+            let what = |one: &Followed| format!("{}, for {}", one.by, one.attributes.join(", "));
+            let all = all.iter().map(what).collect::<Vec<_>>().join("; ");
+            Finding::good(format!("references to entries that are deleted go with them: {all}"))
+        }
+        (Integrity::Unknown, _) => {
             Finding::note("whether members that are deleted leave their groups cannot be seen with this account")
         }
-        (Kept::Not, Mode::Write) if profile.vendor == Vendor::OpenLdap => Finding::warning(
-            "members that are deleted stay in their groups",
+        (Integrity::Not, Mode::Write) if profile.vendor == Vendor::OpenLdap => Finding::warning(
+            "members that are deleted stay in their groups, unless they are deleted through the gateway",
             "load the refint overlay with olcRefintAttribute: member and olcRefintAttribute: manager",
         ),
-        (Kept::Not, Mode::Write) => Finding::warning(
-            "members that are deleted stay in their groups",
+        (Integrity::Not, Mode::Write) => Finding::warning(
+            "members that are deleted stay in their groups, unless they are deleted through the gateway",
             "dsconf INSTANCE plugin referential-integrity enable, and restart the server",
         ),
-        (Kept::Not, _) => {
+        (Integrity::Not, _) => {
             Finding::note("members that are deleted stay in their groups, unless who deletes them takes care")
         }
     }
+}
+
+/// References of a type that the directory does not keep right, where it does so for others: who deletes or renames an entry elsewhere
+/// leaves them as they are.
+pub(super) fn references(
+    profile: &Profile,
+    features: &Features,
+    tenant: &Tenant,
+    mapping: &Mapping,
+    mode: Mode,
+) -> Option<Finding> {
+    let Integrity::Of(all) = &profile.integrity else { return None };
+    let upheld = |column: &&LinkColumn| {
+        let mut targets = tenant.of(&column.link.kinds).map(|target| &target.place.base);
+        targets.all(|target| features.integrity.has(&column.name, &mapping.place.base, target))
+    };
+    let open = mapping.links.iter().filter(|column| column.write && !column.by_name && !upheld(column));
+    let open: Vec<&str> = open.map(|column| column.name.as_str()).collect();
+    if mode == Mode::ReadOnly || open.is_empty() {
+        return None;
+    }
+    let what = format!(
+        "{} below {} is not kept right by the directory: what leads to an entry that is deleted or renamed stays, unless that is done \
+         through the gateway",
+        open.join(", "),
+        mapping.place.base
+    );
+    let mend = match profile.vendor {
+        Vendor::Ds389 | Vendor::FreeIpa => {
+            let known = all.iter().flat_map(|own| own.attributes.iter().map(String::as_str));
+            let names = known.chain(open).collect::<Vec<_>>().join(" ");
+            format!(
+                "dsconf INSTANCE plugin referential-integrity set --membership-attr {names}, and restart the server"
+            )
+        }
+        _ => format!("give the refint overlay of this database olcRefintAttribute: {}", open.join(" ")),
+    };
+    Some(Finding::warning(what, mend))
 }
 
 /// Which names are refused for their letters.
@@ -223,10 +267,19 @@ pub(super) fn indexes(profile: &Profile, mappings: &[&Mapping]) -> Finding {
 pub(super) fn empty_groups(profile: &Profile, mapping: &Mapping) -> Option<Finding> {
     let link = mapping.links.iter().find(|link| link.link.multi_valued())?;
     let must = profile.schema.must(&mapping.place.classes);
-    must.iter().any(|name| profile.schema.same(name, link.name.base())).then(|| {
+    let must = must.iter().any(|name| profile.schema.same(name, link.name.base()));
+    let standing_in = match &profile.integrity {
+        Integrity::Of(all) => all.iter().find_map(|own| own.nobody.as_ref()),
+        _ => None,
+    };
+    let other = standing_in.filter(|nobody| mapping.placeholder(&link.name) != Some(nobody.as_str()));
+    let told =
+        other.map(|nobody| format!("; the refint overlay has {nobody} for that, which placeholder can name too"));
+    must.then(|| {
         Finding::note(format!(
-            "a group cannot be empty here: where SCIM has no member, {} holds a placeholder",
-            link.name
+            "a group cannot be empty here: where SCIM has no member, {} holds a placeholder{}",
+            link.name,
+            told.unwrap_or_default()
         ))
     })
 }

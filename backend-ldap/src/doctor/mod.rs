@@ -76,6 +76,7 @@ pub async fn examine(
             let one = type_report(directory, &call, mapping, rows, &mut report.findings).await?;
             report.types.push(TypeReport { tenant: several.then(|| name.clone()), ..one });
             report.findings.extend(checks::empty_groups(&profile, mapping));
+            report.findings.extend(checks::references(&profile, &features, &tenant, mapping, settings.mode));
             mappings.push(mapping.clone());
         }
         if member_of::column(&tenant).is_some() {

@@ -1,14 +1,16 @@
 //! What a directory is and can do, found by asking it: every later choice is made from this, never from a name alone.
 //!
-//! `root_dse` what it says of itself · `vendor` whose it is · `definition`, `subschema` its schema · `upkeep` what it keeps in
-//! order by itself.
+//! `root_dse` what it says of itself · `vendor` whose it is · `definition`, `subschema` its schema · `integrity` which references it
+//! keeps right, `upkeep` what else it keeps in order by itself.
 
 mod definition;
+mod integrity;
 mod root_dse;
 mod subschema;
 mod upkeep;
 mod vendor;
 
+pub use integrity::{Followed, Integrity};
 pub use root_dse::RootDse;
 pub use subschema::{AttributeType, ClassKind, ObjectClass, Subschema};
 pub use upkeep::{Index, Kept};
@@ -35,8 +37,8 @@ pub struct Profile {
     pub root: RootDse,
     /// Its schema.
     pub schema: Subschema,
-    /// Does it take entries that go out of references by itself?
-    pub integrity: Kept,
+    /// Which references does it keep right by itself when an entry goes or is renamed?
+    pub integrity: Integrity,
     /// Does it keep `memberOf` of entries by itself?
     pub member_of: Kept,
     /// The attributes in which it takes no letters beyond ASCII, where the account may see that.
@@ -63,7 +65,7 @@ impl Profile {
             None => Subschema::default(),
         };
         let vendor = Vendor::of(&root, has_ipa(directory, call, &root).await?);
-        let integrity = upkeep::integrity(directory, call, vendor, &root).await?;
+        let integrity = integrity::integrity(directory, call, vendor, &root).await?;
         let member_of = upkeep::member_of(directory, call, vendor, &schema).await?;
         let ascii = upkeep::ascii(directory, call, vendor).await?;
         let indexes = upkeep::indexes(directory, call, vendor, &root).await?;

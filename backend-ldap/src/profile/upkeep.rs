@@ -1,5 +1,4 @@
-//! What a directory keeps in order by itself, as far as the account may see it: references to entries that go, what entries say of
-//! their groups, indexes.
+//! What a directory keeps in order by itself, as far as the account may see it: what entries say of their groups, indexes.
 
 use crate::directory::{Call, Directory};
 use crate::ldap::{AttributeName, Dn, Entry, Filter, LdapError, Reach, Search};
@@ -30,41 +29,9 @@ pub struct Index {
     pub below: Option<Dn>,
 }
 
-const INTEGRITY_OF_389: &str = "cn=referential integrity postoperation,cn=plugins,cn=config";
 const MEMBER_OF_OF_389: &str = "cn=MemberOf Plugin,cn=plugins,cn=config";
 const LETTERS_OF_389: &str = "cn=7-bit check,cn=plugins,cn=config";
 const INDEXES_OF_389: &str = "cn=ldbm database,cn=plugins,cn=config";
-
-/// Do references to an entry go with it?
-pub(super) async fn integrity(
-    directory: &Directory,
-    call: &Call,
-    vendor: Vendor,
-    root: &RootDse,
-) -> Result<Kept, LdapError> {
-    match vendor {
-        Vendor::ActiveDirectory | Vendor::Samba => Ok(Kept::By("linked attributes".into())),
-        Vendor::Ds389 | Vendor::FreeIpa => {
-            plugin(directory, call, INTEGRITY_OF_389, "the referential integrity plug-in").await
-        }
-        Vendor::OpenLdap | Vendor::Generic => {
-            let Some(config) = &root.config_context else { return Ok(Kept::Unknown) };
-            let of = AttributeName::known("olcRefintAttribute");
-            let overlays =
-                visible(directory, call, config.as_str(), Reach::Tree, "(objectClass=olcRefintConfig)", &[&of]).await?;
-            // An empty answer tells nothing where the databases themselves cannot be seen either.
-            let databases =
-                visible(directory, call, config.as_str(), Reach::One, "(objectClass=olcDatabaseConfig)", &[]).await?;
-            Ok(match (overlays.as_deref(), databases.as_deref()) {
-                (Some([overlay, ..]), _) => {
-                    Kept::By(format!("the refint overlay, for {}", overlay.texts(&of).collect::<Vec<_>>().join(", ")))
-                }
-                (_, Some([_, ..])) => Kept::Not,
-                _ => Kept::Unknown,
-            })
-        }
-    }
-}
 
 /// Does it keep `memberOf` of entries as groups change?
 pub(super) async fn member_of(
@@ -209,7 +176,7 @@ fn search(base: &Dn, reach: Reach, filter: &str) -> Search {
 }
 
 /// What a search finds; None where the account may not search there, or there is no such place.
-async fn visible(
+pub(super) async fn visible(
     directory: &Directory,
     call: &Call,
     base: &str,

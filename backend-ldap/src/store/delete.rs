@@ -77,13 +77,12 @@ impl Work<'_> {
     /// Lets every reference to an entry follow it to its new name, or go with it, where the directory does not see to
     /// that. What fails here is told in the log: the write itself is done.
     pub(super) async fn follow(&self, old: &Dn, new: Option<&Dn>) {
-        if self.inner.features.integrity {
-            return;
-        }
         let own = &self.mapping.rt.kind;
         for holder in self.tenant.mappings() {
             let columns = holder.links.iter().filter(|column| column.link.kinds.contains(own) && !column.by_name);
-            for column in columns {
+            let upheld =
+                |column: &&LinkColumn| self.inner.features.integrity.has(&column.name, &holder.place.base, old);
+            for column in columns.filter(|column| !upheld(column)) {
                 let changes = |column: &LinkColumn| moved(&column.name, old, new);
                 self.refer_anew(holder, column, old.as_str(), &changes).await;
             }

@@ -2,7 +2,7 @@
 
 use backend_ldap::directory::{Call, Credentials, Directory, Options, Tls};
 use backend_ldap::ldap::{Filter, Reach, Search, controls};
-use backend_ldap::profile::{Kept, Profile, Vendor};
+use backend_ldap::profile::{Followed, Integrity, Kept, Profile, Vendor};
 use conformance_tests::servers::ds389::{self, Ds389};
 use conformance_tests::servers::samba::{self, Samba};
 use conformance_tests::servers::slapd::Setup;
@@ -30,7 +30,7 @@ async fn openldap_is_known_with_what_it_can_do() {
     assert!(profile.assertion() && profile.post_read() && profile.transactions() && profile.paged());
     assert!(profile.true_and_false() && profile.modifies_passwords() && profile.matched_values() && profile.entry_dn());
     assert!(!profile.deref());
-    assert_eq!((&profile.integrity, &profile.member_of), (&Kept::Not, &Kept::Not));
+    assert_eq!((&profile.integrity, &profile.member_of), (&Integrity::Not, &Kept::Not));
     assert!(has_index(&profile, "objectClass") && !has_index(&profile, "uid"));
     let classes = ["inetOrgPerson".to_owned()];
     assert_eq!(profile.schema.must(&classes), ["sn", "cn"]);
@@ -42,12 +42,20 @@ async fn openldap_is_known_with_what_it_can_do() {
     let furnished = slapd(&Setup::furnished());
     let profile = probe(options(&[furnished.url()])).await;
     assert!(profile.deref() && has_index(&profile, "uid") && profile.has_control(controls::SORT));
-    assert!(matches!(profile.integrity, Kept::By(how) if how.contains("refint")));
+    let base = vec![dn("dc=example,dc=org")];
+    let refint = Followed {
+        by: "the refint overlay".into(),
+        attributes: vec!["member".into(), "manager".into()],
+        entries: base.clone(),
+        holders: base,
+        nobody: Some(dn("cn=admin,dc=example,dc=org")),
+    };
+    assert_eq!(profile.integrity, Integrity::Of(vec![refint]));
     assert!(matches!(profile.member_of, Kept::By(how) if how.contains("nobody else")));
 
     // Who may see little is told little, and nothing false.
     let anonymous = probe(Options { credentials: Credentials::Anonymous, ..options(&[bare.url()]) }).await;
-    assert_eq!((anonymous.integrity, anonymous.indexes), (Kept::Unknown, None));
+    assert_eq!((anonymous.integrity, anonymous.indexes), (Integrity::Unknown, None));
 }
 
 #[tokio::test]
@@ -59,7 +67,9 @@ async fn ds389_is_known_with_what_it_can_do() {
     assert_eq!(profile.root.suffix(), Some(&dn(ds389::SUFFIX)));
     assert!(profile.deref() && profile.post_read() && profile.paged() && profile.modifies_passwords());
     assert!(!profile.assertion() && !profile.transactions() && !profile.true_and_false());
-    assert!(matches!(profile.integrity, Kept::By(_)));
+    let Integrity::Of(followed) = &profile.integrity else { panic!("{:?}", profile.integrity) };
+    assert!(followed[0].attributes.iter().any(|name| name == "member"), "{followed:?}");
+    assert!(followed[0].attributes.iter().all(|name| name != "manager"), "nobody has told it to: {followed:?}");
     assert_eq!(profile.member_of, Kept::By("the memberOf plug-in".into()));
     let anonymous = probe(Options { credentials: Credentials::Anonymous, ..options(&[server.url()]) }).await;
     assert_eq!(anonymous.member_of, Kept::Unknown);
@@ -82,7 +92,7 @@ async fn samba_is_known_with_what_it_can_do() {
             && profile.has_control(controls::ATTRIBUTE_SCOPED)
     );
     assert!(!profile.assertion() && !profile.post_read() && !profile.deref() && !profile.modifies_passwords());
-    assert!(matches!(profile.integrity, Kept::By(_)) && matches!(profile.member_of, Kept::By(_)));
+    assert!(matches!(profile.integrity, Integrity::All(_)) && matches!(profile.member_of, Kept::By(_)));
     assert!(has_index(&profile, "sAMAccountName") && has_index(&profile, "objectGUID"));
     let user = ["user".to_owned()];
     assert!(profile.schema.allows(&user, "userPrincipalName") && profile.schema.allows(&user, "manager"));

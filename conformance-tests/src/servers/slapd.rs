@@ -39,8 +39,8 @@ pub enum MemberOf {
 pub struct Setup {
     /// Who keeps `memberOf`.
     pub member_of: MemberOf,
-    /// References to entries that go, go too (refint); the DN that stands in where a group would be empty.
-    pub refint: bool,
+    /// In these attributes, references to entries that go, go too (refint). A DN stands in where a group would be empty.
+    pub refint: &'static [&'static str],
     /// `uid` below `ou=people` is unique (unique).
     pub unique: bool,
     /// Passwords are hashed and counted (ppolicy).
@@ -74,7 +74,7 @@ impl Setup {
     pub fn furnished() -> Self {
         Setup {
             member_of: MemberOf::Overlay,
-            refint: true,
+            refint: &["member", "manager"],
             password_policy: true,
             sorting: true,
             deref: true,
@@ -306,10 +306,10 @@ fn configuration(setup: &Setup, installed: &Installed, folder: &Folder, certific
             "olcDynListAttrSet: groupOfURLs memberURL member+memberOf@groupOfNames\n",
         )),
     }
-    if setup.refint {
-        let settings =
-            "olcRefintAttribute: member\nolcRefintAttribute: manager\nolcRefintNothing: cn=admin,dc=example,dc=org\n";
-        overlays.push(("refint", "olcRefintConfig", settings));
+    let followed: String = setup.refint.iter().map(|name| format!("olcRefintAttribute: {name}\n")).collect();
+    let followed = followed + "olcRefintNothing: cn=admin,dc=example,dc=org\n";
+    if !setup.refint.is_empty() {
+        overlays.push(("refint", "olcRefintConfig", &followed));
     }
     if setup.password_policy {
         let settings = "olcPPolicyDefault: cn=default,ou=policies,dc=example,dc=org\nolcPPolicyHashCleartext: TRUE\n";

@@ -4,8 +4,8 @@
 use conformance_tests::servers::slapd::{MemberOf, Setup, Slapd, group, people};
 use serde_json::{Value, json};
 
-use crate::gateway_of;
 use crate::support::{Running, USER};
+use crate::{gateway_of, wait};
 
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
@@ -168,6 +168,30 @@ fn references_follow_without_the_help_of_the_directory() {
     let again = json!({"schemas": [USER], "userName": "renamed", "name": {"familyName": "B"}});
     let again = server.post("/scim/v2/Users", &again).json();
     assert_eq!(server.get(&path_of("Users", &again)).json()["groups"], Value::Null, "the name alone makes no member");
+}
+
+/// An overlay that follows some references leaves the others to us.
+#[test]
+fn references_follow_that_the_directory_leaves_alone() {
+    let one: [(&[&str], _); 2] = [(&["manager"], "member"), (&["member"], "manager")];
+    for (refint, seen) in one {
+        let entries = people(0..3) + &group("staff", 0..3);
+        let slapd = Slapd::start(&Setup { entries, refint, ..Setup::default() }).unwrap();
+        let server = gateway_of(&slapd, &(users("") + GROUPS), &["acme"]);
+        let list = server.get("/scim/v2/Users").json();
+        let at = |n: usize| path_of("Users", &list["Resources"][n]);
+        let manager = json!({"op": "add", "path": format!("{ENTERPRISE}:manager"), "value": {"value": list["Resources"][1]["id"]}});
+        assert_eq!(patch(&server, &at(0), manager), 200);
+        let rename = json!({"op": "replace", "path": "userName", "value": "renamed"});
+        assert_eq!(patch(&server, &at(1), rename), 200);
+        // refint itself follows a moment later.
+        let holds =
+            |text: &str| slapd.search("(|(member=*)(manager=*))", &["member", "manager"]).unwrap().contains(text);
+        wait("the new name", || !holds("uid=user000001"));
+        assert!(holds(&format!("{seen}: uid=renamed,")), "{refint:?}");
+        assert_eq!(server.request("DELETE", &at(1)).send().status, 204);
+        wait("what goes", || !holds("uid=renamed"));
+    }
 }
 
 /// A group whose members are found by a search has somebody the moment they are made.

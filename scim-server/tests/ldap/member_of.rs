@@ -142,7 +142,7 @@ fn what_entries_say_wrongly_is_not_believed() {
 #[test]
 fn a_version_that_is_named_leaves_the_other_side_right() {
     let entries = people_of(0..4, &[("staff", 0..2)]) + &group("staff", 0..2);
-    let slapd = Slapd::start(&Setup { entries, refint: false, ..Setup::furnished() }).unwrap();
+    let slapd = Slapd::start(&Setup { entries, refint: &[], ..Setup::furnished() }).unwrap();
     let server = gateway_of(&slapd, TABLES, &["acme"]);
     let all = users(&server);
     let list = server.get("/scim/v2/Groups").json();
