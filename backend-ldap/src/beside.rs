@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt};
 use scim_core::change::{Action, Change, ChangeSet, Effect, Expect, Mutation, Outcome, Resolve};
+use scim_core::clock::Timestamp;
 use scim_core::document::Document;
 use scim_core::error::ScimError;
 use scim_core::filter::{BoundFilter, Compare, Leaf, Operand};
@@ -449,6 +450,10 @@ impl Store for Beside {
 
     async fn health(&self) -> Result<Health> {
         self.inner.store.health().await
+    }
+
+    async fn tend(&self, now: Timestamp) -> Result<()> {
+        self.inner.store.tend(now).await
     }
 
     fn metrics(&self) -> Vec<Metric> {

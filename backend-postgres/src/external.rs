@@ -48,10 +48,21 @@ impl ExternalIds for PostgresStore {
         self.tell("write an external id", sql).await.map(drop)
     }
 
+    async fn all(&self, tenant: &TenantId, client: &str, most: u32) -> Result<Vec<(ResourceId, String)>> {
+        const DOING: &str = "list external ids";
+        let sql = Sql::new(
+            "SELECT id, value FROM external WHERE tenant = $1 AND client = $2 ORDER BY id COLLATE \"C\" LIMIT $3",
+        );
+        let sql = sql.bind(text(tenant)).bind(client.to_owned()).bind(i64::from(most));
+        let rows = self.look(DOING, sql).await?;
+        let pair = |line: &Line| Ok((line.text(0, ResourceId::new)?, line.text(1, str::to_owned)?));
+        told(DOING, rows.iter().map(pair).collect::<Inner<_>>())
+    }
+
     async fn clients(&self, tenant: &TenantId) -> Result<Vec<(String, u64)>> {
         const DOING: &str = "list clients";
         let sql = Sql::new(
-            "SELECT client, count(*) FROM external WHERE tenant = $1 AND client <> '' GROUP BY client ORDER BY client",
+            "SELECT client, count(*) FROM external WHERE tenant = $1 AND client NOT IN ('', ' leaving') GROUP BY client ORDER BY client",
         );
         let rows = self.look(DOING, sql.bind(text(tenant))).await?;
         let pair = |line: &Line| Ok((line.text(0, str::to_owned)?, line.int(1)?.unsigned_abs()));
@@ -59,7 +70,7 @@ impl ExternalIds for PostgresStore {
     }
 
     async fn forget(&self, tenant: &TenantId, id: &ResourceId) -> Result<()> {
-        let sql = Sql::new("DELETE FROM external WHERE tenant = $1 AND id = $2 AND client <> ''");
+        let sql = Sql::new("DELETE FROM external WHERE tenant = $1 AND id = $2 AND client NOT IN ('', ' leaving')");
         self.tell("forget external ids", sql.bind(text(tenant)).bind(id.as_str().to_owned())).await.map(drop)
     }
 }

@@ -1,9 +1,11 @@
 //! Tenants, credentials and notes, through one store and through several on one database.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backend_postgres::{Options, PostgresStore};
+use conformance_tests::contract::external::external_ids;
 use conformance_tests::servers::postgres::{Database, Postgres};
 use scim_core::access::Profile;
 use scim_core::clock::Timestamp;
@@ -212,4 +214,11 @@ async fn stores_that_are_opened_at_once_on_an_empty_database_lay_it_out_once() {
     assert_eq!(stores.len(), 10);
     assert_eq!(database.number("SELECT count(*) FROM layout").unwrap(), 1);
     assert_eq!(database.number("SELECT count(*) FROM generation").unwrap(), 1);
+}
+
+#[tokio::test]
+async fn what_clients_call_resources_is_kept_for_each_of_them() {
+    let database = database();
+    let kept = Arc::new(open(&database).await).external_ids().unwrap();
+    external_ids(&*kept).await.unwrap();
 }

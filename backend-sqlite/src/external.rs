@@ -56,9 +56,20 @@ impl ExternalIds for SqliteStore {
         self.writer.ask("write an external id", set).await
     }
 
+    async fn all(&self, tenant: &TenantId, client: &str, most: u32) -> Result<Vec<(ResourceId, String)>> {
+        self.look("list external ids", |db| {
+            let sql = "SELECT id, value FROM external WHERE tenant = ?1 AND client = ?2 ORDER BY id LIMIT ?3";
+            let mut statement = db.prepare_cached(sql)?;
+            let rows = statement.query_map(params![tenant.as_str(), client, most], |row| {
+                Ok((ResourceId::new(row.get_ref(0)?.as_str()?), row.get(1)?))
+            })?;
+            Ok(rows.collect::<std::result::Result<_, _>>()?)
+        })
+    }
+
     async fn clients(&self, tenant: &TenantId) -> Result<Vec<(String, u64)>> {
         self.look("list clients", |db| {
-            let sql = "SELECT client, count(*) FROM external WHERE tenant = ?1 AND client <> '' GROUP BY client ORDER BY client";
+            let sql = "SELECT client, count(*) FROM external WHERE tenant = ?1 AND client NOT IN ('', ' leaving') GROUP BY client ORDER BY client";
             let mut statement = db.prepare_cached(sql)?;
             let rows = statement.query_map([tenant.as_str()], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
             Ok(rows.collect::<std::result::Result<_, _>>()?)
@@ -68,7 +79,7 @@ impl ExternalIds for SqliteStore {
     async fn forget(&self, tenant: &TenantId, id: &ResourceId) -> Result<()> {
         let (tenant, id) = (tenant.clone(), id.clone());
         let forget = move |writing: &mut Writing<'_>| {
-            let sql = "DELETE FROM external WHERE tenant = ?1 AND id = ?2 AND client <> ''";
+            let sql = "DELETE FROM external WHERE tenant = ?1 AND id = ?2 AND client NOT IN ('', ' leaving')";
             writing.run(sql, params![tenant.as_str(), id.as_str()]).map(drop)
         };
         self.writer.ask("forget external ids", forget).await

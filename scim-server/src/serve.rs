@@ -34,6 +34,8 @@ pub const CURSOR_KEY: &str = "cursor.key";
 const HASHES_WAITING: usize = 256;
 /// How often uses of credentials are written.
 const FLUSH: Duration = Duration::from_secs(20);
+/// How often a store does what it has to do by itself.
+const TENDED: Duration = Duration::from_secs(60);
 /// How often ends of tokens are looked at.
 const DAILY: Duration = Duration::from_secs(86_400);
 
@@ -345,10 +347,16 @@ fn first_token(sources: &Sources) -> Result<Option<SecretString>> {
 /// What is done now and then.
 async fn chores(app: Arc<App>) {
     let mut flush = tokio::time::interval(FLUSH);
+    let mut tended = tokio::time::interval(TENDED);
     let mut daily = tokio::time::interval_at(tokio::time::Instant::now() + DAILY, DAILY);
     loop {
         tokio::select! {
             _ = flush.tick() => app.usage.flush(&app.control).await,
+            _ = tended.tick() => {
+                if let Err(error) = app.store.tend(SystemClock.now()).await {
+                    tracing::warn!(%error, "the store could not bring to its end what was cut short; it is tried again");
+                }
+            }
             _ = daily.tick() => {
                 if let Ok(credentials) = app.control.credentials(None).await {
                     first_start::warn_of_ends(&credentials, SystemClock.now());

@@ -76,17 +76,21 @@ impl Work<'_> {
         }
         if let Some((request, superior, rdn)) = moving {
             let mut new = superior.child(&rdn);
+            self.leaving(&id, &entry.dn, Some(&new)).await?;
             let mut done = self.send(request).await;
             if done.as_ref().is_err_and(|error| error.code() == Some(Code::ENTRY_ALREADY_EXISTS))
                 && let Some(other) = with_id(&rdn, &id)
             {
                 // Somebody of this name was put away before.
                 new = superior.child(&other);
+                self.leaving(&id, &entry.dn, Some(&new)).await?;
                 done = self.send(rename(&entry.dn, &other, superior)).await;
             }
+            if let Err(error) = &done {
+                self.not_left(&id, &entry.dn, error).await;
+            }
             done.map_err(|error| of_write(self.mapping, None, error, "put an entry away"))?;
-            self.follow(&entry.dn, Some(&new)).await;
-            self.turn_follows(&entry.dn, Some(&new)).await;
+            self.left(&id, &entry.dn, Some(&new)).await;
         }
         if self.mapping.deleted_base.is_none() {
             self.remember(&self.scope.tenant, &id).await?;

@@ -40,6 +40,7 @@ impl Work<'_> {
         }
         self.shadowed(&[&request])?;
         self.lose(Loss::Deletes, 1).await?;
+        self.leaving(&id, &entry.dn, None).await?;
         let asserted = match expect {
             Expect::Version(_) if self.inner.features.assertion => asserted(self.mapping, &version),
             _ => None,
@@ -51,11 +52,14 @@ impl Work<'_> {
                 Ok(()) => self.send(request).await,
                 Err(error) => Err(error),
             },
-            Some(filter) => {
-                let asserted = controls::assertion(&filter).map_err(|error| error.during("assert"))?;
-                self.send(request.with(asserted)).await
-            }
+            Some(filter) => match controls::assertion(&filter) {
+                Ok(asserted) => self.send(request.with(asserted)).await,
+                Err(error) => Err(error),
+            },
         };
+        if let Err(error) = &sent {
+            self.not_left(&id, &entry.dn, error).await;
+        }
         match sent {
             Ok(_) => {}
             Err(error) if error.code() == Some(Code::ASSERTION_FAILED) => return Err(StoreErrorKind::Stale.into()),
@@ -66,27 +70,36 @@ impl Work<'_> {
             }
             Err(error) => return Err(of_write(self.mapping, None, error, "delete an entry")),
         }
-        self.follow(&entry.dn, None).await;
-        self.turn_follows(&entry.dn, None).await;
+        self.left(&id, &entry.dn, None).await;
         if let Some(name) = self.user_name(&entry) {
             self.follow_name(&name, None).await;
         }
         Ok(Outcome { id, version, effect: Effect::Deleted, record: None, filled: false })
     }
 
-    /// Lets every reference to an entry follow it to its new name, or go with it, where the directory does not see to
-    /// that. What fails here is told in the log: the write itself is done.
-    pub(super) async fn follow(&self, old: &Dn, new: Option<&Dn>) {
+    /// The references to an entry of this name that the directory does not see to.
+    fn ours<'w>(&'w self, old: &'w Dn) -> impl Iterator<Item = (&'w Mapping, &'w LinkColumn)> {
         let own = &self.mapping.rt.kind;
-        for holder in self.tenant.mappings() {
-            let columns = holder.links.iter().filter(|column| column.link.kinds.contains(own) && !column.by_name);
-            let upheld =
-                |column: &&LinkColumn| self.inner.features.integrity.has(&column.name, &holder.place.base, old);
-            for column in columns.filter(|column| !upheld(column)) {
-                let changes = |column: &LinkColumn| moved(&column.name, old, new);
-                self.refer_anew(holder, column, old.as_str(), &changes).await;
-            }
+        let all = self.tenant.mappings().iter();
+        let all = all.flat_map(|holder| holder.links.iter().map(move |column| (&**holder, column)));
+        all.filter(|(_, column)| column.link.kinds.contains(own) && !column.by_name)
+            .filter(|(holder, column)| !self.inner.features.integrity.has(&column.name, &holder.place.base, old))
+    }
+
+    /// Is there anything that the directory does not see to, when an entry leaves this name?
+    pub(super) fn must_follow(&self, old: &Dn) -> bool {
+        self.ours(old).next().is_some() || self.told().is_some()
+    }
+
+    /// Lets every reference to an entry follow it to its new name, or go with it, where the directory does not see to
+    /// that. What fails here is told in the log, as the write itself is done, and gives false.
+    pub(super) async fn follow(&self, old: &Dn, new: Option<&Dn>) -> bool {
+        let mut done = true;
+        for (holder, column) in self.ours(old) {
+            let changes = |column: &LinkColumn| moved(&column.name, old, new);
+            done &= self.refer_anew(holder, column, old.as_str(), &changes).await;
         }
+        done
     }
 
     /// Does somebody refer to these entries by user name (`memberUid`)?
@@ -118,14 +131,15 @@ impl Work<'_> {
         }
     }
 
-    /// Makes these changes to all who refer so. What fails is told in the log.
+    /// Makes these changes to all who refer so. What fails is told in the log, and gives false.
     async fn refer_anew(
         &self,
         holder: &Mapping,
         column: &LinkColumn,
         old: &str,
         changes: &(dyn Fn(&LinkColumn) -> Vec<Change> + Sync),
-    ) {
+    ) -> bool {
+        let mut whole = true;
         let refers = Filter::equal(column.name.clone(), old.to_owned());
         let filter = Filter::all([holder.place.filter.clone(), refers]);
         let place = &holder.place;
@@ -134,10 +148,10 @@ impl Work<'_> {
         loop {
             let page = match walk.next().await {
                 Ok(Some(page)) => page,
-                Ok(None) => break,
+                Ok(None) => return whole,
                 Err(error) => {
                     tracing::error!(%old, %error, "references to an entry that is gone could not be found");
-                    break;
+                    return false;
                 }
             };
             for entry in page {
@@ -153,6 +167,7 @@ impl Work<'_> {
                     && error.code() != Some(Code::NO_SUCH_ATTRIBUTE)
                 {
                     tracing::error!(holder = %entry.dn, %old, %error, "a reference to an entry that is gone stays");
+                    whole = false;
                 }
             }
         }

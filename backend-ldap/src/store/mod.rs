@@ -2,7 +2,7 @@
 //!
 //! `read` records by id and by walk, `lean` what finds few of them, `recent` what of them a request need not ask for twice · `list` pages, `ids` what they are cut from · `names` ids to names of entries and back · `members` references of an entry, and who
 //! refers to it, `switch` who a group says may log in, `said` by what entries say themselves, `shelf` groups of a moment ago, `primary` who is in one by its own number · `commit` writing, one entry after another, `brakes` what stops it, `identity` as whom it is done, `metrics` what was counted · `create` with `claims`, `modify`, `rename`, `membership`, `delete`, `away`,
-//! `password` what each write is.
+//! `password` what each write is, `leaving` what follows from an entry that leaves its name.
 
 mod away;
 mod brakes;
@@ -13,6 +13,7 @@ mod delete;
 mod identity;
 mod ids;
 mod lean;
+mod leaving;
 mod list;
 mod members;
 mod membership;
@@ -36,6 +37,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use scim_core::change::{Mutation, Outcome};
+use scim_core::clock::Timestamp;
 use scim_core::filter::{BoundFilter, Leaf};
 use scim_core::query::{Page, Query, Select};
 use scim_core::schema::{Kind, LinkType, ResourceType, ReverseType};
@@ -162,6 +164,11 @@ impl Inner {
         tenant.set_day(scope.now);
         self.look_who_is_gone(&tenant).await?;
         Ok(tenant)
+    }
+
+    /// All that were prepared.
+    fn all_tenants(&self) -> Vec<Arc<Tenant>> {
+        self.tenants.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     fn call(&self, scope: &Scope) -> Call {
@@ -321,6 +328,10 @@ impl Store for LdapStore {
         let call = self.inner.call(scope);
         self.inner.weigh(&tenant, &call);
         self.inner.holders(&tenant, &call, of, targets, via).await
+    }
+
+    async fn tend(&self, now: Timestamp) -> Result<()> {
+        self.inner.tend(now).await
     }
 
     async fn health(&self) -> Result<Health> {

@@ -97,6 +97,7 @@ impl<'a> Work<'a> {
         };
         let new = superior.or_else(|| entry.dn.parent()).unwrap_or_else(Dn::root).child(&rdn);
         self.shadowed(&first.iter().chain([&rename]).collect::<Vec<_>>())?;
+        self.leaving(id, &entry.dn, Some(&new)).await?;
         let done = if self.inner.features.transactions && self.inner.settings.transactions {
             let requests = claim.into_iter().chain(first).chain([rename]);
             let lease = self.inner.directory.lease(&self.call).await;
@@ -115,12 +116,16 @@ impl<'a> Work<'a> {
                     return Err(taken);
                 }
                 self.set_behind(&entry.dn, Some(&new), secrets, contrary(entry, &changes)).await?;
-                self.follow(&entry.dn, Some(&new)).await;
-                self.turn_follows(&entry.dn, Some(&new)).await;
+                self.left(id, &entry.dn, Some(&new)).await;
                 Ok(true)
             }
-            Err(error) if overtaken(&error) => Ok(false),
-            Err(error) => Err(of_write(self.mapping, unique, error, "rename an entry")),
+            Err(error) => {
+                self.not_left(id, &entry.dn, &error).await;
+                if overtaken(&error) {
+                    return Ok(false);
+                }
+                Err(of_write(self.mapping, unique, error, "rename an entry"))
+            }
         }
     }
 

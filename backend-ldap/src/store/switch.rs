@@ -123,9 +123,15 @@ impl Work<'_> {
         }
     }
 
-    /// Lets the group follow an entry to its new name, or forget one that is gone. A directory may have seen to it already.
-    pub(super) async fn turn_follows(&self, old: &Dn, new: Option<&Dn>) {
-        let Some(switch) = self.switch().filter(|_| !self.inner.features.direct_member_of) else { return };
+    /// The group that has to be told of an entry that leaves its name.
+    pub(super) fn told(&self) -> Option<&Switch> {
+        self.switch().filter(|_| !self.inner.features.direct_member_of)
+    }
+
+    /// Lets the group follow an entry to its new name, or forget one that is gone. A directory may have seen to it already. False: it
+    /// could not.
+    pub(super) async fn turn_follows(&self, old: &Dn, new: Option<&Dn>) -> bool {
+        let Some(switch) = self.told() else { return true };
         let mut changes = super::membership::moved(&switch.members, old, new);
         let target = || (&switch.group).into();
         let mut done = self.send(Operation::Modify { target: target(), changes: changes.clone() }.into()).await;
@@ -138,7 +144,9 @@ impl Work<'_> {
             && !error.code().is_some_and(|code| known.contains(&code))
         {
             tracing::error!(group = %switch.group, %old, %error, "the group that says who is active still names an entry that is gone");
+            return false;
         }
+        true
     }
 }
 

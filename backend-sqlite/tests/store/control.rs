@@ -1,5 +1,8 @@
 //! Tenants, credentials and notes.
 
+use std::sync::Arc;
+
+use conformance_tests::contract::external::external_ids;
 use scim_core::access::Profile;
 use scim_core::clock::Timestamp;
 use scim_core::store::control::{ControlStore, CredentialRow, Grant, TenantRow, TenantSettings, TokenDigest};
@@ -114,4 +117,12 @@ async fn notes_are_kept() {
     assert_eq!(store.set_note("key", b"two", true).await.unwrap(), b"one");
     assert_eq!(store.set_note("key", b"two", false).await.unwrap(), b"two");
     assert_eq!(store.note("key").await.unwrap(), Some(b"two".to_vec()));
+}
+
+#[tokio::test]
+async fn what_clients_call_resources_is_kept_for_each_of_them() {
+    let home = Home::new().await;
+    let Home { store, dir: _dir } = home;
+    let kept = Arc::new(store).external_ids().unwrap();
+    external_ids(&*kept).await.unwrap();
 }

@@ -6,6 +6,7 @@ pub mod bench;
 mod capabilities;
 mod changes;
 mod create;
+pub mod external;
 mod holders;
 mod links;
 mod lock;

@@ -197,6 +197,10 @@ pub const DELETED: &str = "";
 /// What stands with the id of such a resource.
 pub const DELETED_MARK: &str = "deleted";
 
+/// The client in whose name it is kept which entries are about to leave their names while what leads to them has to follow. No credential
+/// is called so.
+pub const LEAVING: &str = " leaving";
+
 /// The `externalId`s that clients give to resources of a store that cannot hold them. A client sees its own only (RFC 7643
 /// section 3.1); one id may stand for several resources.
 #[async_trait]
@@ -207,8 +211,10 @@ pub trait ExternalIds: fmt::Debug + Send + Sync + 'static {
     async fn with(&self, tenant: &TenantId, client: &str, external: &str) -> Result<Vec<ResourceId>>;
     /// Gives a resource this one, or none.
     async fn set(&self, tenant: &TenantId, client: &str, id: &ResourceId, external: Option<&str>) -> Result<()>;
-    /// The clients who gave any, by name, with how many; without [`DELETED`].
+    /// All that a client gave, in order of ids, but no more than so many.
+    async fn all(&self, tenant: &TenantId, client: &str, most: u32) -> Result<Vec<(ResourceId, String)>>;
+    /// The clients who gave any, by name, with how many; without [`DELETED`] and [`LEAVING`].
     async fn clients(&self, tenant: &TenantId) -> Result<Vec<(String, u64)>>;
-    /// Forgets a resource, for all clients but [`DELETED`].
+    /// Forgets a resource, for all clients but [`DELETED`] and [`LEAVING`].
     async fn forget(&self, tenant: &TenantId, id: &ResourceId) -> Result<()>;
 }

@@ -271,6 +271,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         Ok(Health::default())
     }
 
+    /// What a store has to do by itself now and then, such as bringing to its end what was cut short. The server asks for it about once
+    /// a minute.
+    async fn tend(&self, _now: Timestamp) -> Result<()> {
+        Ok(())
+    }
+
     /// Numbers for whoever watches over the store. Asked now and then; nothing is waited for.
     fn metrics(&self) -> Vec<Metric> {
         Vec::new()

@@ -12,6 +12,7 @@ mod ds389;
 mod external;
 mod files;
 mod kept;
+mod leaving;
 mod mapped;
 mod member_of;
 mod of_type;
@@ -115,12 +116,17 @@ pub const CONTROL: &str = "[control]\nbackend = \"sqlite\"\n[control.sqlite]\npa
 /// A server over this directory with a control store, in mode `write`. `more` are lines of `[store.ldap]` and tables behind it; those
 /// of users and groups are there where it does not bring them.
 pub fn with_control(slapd: &Slapd, more: &str) -> Running {
+    with_control_as(slapd, ADMIN, more)
+}
+
+/// The same, as this account of the directory.
+pub fn with_control_as(slapd: &Slapd, account: &str, more: &str) -> Running {
     let base = |table: &str, ou: &str| match more.contains(&format!("[store.ldap.{table}]")) {
         true => String::new(),
         false => format!("[store.ldap.{table}]\nbase = \"ou={ou},dc=example,dc=org\"\n"),
     };
     let settings = format!(
-        "[store]\nbackend = \"ldap\"\n[store.ldap]\nurls = [\"{}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\n\
+        "[store]\nbackend = \"ldap\"\n[store.ldap]\nurls = [\"{}\"]\nbind_dn = \"{account}\"\nbind_password = \"{PASSWORD}\"\n\
          operation_time = 60\nmode = \"write\"\n{more}\n{}{}{CONTROL}",
         slapd.url(),
         base("users", "people"),

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use scim_core::store::Store;
 use scim_server::{Builder, Server, Settings, Sources, Stopper};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -21,6 +22,7 @@ pub struct Running {
     pub address: SocketAddr,
     pub token: String,
     pub directory: tempfile::TempDir,
+    pub store: Arc<dyn Store>,
     stopper: Stopper,
     thread: Option<JoinHandle<anyhow::Result<()>>>,
 }
@@ -54,12 +56,14 @@ impl Running {
                 let server = builder.open(settings, sources).await?;
                 let first = server.first().and_then(|first| first.token.as_ref());
                 let token = first.map(|token| token.expose_secret().to_owned()).unwrap_or_default();
-                sender.send((server.address().unwrap(), token, server.stopper()))?;
+                sender.send((server.address().unwrap(), token, server.store().clone(), server.stopper()))?;
                 server.run().await
             })
         });
         match receiver.recv() {
-            Ok((address, token, stopper)) => Running { address, token, directory, stopper, thread: Some(thread) },
+            Ok((address, token, store, stopper)) => {
+                Running { address, token, directory, store, stopper, thread: Some(thread) }
+            }
             Err(_) => panic!("the server did not start: {:?}", thread.join()),
         }
     }

@@ -1,0 +1,137 @@
+//! What leads to an entry that is deleted or renamed follows, also where that is cut short.
+
+use conformance_tests::servers::slapd::{PASSWORD, Setup, Slapd, group, people};
+use scim_core::clock::Timestamp;
+use scim_core::store::control::LEAVING;
+use serde_json::json;
+
+use crate::support::Running;
+use crate::{ldapmodify, patch_user, users, with_control_as};
+
+/// A group of `ou=groups` that nobody can write any more, and one that can be written.
+const REFUSED: &str = "dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\nreplace: olcAccess\n\
+                       olcAccess: {0}to dn.base=\"cn=staff,ou=groups,dc=example,dc=org\" by * read\n\
+                       olcAccess: {1}to * by * write\n";
+const ALLOWED: &str =
+    "dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\nreplace: olcAccess\nolcAccess: {0}to * by * write\n";
+const ACCOUNT: &str = "cn=gateway,dc=example,dc=org";
+
+fn slapd() -> Slapd {
+    let account = format!(
+        "dn: {ACCOUNT}\nobjectClass: applicationProcess\nobjectClass: simpleSecurityObject\ncn: gateway\nuserPassword: {PASSWORD}\n\n"
+    );
+    let entries = people(0..4) + &group("staff", 0..4) + &group("others", 0..4) + &account;
+    let slapd = Slapd::start(&Setup { entries, ..Setup::default() }).unwrap();
+    ldapmodify(&slapd, ALLOWED);
+    slapd
+}
+
+fn members(slapd: &Slapd, name: &str) -> String {
+    slapd.search(&format!("(cn={name})"), &["member"]).unwrap()
+}
+
+fn user(server: &Running, name: &str) -> String {
+    users(server, &format!("userName eq \"{name}\"")).remove(0)
+}
+
+/// Lets the store do what it does by itself, as if so many minutes had gone by.
+fn tend(server: &Running, minutes: i64) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = Timestamp::from_millis(i64::try_from(now.as_millis()).unwrap() + minutes * 60_000);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(server.store.tend(now)).unwrap();
+}
+
+/// A connection of the test's own to the control store.
+fn control(server: &Running) -> rusqlite::Connection {
+    rusqlite::Connection::open(server.directory.path().join("control.db")).unwrap()
+}
+
+/// The ids of those who leave.
+fn noted(server: &Running) -> Vec<String> {
+    let db = control(server);
+    let mut statement = db.prepare("SELECT id FROM external WHERE client = ?1 ORDER BY id").unwrap();
+    let rows = statement.query_map([LEAVING], |row| row.get(0)).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+/// A note of long ago, as a server leaves it that is killed between two steps.
+fn note(server: &Running, id: &str, old: &str, new: Option<&str>) {
+    let dn = |name: &str| format!("uid={name},ou=people,dc=example,dc=org");
+    let note = json!({"kind": "User", "at": 0, "old": dn(old), "new": new.map(dn)});
+    let sql = "INSERT INTO external (tenant, client, id, value) VALUES ('default', ?1, ?2, ?3)";
+    control(server).execute(sql, (LEAVING, id, note.to_string())).unwrap();
+}
+
+#[test]
+fn what_could_not_follow_is_made_to_follow_later() {
+    let slapd = slapd();
+    let server = with_control_as(&slapd, ACCOUNT, "");
+    let [gone, renamed] = ["user000001", "user000002"].map(|name| user(&server, name));
+    ldapmodify(&slapd, REFUSED);
+    assert_eq!(server.request("DELETE", &format!("/scim/v2/Users/{gone}")).send().status, 204);
+    assert_eq!(patch_user(&server, &renamed, "userName", json!("another")).status, 200);
+    let (staff, others) = (members(&slapd, "staff"), members(&slapd, "others"));
+    assert!(staff.contains("user000001") && staff.contains("user000002"), "{staff}");
+    assert!(!others.contains("user000001") && others.contains("uid=another,"), "{others}");
+    let mut wanted = [gone, renamed];
+    wanted.sort_unstable();
+    assert_eq!(noted(&server), wanted);
+
+    ldapmodify(&slapd, ALLOWED);
+    tend(&server, 1);
+    assert_eq!(noted(&server).len(), 2, "whoever noted it may be at it");
+    tend(&server, 5);
+    let staff = members(&slapd, "staff");
+    assert!(!staff.contains("user000001") && !staff.contains("user000002"), "{staff}");
+    assert!(staff.contains("uid=another,") && staff.contains("user000003"), "{staff}");
+    assert_eq!(noted(&server), [""; 0]);
+}
+
+#[test]
+fn what_a_crash_left_behind_is_told_by_who_bears_which_name() {
+    let slapd = slapd();
+    let server = with_control_as(&slapd, ACCOUNT, "");
+    let [gone, renamed, stayed, taken] = [0, 1, 2, 3].map(|n| user(&server, &format!("user{n:06}")));
+    let dn = |n: usize| format!("dn: uid=user{n:06},ou=people,dc=example,dc=org\n");
+    ldapmodify(
+        &slapd,
+        &format!(
+            "{}changetype: delete\n\n{}changetype: modrdn\nnewrdn: uid=another\ndeleteoldrdn: 1\n\n{}changetype: delete\n\n\
+             {}changetype: add\nobjectClass: inetOrgPerson\nuid: user000003\ncn: Somebody\nsn: Else\n",
+            dn(0),
+            dn(1),
+            dn(3),
+            dn(3)
+        ),
+    );
+    note(&server, &gone, "user000000", None);
+    note(&server, &renamed, "user000001", Some("another"));
+    note(&server, &stayed, "user000002", None);
+    note(&server, &taken, "user000003", None);
+    tend(&server, 0);
+    assert_eq!(noted(&server), [""; 0]);
+    for name in ["staff", "others"] {
+        let members = members(&slapd, name);
+        assert!(!members.contains("user000000") && !members.contains("user000001"), "{members}");
+        assert!(members.contains("uid=another,") && members.contains("user000002"), "{members}");
+        assert!(members.contains("user000003"), "nobody can tell whose it is: {members}");
+    }
+}
+
+#[test]
+fn nothing_stays_noted_of_what_went_well_or_was_refused() {
+    let slapd = slapd();
+    let server = with_control_as(&slapd, ACCOUNT, "");
+    let [gone, renamed, kept] = [0, 1, 2].map(|n| user(&server, &format!("user{n:06}")));
+    assert_eq!(server.request("DELETE", &format!("/scim/v2/Users/{gone}")).send().status, 204);
+    assert_eq!(patch_user(&server, &renamed, "userName", json!("another")).status, 200);
+    assert_eq!(noted(&server), [""; 0]);
+    let refused = "dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\nreplace: olcAccess\n\
+                   olcAccess: {0}to dn.subtree=\"ou=people,dc=example,dc=org\" by * read\nolcAccess: {1}to * by * write\n";
+    ldapmodify(&slapd, refused);
+    assert_eq!(server.request("DELETE", &format!("/scim/v2/Users/{kept}")).send().status, 403);
+    assert_eq!(patch_user(&server, &kept, "userName", json!("other")).status, 403);
+    assert_eq!(noted(&server), [""; 0]);
+    assert!(members(&slapd, "staff").contains("user000002"));
+}
