@@ -35,9 +35,9 @@ fn user(server: &Running, name: &str) -> String {
 }
 
 /// Lets the store do what it does by itself, as if so many minutes had gone by.
+#[expect(clippy::disallowed_methods, reason = "the clock of the server is the system's")]
 fn tend(server: &Running, minutes: i64) {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let now = Timestamp::from_millis(i64::try_from(now.as_millis()).unwrap() + minutes * 60_000);
+    let now = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond() + minutes * 60_000);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(server.store.tend(now)).unwrap();
 }

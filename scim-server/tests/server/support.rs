@@ -22,6 +22,8 @@ pub struct Running {
     pub address: SocketAddr,
     pub token: String,
     pub directory: tempfile::TempDir,
+    /// What it serves, past HTTP.
+    #[allow(dead_code, reason = "not every program of tests that shares this looks past HTTP")]
     pub store: Arc<dyn Store>,
     stopper: Stopper,
     thread: Option<JoinHandle<anyhow::Result<()>>>,
