@@ -3,7 +3,7 @@
 //! A column is a path in SCIM's notation: `userName`, `name.givenName`, `emails[type eq "work"].value`,
 //! `urn:…:User:department`. An empty cell is no value. Where an attribute has many values and the column chooses none by
 //! brackets, a cell holds all of them, `|` between two: the first of `emails.value` belongs to the first of `emails.type`.
-//! `\|` and `\\` stand for the characters themselves.
+//! `\|` and `\\` stand for the characters themselves. An apostrophe keeps spreadsheets from taking a cell for a formula.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, Write};
@@ -121,7 +121,7 @@ impl Columns {
         resource.insert("meta".into(), json!({ "resourceType": self.kind.kind.as_str() }));
         resource.insert("schemas".into(), json!([*self.kind.schema.id]));
         for (column, cell) in self.all.iter().zip(&cells).filter(|(_, cell)| !cell.is_empty()) {
-            column.put(cell, &mut resource)?;
+            column.put(unguarded(cell), &mut resource)?;
         }
         let used = self.kind.extensions.iter().filter(|extension| resource.contains_key(&*extension.schema.id));
         let urns = std::iter::once(&self.kind.schema.id).chain(used.map(|extension| &extension.schema.id));
@@ -164,7 +164,7 @@ impl Columns {
         out.write_record(columns.iter().map(|column| &*column.title))?;
         each(lines, |resource| {
             for column in &columns {
-                out.write_field(column.cell(resource)?)?;
+                out.write_field(guarded(column.cell(resource)?))?;
             }
             Ok(out.write_record(None::<&[u8]>)?)
         })?;
@@ -363,6 +363,26 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace(BETWEEN, "\\|")
 }
 
+/// A cell that a spreadsheet would compute, with the apostrophe in front that makes it text there (threat C15): who may set a
+/// name must not run anything on the machine of whoever looks at the list.
+fn guarded(cell: String) -> String {
+    if is_formula(&cell) { format!("'{cell}") } else { cell }
+}
+
+/// The same without the apostrophe.
+fn unguarded(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|rest| is_formula(rest)).unwrap_or(cell)
+}
+
+/// Would a spreadsheet compute it? Numbers, of telephones too, do no harm. Apostrophes in front count for nothing, so that
+/// text that has some of its own comes back as it was.
+fn is_formula(cell: &str) -> bool {
+    let text = cell.trim_start_matches('\'');
+    let begins = |c: char| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
+    let harmless = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | ' ' | '(' | ')' | '/' | '|');
+    text.starts_with(begins) && !text.chars().all(harmless)
+}
+
 /// The values of one cell.
 fn parts(cell: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
@@ -381,4 +401,29 @@ fn parts(cell: &str) -> Vec<String> {
         }
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula_and_each_comes_back() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(guarded(text.to_owned()), expected);
+            assert_eq!(unguarded(expected), text);
+        };
+        check("=HYPERLINK(\"http://x\")", "'=HYPERLINK(\"http://x\")");
+        check("@SUM(A1)", "'@SUM(A1)");
+        check("-cmd|' /C calc'!A0", "'-cmd|' /C calc'!A0");
+        check("\t=1", "'\t=1");
+        check("＝A1", "'＝A1");
+        check("'=A1", "''=A1");
+        check("+46 (8) 1-2", "+46 (8) 1-2");
+        check("+46 1|+46 2", "+46 1|+46 2");
+        check("-5", "-5");
+        check("'t Hooft", "'t Hooft");
+        check("'", "'");
+        check("a=b", "a=b");
+    }
 }

@@ -80,7 +80,8 @@ fn what_is_exported_as_a_table_can_be_imported() {
     let anna = json!({"schemas": [USER, ENTERPRISE], "userName": "anna", "externalId": "x\"1", "password": "T0p-secret-enough",
         "name": {"familyName": "Ek, née \"Ö\""}, "active": false, ENTERPRISE: {"manager": {"value": boss}, "costCenter": "\\7|"},
         "emails": [{"value": "a@example.com"}, {"value": "b|c\\@example.com", "type": "home", "primary": true}],
-        "roles": [{"value": "r|\\|", "type": "t"}]});
+        "roles": [{"value": "r|\\|", "type": "t"}], "title": "=1+cmd|' /C calc'!A0", "nickName": "'=x",
+        "phoneNumbers": [{"value": "+46 1", "type": "work"}]});
     let answer = server.post("/scim/v2/Users", &anna);
     assert_eq!(answer.status, 201, "{answer:?}");
     let group = json!({"schemas": [GROUP], "displayName": "all",
@@ -93,7 +94,8 @@ fn what_is_exported_as_a_table_can_be_imported() {
     let text = std::fs::read_to_string(&users).unwrap();
     let header = text.lines().next().unwrap();
     assert!(header.starts_with("id,externalId,userName,") && !header.contains("password"), "{header}");
-    assert!(!header.contains("nickName"), "nobody has one: {header}");
+    assert!(!header.contains("userType"), "nobody has one: {header}");
+    assert!(text.contains(",'=1+cmd|' /C calc'!A0,") && text.contains(",''=x,"), "no spreadsheet computes it: {text}");
     let names = std::fs::read_dir(server.directory.path()).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert!(!names.collect::<String>().contains("partial"), "nothing is left behind");
