@@ -65,7 +65,8 @@ impl SqliteStore {
         }
     }
 
-    /// Puts a backup in the place of the database at `to`. What is there now is kept beside it under `-before-restore`.
+    /// Puts a backup in the place of the database at `to`. What is there now is kept beside it under `-before-restore`, with a
+    /// number behind where there is one from an earlier time: a second restore may be there because the first was a mistake.
     ///
     /// # Errors
     /// `Damaged` and the like for a backup that is not whole or not ours; `Served` while a server runs on `to`. The
@@ -79,7 +80,7 @@ impl SqliteStore {
             let moved = || {
                 if to.exists() {
                     fold(to);
-                    std::fs::rename(to, beside(to, "-before-restore"))?;
+                    std::fs::rename(to, unused(&beside(to, "-before-restore")))?;
                 }
                 // The old log must not be taken for the new database's.
                 remove(&beside(to, "-wal"));
@@ -100,6 +101,12 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
+}
+
+/// This name, or the first with a number behind that nothing has.
+fn unused(path: &Path) -> PathBuf {
+    let numbered = (2..u32::MAX).map(|number| beside(path, &format!("-{number}")));
+    std::iter::once(path.to_owned()).chain(numbered).find(|path| !path.exists()).unwrap_or_else(|| path.to_owned())
 }
 
 fn remove(path: &Path) {

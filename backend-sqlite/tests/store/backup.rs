@@ -69,7 +69,11 @@ async fn a_backup_is_one_state_of_the_whole_while_others_write() {
     let restored = SqliteStore::open(Options::new(&target)).unwrap();
     let page = restored.query(&scope(), &query("User", None)).await.unwrap().unwrap();
     assert_eq!(page.total, Total::Exact(u64::try_from(found).unwrap()));
-    assert!(dir.path().join("restored.db-before-restore").exists());
+    drop(restored);
+    // What was there before each of them is kept.
+    SqliteStore::restore(&to, &target, &mut |_, _| {}).unwrap();
+    let kept = |name: &str| count(&dir.path().join(name), "SELECT count(*) FROM resource");
+    assert_eq!((kept("restored.db-before-restore"), kept("restored.db-before-restore-2")), (found + 1, found));
 }
 
 #[tokio::test]
