@@ -245,7 +245,7 @@ impl Store for SqliteStore {
         if !self.presence.holds() {
             return Err(writer::gone("health"));
         }
-        self.writer.has_room().await?;
+        self.writer.takes_writes().await?;
         let check = |reader: &mut connection::Reader| {
             let (first, last): (i64, i64) = reader
                 .db

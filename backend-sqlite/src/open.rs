@@ -17,6 +17,15 @@ use crate::writer::Writer;
 use crate::{SqliteStore, connection, migrate};
 
 impl SqliteStore {
+    /// Is there a database already?
+    ///
+    /// # Errors
+    /// None could be made there either.
+    pub fn begun(path: &Path) -> Result<bool, OpenError> {
+        directory(path)?;
+        Ok(path.exists())
+    }
+
     /// Opens the database, making it if there is none, and brings it to today's layout. Blocks for milliseconds,
     /// however large the database.
     ///

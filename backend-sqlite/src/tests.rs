@@ -202,6 +202,23 @@ async fn a_full_disk_is_told_what_was_there_stays_and_room_is_found_again() {
     store.commit(&scope(), vec![create(4, "cleo")]).await.remove(0).unwrap();
 }
 
+/// A server that comes back on a full disk is not ready, though nobody has tried to write yet.
+#[tokio::test]
+async fn a_store_is_not_well_before_it_could_write() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(store(&dir, 1).await);
+    let store = SqliteStore::open(Options::new(dir.path().join("scim.db"))).unwrap();
+    let pages = |most: u32| {
+        store.writer.ask("limit", move |writing| {
+            Ok(writing.db.query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(()))?)
+        })
+    };
+    pages(1).await.unwrap();
+    assert!(matches!(store.health().await.unwrap_err().kind, StoreErrorKind::Full));
+    pages(1_000_000).await.unwrap();
+    store.health().await.unwrap();
+}
+
 /// A group of one.
 fn group(id: &str, name: &str, member: &str) -> ChangeSet {
     let document = serde_json::json!({

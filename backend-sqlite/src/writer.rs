@@ -77,8 +77,8 @@ struct Shared {
     searched: AtomicBool,
     /// They were merged, and nothing was written since.
     merged: AtomicBool,
-    /// A transaction had too little room, and none was found since.
-    full: AtomicBool,
+    /// Nobody knows that it can be written: not since the start, nor since a transaction was lost or had too little room.
+    doubtful: AtomicBool,
 }
 
 impl Shared {
@@ -114,7 +114,7 @@ impl Shared {
     fn turn(&self, work: &mut Work, first: Box<dyn Task>) {
         let begun = Instant::now();
         self.merged.store(false, Ordering::Relaxed);
-        let tasks = work.turn(first, &self.queue, &self.full);
+        let tasks = work.turn(first, &self.queue, &self.doubtful);
         self.calm.store(tasks == 1 && begun.elapsed() < MOMENT, Ordering::Relaxed);
     }
 }
@@ -155,7 +155,7 @@ impl Writer {
             calm: AtomicBool::default(),
             searched: AtomicBool::default(),
             merged: AtomicBool::default(),
-            full: AtomicBool::default(),
+            doubtful: AtomicBool::new(true),
         });
         let own = shared.clone();
         let thread = std::thread::Builder::new()
@@ -197,9 +197,10 @@ impl Writer {
         }
     }
 
-    /// Is there room to write? Where there was none, as much is written as most writes need, and taken away again.
-    pub(crate) async fn has_room(&self) -> Result<()> {
-        if !self.shared.full.load(Ordering::Relaxed) {
+    /// Can it be written? Where that is doubtful, as much is written as most writes need, and taken away again: the disk may
+    /// be full, or take nothing more for another reason.
+    pub(crate) async fn takes_writes(&self) -> Result<()> {
+        if !self.shared.doubtful.load(Ordering::Relaxed) {
             return Ok(());
         }
         self.ask("look for room", |writing| {
@@ -209,7 +210,7 @@ impl Writer {
         })
         .await?;
         self.ask("look for room", |writing| writing.run("DELETE FROM note WHERE name = ?1", [ROOM_NOTE])).await?;
-        self.shared.full.store(false, Ordering::Relaxed);
+        self.shared.doubtful.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -344,17 +345,14 @@ struct Work {
 
 impl Work {
     /// One transaction, and the answers of its tasks; gives how many they were. Whoever is answered that there is too
-    /// little room finds that noted in `full`.
-    fn turn(&mut self, first: Box<dyn Task>, queue: &Queue<Box<dyn Task>>, full: &AtomicBool) -> usize {
+    /// little room, or that the transaction was lost, finds that noted in `doubtful`.
+    fn turn(&mut self, first: Box<dyn Task>, queue: &Queue<Box<dyn Task>>, doubtful: &AtomicBool) -> usize {
         let mut group = Vec::new();
         self.transactions += 1;
         let settled = self.transaction(first, queue, &mut group);
         let settled = settled.map_err(|fault| Lost::of(&fault.during("commit")));
-        if let Err(Lost { cause: Cause::Full, .. }) = settled {
-            self.full = true;
-        }
-        if self.full {
-            full.store(true, Ordering::Relaxed);
+        if self.full || settled.is_err() {
+            doubtful.store(true, Ordering::Relaxed);
         }
         self.inline.committed();
         let tasks = group.len();
@@ -364,7 +362,7 @@ impl Work {
         match settled {
             Ok(outgrown) => self.outgrown.extend(outgrown),
             Err(Lost { why, .. }) => {
-                tracing::warn!(%why, "a transaction was lost; its writes were answered as unavailable");
+                tracing::warn!(%why, "a transaction was lost; its writes were refused");
                 self.catalogue.forget();
             }
         }

@@ -331,8 +331,8 @@ fn discovery() -> Discovery {
     Discovery { documentation_uri: None, authentication_schemes: vec![bearer] }
 }
 
-/// `SCIM_BOOTSTRAP_TOKEN`.
-fn first_token(sources: &Sources) -> Result<Option<SecretString>> {
+/// `SCIM_BOOTSTRAP_TOKEN`, which is refused where it would protect nothing.
+pub(crate) fn first_token(sources: &Sources) -> Result<Option<SecretString>> {
     let value = match &sources.environment {
         Some(environment) => environment.get(first_start::VARIABLE).cloned(),
         None => match std::env::var(first_start::VARIABLE) {
@@ -341,6 +341,7 @@ fn first_token(sources: &Sources) -> Result<Option<SecretString>> {
             Err(std::env::VarError::NotUnicode(_)) => bail!("{} is no text", first_start::VARIABLE),
         },
     };
+    value.iter().try_for_each(|value| auth::token::check_given(first_start::VARIABLE, value))?;
     Ok(value.map(SecretString::from))
 }
 

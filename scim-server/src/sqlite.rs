@@ -17,7 +17,10 @@ pub const FACTORY: Factory = Factory {
     name: "sqlite",
     keys: keys::defaults::<SqliteSettings>,
     keeps_control: true,
-    begun: |section| Ok(section.read::<SqliteSettings>()?.path.exists()),
+    begun: |section| {
+        let path = section.read::<SqliteSettings>()?.path;
+        SqliteStore::begun(&path).with_context(|| format!("store.sqlite.path = {path:?}"))
+    },
     open: |section, purpose, _| async move { open(&section, purpose) }.boxed(),
     restore: Some(|section, from| {
         let settings = section.read::<SqliteSettings>()?;

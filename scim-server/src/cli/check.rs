@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::config::show;
 use crate::edge::SystemClock;
 use crate::say::say;
-use crate::serve::service;
+use crate::serve::{first_token, service};
 use crate::{http, schemas};
 
 use super::Context;
@@ -23,6 +23,7 @@ pub async fn run(context: &Context<'_>) -> Result<()> {
     let settings = &context.settings;
     let backend = crate::backends::find(&settings.store, context.backends)?;
     let registries = schemas::checked(settings)?;
+    first_token(&context.sources)?;
     let mut out = show::toml(settings, context.backends);
     if settings.server.secure() {
         let certificate = Arc::new(http::tls::Certificate::load(&settings.server.tls)?);

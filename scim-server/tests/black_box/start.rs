@@ -47,6 +47,9 @@ fn a_database_that_is_missing_is_made_but_not_its_folder() {
         &program.clone().with("SCIM__STORE__SQLITE__PATH", "no/such/folder/scim.db"),
         &["no/such/folder", "create it"],
     );
+    let checked = program.clone().with("SCIM__STORE__SQLITE__PATH", "no/such/folder/scim.db").run(&["check-config"]);
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert!(!checked.status.success() && said.contains("store.sqlite.path") && said.contains("create it"), "{said}");
     refuses(&program.clone().with("SCIM__STORE__SQLITE__PATH", "."), &["directory"]);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
 }
@@ -131,14 +134,20 @@ fn a_database_cut_short_or_scribbled_over_fails_clearly() {
         damaged(&program);
     }
     fs::write(program.database(), &whole).unwrap();
+    without_companions(&program);
     serves(&program).has_all();
+}
+
+/// A log that a killed server left belongs to the file as it was then.
+fn without_companions(program: &Program) {
+    for companion in ["-wal", "-shm"] {
+        let _ = fs::remove_file(format!("{}{companion}", program.database().display()));
+    }
 }
 
 /// It refuses to start with a sentence, or it starts and answers each request, if need be with 500; it never dies.
 fn damaged(program: &Program) {
-    for companion in ["-wal", "-shm"] {
-        let _ = fs::remove_file(format!("{}{companion}", program.database().display()));
-    }
+    without_companions(program);
     let output = program.command(&["check-config"]).output().unwrap();
     assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
     let log = program.folder().join("damaged-log");
@@ -228,13 +237,38 @@ fn a_disk_that_takes_no_more_refuses_writes_and_serves_reads() {
     let made = fill(&session, 503);
     let seen = session.get("/Users?count=0").unwrap().is(200).unwrap();
     seen.has("/totalResults", made).unwrap();
-    server.is_well();
+    assert_eq!(
+        (server.probe("/readyz"), server.probe("/healthz")),
+        (Some(503), Some(200)),
+        "who takes no writes is not ready"
+    );
     server.kill();
     // With room again: everything that was acknowledged is there, and nothing of what was refused.
     let database = server.program().database();
     let mended = Server::of(|program| program.with("SCIM__STORE__SQLITE__PATH", database.to_str().unwrap()));
     mended.session().get("/Users?count=0").unwrap().is(200).unwrap().has("/totalResults", made).unwrap();
     mended.session().user(json!({})).unwrap();
+}
+
+/// What a disk cannot take is no fault of the lines of a file: the import ends, and goes on when there is room.
+#[test]
+fn an_import_ends_where_the_disk_takes_no_more_and_goes_on_later() {
+    const LINES: usize = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::new(folder.path());
+    program.done(&["tenant", "create", "acme"]);
+    let line = |n| user(json!({"userName": format!("u{n}"), "title": "x".repeat(20_000)})).to_string() + "\n";
+    fs::write(folder.path().join("users.jsonl"), (0..LINES).map(line).collect::<String>()).unwrap();
+    let import = ["import", "users.jsonl", "--tenant", "acme"];
+    let output = program.clone().by_shell("trap '' XFSZ; ulimit -f 1200; exec \"$@\"").run(&import);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("the store failed") && said.contains("run the same command again"), "{said}");
+    assert!(!folder.path().join("users.jsonl.refused.jsonl").exists(), "no line was refused");
+    let said = program.done(&import);
+    assert!(said.contains("200 resources of 200 lines"), "{said}");
+    let count = program.done(&["export", "again.jsonl", "--tenant", "acme"]);
+    assert!(count.contains("200 resources"), "{count}");
 }
 
 /// Creates users until that fails with this status ten times, and says how many there are.
@@ -292,6 +326,9 @@ fn first_tokens_that_protect_nothing_are_refused() {
         let said = program.refused();
         assert!(said.contains("SCIM_BOOTSTRAP_TOKEN"), "{said}");
         assert!(token.len() < 20 || !said.contains(token), "{said}");
+        let checked = program.run(&["check-config"]);
+        let said = String::from_utf8_lossy(&checked.stderr);
+        assert!(!checked.status.success() && said.contains("SCIM_BOOTSTRAP_TOKEN"), "{said}");
     }
 }
 
