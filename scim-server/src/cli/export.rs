@@ -65,7 +65,7 @@ pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
         write_file(&other.0, |out| Columns::of(kind).write(&mut resources, out))?;
         other.becomes(&file)?;
     } else {
-        resources.sync_all()?;
+        resources.sync_all().with_context(|| format!("{} cannot be written", lines.0.display()))?;
         lines.becomes(&file)?;
     }
     complain("the file holds personal data: keep it safe");
@@ -113,39 +113,43 @@ fn create(path: &Path) -> Result<File> {
 
 async fn write(service: &Service, caller: &Caller, kinds: &[Arc<ResourceType>], path: &Path) -> Result<(File, u64)> {
     let mut out = BufWriter::new(create(path)?);
+    let unwritten = || format!("{} cannot be written", path.display());
     let bar = bar(None);
     let mut count = 0;
     for kind in kinds {
         let mut params = ListParams { cursor: Some(String::new()), view: view(kind), ..ListParams::default() };
         params.count = Some(service.limits().page_max.to_string());
-        while let Some(cursor) = page(service, caller, kind, &params, &mut out, &mut count).await? {
-            params.cursor = Some(cursor);
+        loop {
+            let (resources, next) = page(service, caller, kind, &params).await?;
+            for resource in &resources {
+                serde_json::to_writer(&mut out, resource).map_err(std::io::Error::from).with_context(unwritten)?;
+                out.write_all(b"\n").with_context(unwritten)?;
+                count += 1;
+            }
             bar.set_position(count);
+            let Some(cursor) = next else { break };
+            params.cursor = Some(cursor);
         }
     }
     bar.finish_and_clear();
-    Ok((out.into_inner().map_err(std::io::IntoInnerError::into_error)?, count))
+    Ok((out.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(unwritten)?, count))
 }
 
-/// Writes one page and says where the next begins.
+/// One page, and where the next begins.
 async fn page(
     service: &Service,
     caller: &Caller,
     kind: &Arc<ResourceType>,
     params: &ListParams,
-    out: &mut impl Write,
-    count: &mut u64,
-) -> Result<Option<String>> {
+) -> Result<(Vec<Value>, Option<String>)> {
     let reply =
         service.list(caller, Over::Type(kind), params).await.map_err(|error: ScimError| anyhow::anyhow!(error))?;
     let mut list: Value = serde_json::from_slice(&reply.body)?;
-    let resources = list.get_mut("Resources").map(Value::take);
-    for resource in resources.as_ref().and_then(Value::as_array).into_iter().flatten() {
-        serde_json::to_writer(&mut *out, resource)?;
-        out.write_all(b"\n")?;
-        *count += 1;
-    }
-    Ok(list.get("nextCursor").and_then(Value::as_str).map(str::to_owned))
+    let resources = match list.get_mut("Resources").map(Value::take) {
+        Some(Value::Array(resources)) => resources,
+        _ => Vec::new(),
+    };
+    Ok((resources, list.get("nextCursor").and_then(Value::as_str).map(str::to_owned)))
 }
 
 /// Everything that may be shown, also what is shown on request only.

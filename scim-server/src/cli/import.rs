@@ -1,7 +1,7 @@
 //! `import FILE`: resources from JSON Lines or CSV, or from another format that is made lines first. Every record is made whole or not
 //! at all. What is refused is listed with its
 //! reason in `FILE.refused.jsonl`; how far it got stands in `FILE.progress`, so that a second run of the same command
-//! goes on: with what was not reached, and with refused lines that were mended in the file.
+//! goes on: with what was not reached, and with refused lines that were mended in the file. A store that fails ends the run.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,11 +15,11 @@ use clap::Args;
 use futures_util::future::LocalBoxFuture;
 use futures_util::{FutureExt, poll};
 use indicatif::ProgressBar;
-use scim_core::ScimError;
 use scim_core::access::{Principal, Right, Tenant};
 use scim_core::name::same;
 use scim_core::schema::ResourceType;
 use scim_core::service::{Caller, Conditions, Imported, ListParams, Over, Prefer, Service, View};
+use scim_core::{ErrorKind, ScimError};
 use serde_json::{Map, Value, json};
 
 use crate::say::{bar, complain, say};
@@ -118,6 +118,11 @@ pub async fn caller(context: &Context<'_>, stores: &Stores, tenant: &str, name: 
         base: format!("{}/scim/v2", context.settings.server.public_url(None)).into(),
         deadline: None,
     })
+}
+
+/// Has the store failed? Then nothing is said about the resource.
+fn is_outage(error: &ScimError) -> bool {
+    matches!(error.kind, ErrorKind::Unavailable | ErrorKind::InsufficientStorage)
 }
 
 fn own_id(resource: &Map<String, Value>) -> Option<String> {
@@ -251,13 +256,27 @@ impl<'a> Import<'a> {
             None => answers.await,
         };
         let mut made = Vec::new();
+        let mut outage = None;
         for (item, answer) in items.into_iter().zip(answers) {
             match answer {
                 Ok(id) => made.push((item, id.as_str().to_owned())),
+                Err(error) if is_outage(&error) => outage = Some(error),
                 Err(error) => self.refuse(item.line, item.old, error),
             }
         }
-        self.note(made)
+        self.note(made)?;
+        outage.map_or(Ok(()), |error| self.stop(&error))
+    }
+
+    /// Goes no further: not the line is wrong, and those behind it would fare no better.
+    fn stop(&self, error: &ScimError) -> Result<()> {
+        self.bar.finish_and_clear();
+        bail!(
+            "{} resources were imported, then the store failed: {error}; see to it and run the same command again: {} knows \
+             what is done",
+            self.progress.made.len(),
+            self.progress.path().display()
+        )
     }
 
     fn note(&mut self, made: Vec<(Item, String)>) -> Result<()> {
@@ -312,6 +331,7 @@ impl<'a> Import<'a> {
             }
             match self.add_links(&made).await {
                 Ok(()) => self.progress.linked(line)?,
+                Err(error) if is_outage(&error) => return self.stop(&error),
                 Err(error) => self.refuse(line, None, error),
             }
         }

@@ -146,7 +146,8 @@ async fn check_subject(context: &Context<'_>, stores: &Stores, tenant: &str, sub
         return Ok(());
     }
     bail!(
-        "--subject {subject:?}: the tenant {tenant} has no resource with this id; give the id of a user, as          GET /Users?filter=userName eq \"…\" shows it"
+        "--subject {subject:?}: the tenant {tenant} has no resource with this id; give the id of a user, as \
+         GET /Users?filter=userName eq \"…\" shows it"
     )
 }
 
