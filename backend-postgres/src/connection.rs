@@ -78,8 +78,12 @@ impl Address {
         // A statement is planned once for all values: planning takes longer than nearly all of them, and the server left to
         // itself plans anew for each value where that looks a little better. See `Link::weighed` for the others.
         // What runs too long is stopped, and a session that died in a transaction does not keep its locks.
+        // A standby takes no writes and shows what was: whoever reaches one has reached no database of ours. The next
+        // connection may lead to the primary.
         let session = format!(
-            "SELECT set_config('synchronous_commit', 'on', false) \
+            "DO $$BEGIN IF pg_is_in_recovery() THEN RAISE read_only_sql_transaction \
+             USING MESSAGE = 'it is a standby, which takes no writes'; END IF; END$$; \
+             SELECT set_config('synchronous_commit', 'on', false) \
              WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write'); \
              SET statement_timeout = {millis}; SET idle_in_transaction_session_timeout = {millis}; \
              SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off; \

@@ -124,6 +124,31 @@ fn a_database_that_is_restarted_under_load_costs_no_more_than_answers_of_503() {
     }
 }
 
+/// A name or an address behind which, after a failover, what was the primary stands as a standby: there is nothing to write to,
+/// and what it shows is of the past.
+#[test]
+fn a_primary_that_becomes_a_standby_is_away_until_it_is_the_primary_again() {
+    let mut database = Postgres::start(Care::Safe).unwrap();
+    let mut server = server(&database);
+    let session = server.session();
+    session.user(json!({})).unwrap();
+    let signal = "DO $$ BEGIN EXECUTE format('COPY (SELECT 1) TO %L', current_setting('data_directory') || '/standby.signal'); END $$";
+    database.run(signal).unwrap();
+    database.stop(Stop::Fast).unwrap();
+    database.again().unwrap();
+    assert_eq!((server.probe("/readyz"), server.probe("/healthz")), (Some(503), Some(200)));
+    assert_eq!(session.post("/Users", &user(json!({}))).unwrap().status, 503);
+    assert_eq!(server.probe("/readyz"), Some(503));
+    let program = server.program().clone().with("SCIM__STORE__POSTGRES__ALLOW_UNSAFE", "false");
+    let listed = program.run(&["tenant", "list"]);
+    let said = String::from_utf8_lossy(&listed.stderr);
+    assert!(!listed.status.success() && said.contains("standby"), "{said}");
+    database.run("SELECT pg_promote()").unwrap();
+    wait_until(PATIENCE, "it is ready again", || server.probe("/readyz") == Some(200));
+    session.user(json!({})).unwrap();
+    server.is_well();
+}
+
 #[test]
 fn a_server_killed_under_load_takes_nothing_with_it() {
     let database = Postgres::start(Care::Safe).unwrap();
