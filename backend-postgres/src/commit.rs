@@ -49,9 +49,10 @@ pub(crate) async fn commit(shared: Arc<Shared>, scope: Scope, mut batch: Vec<Mut
     if all == 1
         && let Some(mutation) = batch.pop()
     {
-        return vec![group::one(&shared, &scope, mutation).await.map_err(told)];
+        // Apart, here and below: what is large is moved about by every caller.
+        return vec![Box::pin(group::one(&shared, &scope, mutation)).await.map_err(told)];
     }
-    match many(&shared, &scope, &batch).await {
+    match Box::pin(many(&shared, &scope, &batch)).await {
         Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(told)).collect(),
         Err(fault) => {
             let error = told(fault);
@@ -123,7 +124,7 @@ pub(crate) async fn single(shared: &Shared, scope: &Scope, mutation: &Mutation) 
             (Err(Failed::Whole(Fault::Refused(_))), Some(Some(fault))) => return Err(fault),
             (Err(Failed::Whole(fault)), _) => return Err(fault),
             (Err(Failed::Unknown { fault, trace }), _) => {
-                return lost::one(shared, scope, mutation, fault, &trace).await;
+                return Box::pin(lost::one(shared, scope, mutation, fault, &trace)).await;
             }
         }
     }
@@ -159,7 +160,7 @@ async fn attempt(
         let done = alone.run(&lease).await;
         let session = lease.session.clone();
         let done = match lease.back(done).await {
-            Err(Fault::Lost(_)) => lost::edit(shared, scope, &alone, own, session).await,
+            Err(Fault::Lost(_)) => Box::pin(lost::edit(shared, scope, &alone, own, session)).await,
             done => done,
         };
         let done = done.inspect_err(|fault| *reason = fault.may_pass().then_some(None))?;
@@ -192,7 +193,10 @@ async fn transaction(
     locks: bool,
     reason: &mut Option<Option<Fault>>,
 ) -> (Inner<Option<Outcome>>, bool) {
-    let done = if locks { writing.apply(mutation).await.map(Some) } else { writing.unlocked(mutation).await };
+    let done = match locks {
+        true => Box::pin(writing.apply(mutation)).await.map(Some),
+        false => writing.unlocked(mutation).await,
+    };
     let committing = writing.ended || (writing.frame == ALONE && writing.begun);
     let fault = match done {
         Ok(_) | Err(Fault::Lost(_)) => return (done, committing),

@@ -87,7 +87,7 @@ pub(crate) async fn one(shared: &Arc<Shared>, scope: &Scope, mutation: Mutation)
         Answer::Done(done) => done,
         Answer::Alone => single(shared, scope, &own.mutation).await,
         Answer::Unknown { why, trace } => {
-            lost::one(shared, scope, &own.mutation, Fault::Lost((*why).into()), &trace).await
+            Box::pin(lost::one(shared, scope, &own.mutation, Fault::Lost((*why).into()), &trace)).await
         }
     }
 }

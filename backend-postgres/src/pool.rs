@@ -68,7 +68,8 @@ impl managed::Manager for Manager {
             }
             Living::Here(room) => {
                 let room = room.clone().try_acquire_owned().map_err(|_| Unmade::NoRoom)?;
-                self.address.connect().await.map(|link| link.within(room))
+                // Apart: it is large, and whoever borrows a connection would carry it about, though mostly there is one.
+                Box::pin(self.address.connect()).await.map(|link| link.within(room))
             }
         };
         made.map_err(Unmade::Because)
