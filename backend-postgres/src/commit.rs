@@ -213,7 +213,8 @@ async fn transaction(
         Ok(fault)
     };
     match rolled_back.await {
-        Ok(fault) => (Err(fault), false),
+        // A statement by itself is not rolled back: where its refusal was the server's last word, it may have come behind the commit.
+        Ok(fault) => (Err(fault), committing && writing.frame == ALONE),
         // The refusal was the server's last word: it may have come behind the commit.
         Err(lost) => (Err(lost), committing),
     }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on must fail")]
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use backend_postgres::{Options, PostgresStore};
@@ -28,6 +28,8 @@ enum Cut {
     Behind = 1,
     /// The database never hears of it.
     Before = 2,
+    /// The database has it, and its last word is that it ends.
+    Ended = 3,
 }
 
 /// Between store and database. Cuts once, where it is told to.
@@ -42,8 +44,8 @@ struct Shared {
     armed: AtomicU8,
     /// What the statement that commits has in it.
     at: Mutex<&'static str>,
-    /// How many of those go through before.
-    spared: AtomicUsize,
+    /// What its values have in them, all of these.
+    with: Mutex<Vec<String>>,
 }
 
 /// A message of a client: its type (0 for the first), and all of it.
@@ -86,20 +88,22 @@ impl Proxy {
         Proxy { port, shared }
     }
 
-    fn arm(&self, cut: Cut, at: &'static str) {
+    fn arm(&self, cut: Cut, at: &'static str, with: &[&str]) {
         *self.shared.at.lock().unwrap() = at;
+        *self.shared.with.lock().unwrap() = with.iter().map(|text| (*text).to_owned()).collect();
         self.shared.armed.store(cut as u8, Ordering::SeqCst);
-    }
-
-    /// The same, behind one that goes through.
-    fn arm_second(&self, cut: Cut, at: &'static str) {
-        self.shared.spared.store(1, Ordering::SeqCst);
-        self.arm(cut, at);
     }
 
     fn has_cut(&self) -> bool {
         self.shared.armed.load(Ordering::SeqCst) == 0
     }
+}
+
+/// What a server says that is being stopped.
+fn last_word() -> Vec<u8> {
+    let fields = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0";
+    let length = u32::try_from(fields.len() + 4).unwrap();
+    [&b"E"[..], &length.to_be_bytes(), fields].concat()
 }
 
 async fn between(client: TcpStream, server: TcpStream, shared: Arc<Shared>) {
@@ -125,6 +129,7 @@ async fn between(client: TcpStream, server: TcpStream, shared: Arc<Shared>) {
                 _ => break,
             }
         }
+        to_client
     });
     let mut statements: HashMap<String, String> = HashMap::new();
     let mut silence = Some(silence);
@@ -135,17 +140,11 @@ async fn between(client: TcpStream, server: TcpStream, shared: Arc<Shared>) {
         if kind == b'P' {
             statements.insert(names[0].clone(), names[1].clone());
         }
-        let at = *shared.at.lock().unwrap();
-        let is_commit = |name: &String| !at.is_empty() && statements.get(name).is_some_and(|text| text.contains(at));
-        let spares = |spared: usize| spared.checked_sub(1);
-        if kind == b'B'
-            && cut.is_none()
-            && is_commit(&names[1])
-            && shared.spared.fetch_update(Ordering::SeqCst, Ordering::SeqCst, spares).is_err()
-        {
+        if kind == b'B' && cut.is_none() && shared.is_meant(statements.get(&names[1]), &whole) {
             cut = match shared.armed.swap(0, Ordering::SeqCst) {
                 1 => Some(Cut::Behind),
                 2 => Some(Cut::Before),
+                3 => Some(Cut::Ended),
                 _ => None,
             };
             if cut.is_some() {
@@ -161,7 +160,18 @@ async fn between(client: TcpStream, server: TcpStream, shared: Arc<Shared>) {
     }
     // The server reads to the end of what it was sent, and ends.
     let _ = to_server.shutdown().await;
-    let _ = answers.await;
+    if let (Ok(mut to_client), Some(Cut::Ended)) = (answers.await, cut) {
+        let _ = to_client.write_all(&last_word()).await;
+    }
+}
+
+impl Shared {
+    /// Is this statement, with these values, the one to be cut?
+    fn is_meant(&self, statement: Option<&String>, bound: &[u8]) -> bool {
+        let has = |text: &String| bound.windows(text.len()).any(|part| part == text.as_bytes());
+        let at = *self.at.lock().unwrap();
+        !at.is_empty() && statement.is_some_and(|text| text.contains(at)) && self.with.lock().unwrap().iter().all(has)
+    }
 }
 
 struct Bench {
@@ -197,7 +207,7 @@ impl Bench {
 
     /// Commits while the connection is cut there; gives the answers.
     async fn cut(&self, cut: Cut, at: &'static str, batch: Vec<Mutation>) -> Vec<Result<Outcome>> {
-        self.proxy.arm(cut, at);
+        self.proxy.arm(cut, at, &[]);
         let answers = self.commit(batch).await;
         assert!(self.proxy.has_cut(), "nothing was cut at {at:?}");
         answers
@@ -376,40 +386,81 @@ impl Resolve for Renames {
     }
 }
 
-/// Those who ask at the same time are done together: each learns what became of its own.
+/// Asks for all at the same time: the first finds nobody before it and goes alone, the others are done together, and their statement
+/// is cut.
+async fn together(
+    bench: &Bench,
+    cut: Cut,
+    ids: &[String; 3],
+    each: impl Fn(&String) -> Mutation,
+) -> Vec<Result<Outcome>> {
+    bench.proxy.arm(cut, ALONE, &[&ids[1], &ids[2]]);
+    let answers = join_all(ids.iter().map(|id| bench.commit(vec![each(id)]))).await;
+    assert!(bench.proxy.has_cut(), "nothing was written together");
+    let answers: Vec<_> = answers.into_iter().flatten().collect();
+    assert!(answers[0].is_ok(), "{answers:?}");
+    if cut == Cut::Before {
+        refused(&answers[1..]);
+    }
+    answers
+}
+
+const CUTS: [(Cut, &str); 3] = [(Cut::Before, "lost"), (Cut::Behind, "done"), (Cut::Ended, "ended")];
+
+/// Each learns what became of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_who_ask_at_once() {
+async fn creations_that_are_written_together() {
     let bench = bench().await;
-    // The first finds nobody before it and goes alone, the others together; on a busy machine they may not wait for it.
-    let together = async |cut, mutations: Vec<Mutation>| {
-        bench.proxy.arm_second(cut, ALONE);
-        let answers = join_all(mutations.into_iter().map(|mutation| bench.commit(vec![mutation]))).await;
-        assert!(bench.proxy.has_cut(), "nothing was cut");
-        let answers: Vec<_> = answers.into_iter().flatten().collect();
-        let lost: Vec<_> = answers.iter().filter(|answer| answer.is_err()).collect();
-        assert_eq!(lost.is_empty(), cut == Cut::Behind, "{answers:?}");
-        refused(lost);
-        answers
-    };
-    for (cut, round) in [(Cut::Before, "lost"), (Cut::Behind, "done")] {
+    for (cut, round) in CUTS {
         let ids = ["a", "b", "c"].map(|id| format!("{round} {id}"));
-        let creations = ids.iter().map(|id| create("User", id, &user(id))).collect();
-        for (id, answer) in ids.iter().zip(together(cut, creations).await) {
-            assert_eq!(bench.get("User", id).await.is_some(), answer.is_ok(), "{id}: {answer:?}");
+        let created = |id: &String| Mutation { reply: Some(Select::document()), ..create("User", id, &user(id)) };
+        for (id, answer) in ids.iter().zip(together(&bench, cut, &ids, created).await) {
+            let now = bench.get("User", id).await;
+            assert_eq!(now.is_some(), cut != Cut::Before || *id == ids[0], "{id}");
+            let Some(now) = now else { continue };
+            let outcome = answer.unwrap();
+            assert_eq!((outcome.effect, &outcome.version), (Effect::Created, &now.version), "{id}");
+            assert_eq!(outcome.record.unwrap().document, now.document);
         }
     }
-    for (cut, name) in [(Cut::Before, "lost"), (Cut::Behind, "done")] {
-        let ids = ["a", "b", "c"].map(|id| format!("done {id}"));
+}
+
+/// Each learns what became of its own, which is done once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_without_a_lock_that_are_written_together() {
+    let bench = bench().await;
+    for (cut, round) in CUTS {
+        let ids = ["a", "b", "c"].map(|id| format!("{round} {id}"));
+        for id in &ids {
+            bench.commit(vec![create("User", id, &user(id))]).await.remove(0).unwrap();
+        }
         let renamed = |id: &String| {
-            let renames = Renames { record: format!("{name} {id}"), document: user(&format!("{name} {id}")) };
+            let renames = Renames { record: format!("renamed {id}"), document: user(&format!("renamed {id}")) };
             Mutation { reply: Some(Select::document()), ..modify("User", id, Change::Of(Arc::new(renames))) }
         };
-        for (id, answer) in ids.iter().zip(together(cut, ids.iter().map(renamed).collect()).await) {
+        for (id, answer) in ids.iter().zip(together(&bench, cut, &ids, renamed).await) {
             let now = bench.get("User", id).await.unwrap();
-            match answer {
-                Ok(outcome) => assert_eq!(now.document, outcome.record.unwrap().document),
-                Err(_) => assert_eq!((now.version.as_str(), now.document.as_str()), ("1", user(id).as_str())),
+            if cut == Cut::Before && *id != ids[0] {
+                assert_eq!((now.version.as_str(), now.document.as_str()), ("1", user(id).as_str()));
+                continue;
             }
+            let outcome = answer.unwrap();
+            assert_eq!((outcome.effect, outcome.version.as_str(), now.version.as_str()), (Effect::Changed, "2", "2"));
+            assert_eq!(outcome.record.unwrap().document, now.document);
         }
+    }
+}
+
+/// What the server says at its end may come behind a COMMIT that went through.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_server_says_at_its_end() {
+    let bench = bench().await;
+    let done = [
+        (ALONE, create("User", "u2", &user("u2")), Effect::Created),
+        (ALONE, replace("User", "u1", &user("other")), Effect::Changed),
+        (COMMIT, delete("User", "u1"), Effect::Deleted),
+    ];
+    for (at, mutation, effect) in done {
+        assert_eq!(effects(bench.cut(Cut::Ended, at, vec![mutation]).await), [effect]);
     }
 }
