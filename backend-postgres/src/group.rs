@@ -16,7 +16,6 @@ use crate::gather::{Asker, Gather, Told, Turn};
 use crate::lost::{self, Number, Trace};
 use crate::pool::Lease;
 use crate::revise::{self, Revision};
-use crate::statement::InOrder;
 use crate::unlocked::{self, Ready};
 use crate::writing::{ALONE, Writing};
 
@@ -171,11 +170,19 @@ async fn changed(shared: &Shared, lease: Lease, tenant: &TenantId, kind: &Kind, 
             return alone().collect();
         }
     };
+    let mutations: Vec<&Mutation> = all.iter().map(|asked| &*asked.mutation).collect();
+    let looked = match unlocked::look(&lease, tenant.as_str(), kind, &mutations).await {
+        Ok(looked) => looked,
+        Err(fault) => {
+            let _told = lease.back::<()>(Err(fault)).await;
+            return alone().collect();
+        }
+    };
     let mut writings: Vec<Writing<'_>> =
         all.iter().map(|asked| writing(shared, &lease, &asked.scope, ALONE, false)).collect();
-    let reads = writings.iter_mut().zip(all).map(|(writing, asked)| writing.ready(&asked.mutation, &indexes));
     let (mut answers, mut open) = (Vec::with_capacity(all.len()), Vec::new());
-    for (number, ready) in InOrder::new(reads).await.into_iter().enumerate() {
+    for (number, ((writing, mutation), looked)) in writings.iter_mut().zip(mutations).zip(looked).enumerate() {
+        let ready = writing.ready(mutation, looked, &indexes);
         answers.push(match ready {
             Ok(Ready::Done(outcome)) => Answer::Done(Ok(outcome)),
             Ok(Ready::Write(revision)) => {

@@ -167,6 +167,19 @@ pub(crate) fn is_id(text: &str) -> bool {
     is_text(text) && !text.contains(BETWEEN)
 }
 
+/// The condition that `r.id` is one of these, which are `$3`.
+fn is_one_of(ids: &[&str]) -> &'static str {
+    if ids.len() == 1 { "r.id = $3" } else { "r.id = ANY($3)" }
+}
+
+/// Binds them.
+fn bind_ids<'v>(sql: Sql<'v>, ids: &[&'v str]) -> Sql<'v> {
+    match ids {
+        [id] => sql.bind(*id),
+        _ => sql.bind(ids.to_vec()),
+    }
+}
+
 /// The statement for resources with these ids, one or several of them, and what is around them.
 pub(crate) fn by_ids<'a, 'v>(
     tenant: &'v str,
@@ -176,7 +189,7 @@ pub(crate) fn by_ids<'a, 'v>(
     reverse: &'a [Arc<ReverseType>],
 ) -> (Sql<'v>, Around<'a>) {
     let around = Around::new(select, reverse, kind, 4, ids.len() > MOST);
-    let condition = if ids.len() == 1 { "r.id = $3" } else { "r.id = ANY($3)" };
+    let condition = is_one_of(ids);
     let text = around.text(&Rows {
         columns: columns(select).to_owned(),
         width: width(select),
@@ -184,12 +197,7 @@ pub(crate) fn by_ids<'a, 'v>(
         from: format!("resource r WHERE r.tenant = $1 AND r.kind = $2 AND {condition}"),
         ids: Ids::Bound("$3"),
     });
-    let sql = Sql::new(text).bind(tenant).bind(kind.as_str());
-    let sql = match ids {
-        [id] => sql.bind(*id),
-        _ => sql.bind(ids.to_vec()),
-    };
-    (around.bind(sql), around)
+    (around.bind(bind_ids(Sql::new(text).bind(tenant).bind(kind.as_str()), ids)), around)
 }
 
 /// Those of `ids` that exist, with these reverse attributes.
@@ -289,7 +297,7 @@ pub(crate) struct Reversed<'a> {
     pub columns: String,
 }
 
-/// The links of one resource, and reverse attributes of it, as one statement.
+/// The links of resources of one type, and reverse attributes of them, as one statement.
 pub(crate) struct Linked<'a> {
     joined: Joined<'a>,
     reversed: Reversed<'a>,
@@ -307,35 +315,38 @@ impl<'a> Linked<'a> {
         self.joined.is_empty() && self.reversed.reverse.is_empty()
     }
 
-    /// The statement, which gives one row of these columns of `r` and what is around it, or none where the resource is gone.
-    pub(crate) fn sql<'v>(&self, columns: &str, tenant: &'v str, kind: &'v Kind, id: &'v ResourceId) -> Sql<'v> {
+    /// The statement, which gives a row of these columns of `r` and what is around it for each resource that is there.
+    pub(crate) fn sql<'v>(&self, columns: &str, tenant: &'v str, kind: &'v Kind, ids: &[&'v str]) -> Sql<'v> {
         let text = format!(
-            "SELECT {columns}{}{} FROM resource r WHERE r.tenant = $1 AND r.kind = $2 AND r.id = $3",
-            self.joined.columns, self.reversed.columns
+            "SELECT {columns}{}{} FROM resource r WHERE r.tenant = $1 AND r.kind = $2 AND {}",
+            self.joined.columns,
+            self.reversed.columns,
+            is_one_of(ids)
         );
-        self.reversed.bind(self.joined.bind(Sql::new(text).bind(tenant).bind(kind.as_str()).bind(id.as_str())))
+        let sql = bind_ids(Sql::new(text).bind(tenant).bind(kind.as_str()), ids);
+        self.reversed.bind(self.joined.bind(sql))
     }
 
-    /// The links and the reverse attributes of the resource with this key, from this column of its row on.
+    /// The links and the reverse attributes of the resources with these ids, from this column of their rows on.
     pub(crate) async fn of(
         &self,
         link: &Link,
         tenant: &str,
-        line: &Line,
+        kind: &Kind,
+        rows: impl IntoIterator<Item = (ResourceId, &Line)>,
         from: usize,
-        key: Key,
-    ) -> Inner<(Vec<Links>, Vec<Links>)> {
-        let mut record = bare(key);
-        self.joined.fill(line, from, &mut record)?;
-        let links = std::mem::take(&mut record.links);
-        let upwards = self.reversed.fill(line, from + self.joined.width(), &mut record)?;
-        for number in upwards {
-            if let Some(one) = self.reversed.reverse.get(number) {
-                let (own, kind) = (std::slice::from_ref(&record.key.id).to_vec(), record.key.kind.clone());
-                Box::pin(climb(link, tenant, &kind, &own, one, std::slice::from_mut(&mut record))).await?;
-            }
+    ) -> Inner<Vec<(Vec<Links>, Vec<Links>)>> {
+        let (mut links, mut records, mut upwards) = (Vec::new(), Vec::new(), Vec::new());
+        for (id, line) in rows {
+            let mut record = bare(Key { kind: kind.clone(), id });
+            self.joined.fill(line, from, &mut record)?;
+            links.push(std::mem::take(&mut record.links));
+            let above = self.reversed.fill(line, from + self.joined.width(), &mut record)?;
+            upwards.extend(above.into_iter().map(|number| (number, record.key.id.clone())));
+            records.push(record);
         }
-        Ok((links, record.links))
+        rise(link, tenant, kind, self.reversed.reverse, &upwards, &mut records).await?;
+        Ok(links.into_iter().zip(records.into_iter().map(|record| record.links)).collect())
     }
 }
 

@@ -18,7 +18,7 @@ use crate::error::Inner;
 use crate::hits::Together;
 use crate::links::{Alone, statements};
 use crate::query::{Ask, Ordered, plan};
-use crate::read;
+use crate::read::{self, Linked};
 use crate::revise::{self, Revision};
 use crate::statement::Sql;
 use crate::tally::Matching;
@@ -347,8 +347,10 @@ async fn what_is_asked_for_together_is_looked_up_in_indexes() {
         let lease = shared.lender.lend(None).await?;
         let user = rt("User");
         let (kind, select) = (user.kind.clone(), query("User", None).select.with_link(&user.links[0]));
-        let (by_ids, _) = read::by_ids("acme", &kind, &["u000001", "u000002"], &select, &user.reverse);
-        let mut statements = vec![(by_ids, "resource_key")];
+        let ids = ["u000001", "u000002"];
+        let (by_ids, _) = read::by_ids("acme", &kind, &ids, &select, &user.reverse);
+        let to_be_changed = Linked::new(&select, &kind, &user.reverse).sql("r.version", "acme", &kind, &ids);
+        let mut statements = vec![(by_ids, "resource_key"), (to_be_changed, "resource_key")];
         let indexes = shared.catalogue.fresh(&lease, "acme", "User").await?;
         for (attribute, index) in [("userName", "claim_key"), ("externalId", "term_key"), ("emails.value", "term_key")]
         {
@@ -374,7 +376,7 @@ async fn what_is_asked_for_together_is_looked_up_in_indexes() {
         lease.back(Ok(shown)).await
     };
     let shown = store.pool.run("explain", None, explaining).await.unwrap();
-    assert_eq!(shown.len(), 4);
+    assert_eq!(shown.len(), 5);
     for (steps, index) in shown {
         looks_up(&query("User", None), &steps, index);
         assert!(!steps.contains("Hash") && !steps.contains("Bitmap"), "{steps}");

@@ -67,7 +67,8 @@ pub(crate) struct Writing<'a> {
     pub made: Option<Made>,
 }
 
-/// A resource as it stands, locked.
+/// A resource as it stands, locked or as it was read.
+#[derive(Clone)]
 pub(crate) struct Standing {
     pub version: i64,
     pub created: i64,
@@ -219,12 +220,15 @@ impl<'a> Writing<'a> {
         let bare = Select { links: shown.links.clone(), ..Select::default() };
         let linked = Linked::new(&bare, kind, &[]);
         if rereads {
-            statements.push(linked.sql("r.id", self.tenant, kind, id));
+            statements.push(linked.sql("r.id", self.tenant, kind, &[id.as_str()]));
         }
         let answers = self.send(statements, true).await?;
         let key = Key { kind: kind.clone(), id: id.clone() };
-        if rereads && let Some(line) = answers.last().and_then(|lines| lines.first()) {
-            (standing.links, _) = linked.of(self.link, self.tenant, line, 1, key.clone()).await?;
+        if rereads {
+            let row = answers.last().and_then(|lines| lines.first()).map(|line| (id.clone(), line));
+            if let Some((links, _)) = linked.of(self.link, self.tenant, kind, row, 1).await?.pop() {
+                standing.links = links;
+            }
         }
         Ok(outcome(&key, &standing, effect, reply))
     }
@@ -377,17 +381,14 @@ impl<'a> Writing<'a> {
         let bare = Select { links: select.links.clone(), ..Select::default() };
         let linked = Linked::new(&bare, kind, &select.reverse);
         if !linked.is_empty() {
-            statements.push(linked.sql("r.id", self.tenant, kind, id));
+            statements.push(linked.sql("r.id", self.tenant, kind, &[id.as_str()]));
         }
         let answers = self.send(statements, false).await?;
         let mut answers = answers.iter();
         let line = answers.next().and_then(|lines| lines.first()).ok_or(StoreErrorKind::NotFound)?;
         self.number = line.opt_int(4)?;
-        let (mut links, mut reverse) = (Vec::new(), Vec::new());
-        if let Some(line) = answers.next().and_then(|lines| lines.first()) {
-            let key = Key { kind: kind.clone(), id: id.clone() };
-            (links, reverse) = linked.of(self.link, self.tenant, line, 1, key).await?;
-        }
+        let row = answers.next().and_then(|lines| lines.first()).map(|line| (id.clone(), line));
+        let (links, reverse) = linked.of(self.link, self.tenant, kind, row, 1).await?.pop().unwrap_or_default();
         Ok(Standing {
             version: line.int(0)?,
             created: line.int(1)?,
