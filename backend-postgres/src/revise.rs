@@ -100,10 +100,9 @@ pub(crate) fn statement<'a>(
     values(&mut statement, indexes, slot, all);
     secrets(&mut statement, all);
     let line = |one: &Revision| one.change.record.line(&one.key, &version(one.stands.version));
-    let (numbers, lines): (Vec<i64>, Vec<String>) = (0i64..).zip(all.iter().map(line)).unzip();
-    let (numbers, lines) = (statement.value(numbers), statement.value(lines));
+    let lines = statement.value(all.iter().map(line).collect::<Vec<String>>());
     let logged = format!(
-        "INSERT INTO change (tenant, position, record) SELECT $1, {} + u.n, u.record FROM unnest({numbers}, {lines}) AS u(n, record)",
+        "INSERT INTO change (tenant, position, record) SELECT $1, {} + w.n, ({lines})[w.n] FROM written w",
         position()
     );
     statement.part("logged", &logged);
@@ -121,20 +120,17 @@ fn written<'a>(statement: &mut Statement<'a>, all: &'a [Revision]) {
     let numbers = |of: fn(&Revision) -> i64| all.iter().map(of).collect::<Vec<i64>>();
     let documents: Vec<&str> = all.iter().map(|one| one.stands.document.as_str()).collect();
     let labels: Vec<Option<&str>> = all.iter().map(|one| one.stands.label.as_deref()).collect();
-    let marks = [
-        statement.value(ids),
-        statement.value(numbers(|one| one.was.0)),
-        statement.value(numbers(|one| one.stands.version)),
-        statement.value(numbers(|one| one.stands.created)),
-        statement.value(numbers(|one| one.stands.modified)),
-        statement.value(labels),
-        statement.value(documents),
-    ];
+    let ids = statement.value(ids);
+    let was = statement.value(numbers(|one| one.was.0));
+    let version = statement.value(numbers(|one| one.stands.version));
+    let created = statement.value(numbers(|one| one.stands.created));
+    let modified = statement.value(numbers(|one| one.stands.modified));
+    let (label, document) = (statement.value(labels), statement.value(documents));
+    // Each by its number: PostgreSQL keeps the rows of every array that is unnested, which takes longer than to write one.
     let text = format!(
-        "UPDATE resource r SET version = u.version, created = u.created, modified = u.modified, label = u.label, \
-         document = u.document FROM unnest({}) AS u(id, was, version, created, modified, label, document) \
-         WHERE r.tenant = $1 AND r.kind = $2 AND r.id = u.id AND r.version = u.was RETURNING 1",
-        marks.join(", ")
+        "UPDATE resource r SET version = ({version})[u.n], created = ({created})[u.n], modified = ({modified})[u.n], \
+         label = ({label})[u.n], document = ({document})[u.n] FROM unnest({ids}) WITH ORDINALITY AS u(id, n) \
+         WHERE r.tenant = $1 AND r.kind = $2 AND r.id = u.id AND r.version = ({was})[u.n] RETURNING u.n"
     );
     statement.part("written", &text);
     let count = statement.value(i64::try_from(all.len()).unwrap_or(i64::MAX));
