@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("layout/002.sql"),
     include_str!("layout/003.sql"),
     include_str!("layout/004.sql"),
+    include_str!("layout/005.sql"),
 ];
 
 /// How many steps this program knows.
