@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use memchr::{memmem, memrchr};
 use serde_json::{Map, Value};
 
 use crate::error::ScimError;
@@ -123,7 +124,7 @@ impl Projection {
             Mode::Only(_) => false,
             Mode::Without(names) => !names.iter().any(Named::is_stored),
         };
-        whole && (rt.hidden.is_empty() || !rt.hidden.iter().any(|name| text.contains(&format!("\"{name}\":"))))
+        whole && (rt.hidden.is_empty() || !has_member(text, &rt.hidden))
     }
 
     /// The part of a stored text that is shown.
@@ -259,6 +260,36 @@ pub(crate) fn narrow(value: &Value, keep: impl Fn(&str) -> bool + Copy) -> Optio
     }
 }
 
+/// May an object of this JSON text have a member of one of these names? What stands in a value and looks like one counts too.
+fn has_member(text: &str, names: &[String]) -> bool {
+    let text = text.as_bytes();
+    memmem::find_iter(text, b"\":").any(|end| {
+        let before = text.get(..end).unwrap_or_default();
+        let name = memrchr(b'"', before).and_then(|start| before.get(start + 1..));
+        name.is_some_and(|name| names.iter().any(|one| one.as_bytes() == name))
+    })
+}
+
 fn names(list: Option<&str>) -> impl Iterator<Item = &str> {
     list.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_found_by_their_whole_names() {
+        let names = ["password".to_owned(), "value".to_owned()];
+        for (text, expected) in [
+            (r#"{"userName":"ann","password":"x"}"#, true),
+            (r#"{"emails":[{"type":"work","value":"a@x"}]}"#, true),
+            (r#"{"userName":"password","myvalue":"value","passwords":[]}"#, false),
+            (r#"{"title":"say \"password\": x"}"#, false),
+            ("{}", false),
+            ("", false),
+        ] {
+            assert_eq!(has_member(text, &names), expected, "{text}");
+        }
+    }
 }
