@@ -4,10 +4,10 @@
 //! went out. Of what comes only that counts which has the form of an answer, answers something that was asked and is still waited for, is
 //! the kind of answer to it, and is not more than an answer may be.
 
-use std::collections::HashMap;
 use std::time::Instant;
 
 use bytes::Bytes;
+use foldhash::HashMap;
 
 use crate::ldap::ber::{self, Reader};
 use crate::ldap::message::{Body, Message, SEARCH_DONE};
@@ -63,7 +63,7 @@ const OWN: u32 = 0x4000_0000;
 impl Traffic {
     /// Nothing yet.
     pub(super) fn new() -> Self {
-        Traffic { asked: HashMap::new(), own: 0, gone: 0, sent: 0, heard: Instant::now() }
+        Traffic { asked: HashMap::default(), own: 0, gone: 0, sent: 0, heard: Instant::now() }
     }
 
     /// Can anything of this request have gone out?

@@ -2,8 +2,7 @@
 //! type names a class that most entries have: it costs more than what finds the one that is meant. Where an index finds that, only that is
 //! asked for, with the classes of what is found. Whether it is of the type is seen here; where it cannot be seen, the directory is asked.
 
-use std::collections::HashSet;
-
+use foldhash::{HashSet, HashSetExt};
 use scim_core::store::ResourceId;
 
 use crate::directory::Call;

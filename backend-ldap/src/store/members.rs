@@ -1,10 +1,10 @@
 //! The references that an entry holds, and the entries that hold a reference to one.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use scim_core::query::LinkSelect;
 use scim_core::schema::{Kind, LinkType};
 use scim_core::store::{Link, Links, ResourceId, Result};

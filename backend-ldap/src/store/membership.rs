@@ -1,9 +1,9 @@
 //! References: added and removed by value, whatever the size of the entry. Nothing of it is read before.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use foldhash::{HashSet, HashSetExt};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use scim_core::change::LinkEdit;
 use scim_core::schema::{Kind, LinkType};

@@ -31,11 +31,11 @@ mod said;
 mod shelf;
 mod switch;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use async_trait::async_trait;
+use foldhash::HashMap;
 use scim_core::change::{Mutation, Outcome};
 use scim_core::clock::Timestamp;
 use scim_core::filter::{BoundFilter, Leaf};

@@ -1,8 +1,8 @@
 //! Ids to names of entries, many at once, and names to what refers to them shows.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use scim_core::schema::Kind;
 use scim_core::store::{Key, Label, Link, ResourceId, Result};
@@ -13,6 +13,7 @@ use crate::mapping::Mapping;
 use crate::tenant::Tenant;
 
 use super::Inner;
+use super::lean::Lean;
 use super::metrics::MembersBy;
 
 /// Ids or names in one filter.
@@ -49,13 +50,21 @@ impl Inner {
                 (with(Search::new(place.base.clone(), place.reach, lean.filter.clone(), names)), lean)
             })
         });
-        let searches = searches.collect::<Vec<_>>().into_iter().map(|(search, lean)| async move {
+        let searches: Vec<(Search, Lean)> = searches.collect();
+        let meant = &meant;
+        let searched = |(search, lean): (Search, Lean)| async move {
             let mut found = self.search(call, &search).await?;
             found.retain(meant);
             self.of_type(call, mapping, &lean, found).await
-        });
-        let found: Vec<Vec<Entry>> = stream::iter(searches).buffered(AT_ONCE).try_collect().await?;
-        let mut found: Vec<Entry> = found.into_iter().flatten().collect();
+        };
+        let mut found: Vec<Entry> = match <[_; 1]>::try_from(searches) {
+            // Nearly always.
+            Ok([only]) => searched(only).await?,
+            Err(all) => {
+                let found = stream::iter(all.into_iter().map(searched)).buffered(AT_ONCE);
+                found.try_collect::<Vec<Vec<Entry>>>().await?.into_iter().flatten().collect()
+            }
+        };
         self.mark(call, mapping, &mut found).await?;
         Ok(found)
     }

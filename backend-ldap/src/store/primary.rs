@@ -1,11 +1,11 @@
 //! Primary groups, as Active Directory has them: a user names its own by a number (`primaryGroupID`), and neither the group's `member`
 //! nor the user's `memberOf` tells of it. Who is in one is worked out here, from both ends; only the directory's administrators change it.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use scim_core::error::ScimError;
 use scim_core::schema::Kind;
@@ -327,7 +327,7 @@ mod tests {
         primaries.put(&acme, age, now, &groups);
         assert_eq!(count("acme", now), 0, "they were read before somebody wrote");
         for n in 0..2 * MOST {
-            let one = Groups::from([(Bytes::from(n.to_string()), None)]);
+            let one = Groups::from_iter([(Bytes::from(n.to_string()), None)]);
             primaries.put(&acme, age + 1, now, &one);
         }
         assert!(primaries.lock().groups.len() <= MOST);

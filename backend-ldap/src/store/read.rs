@@ -1,10 +1,10 @@
 //! Records: by id, and by walks.
 
-use std::collections::HashMap;
 use std::hash::Hasher;
 use std::sync::Arc;
 use std::time::Instant;
 
+use foldhash::{HashMap, HashMapExt};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use scim_core::document::Document;
 use scim_core::error::ScimError;

@@ -1,11 +1,12 @@
 //! What a request has read of entries already: their names, so that who refers to them is found without asking for the names again.
 //! It holds for the request that read it, for a moment, and until something is written.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use foldhash::HashMap;
 use scim_core::store::ResourceId;
 
 use crate::directory::Call;
@@ -64,7 +65,7 @@ impl Recent {
                 noted.pop_front();
             }
             at = Some(noted.len());
-            noted.push_back(Noted { who: call.who.clone(), request, at: now, size: 0, seen: HashMap::new() });
+            noted.push_back(Noted { who: call.who.clone(), request, at: now, size: 0, seen: HashMap::default() });
         }
         let Some(own) = at.and_then(|at| noted.get_mut(at)) else { return };
         for (id, seen) in seen {

@@ -1,9 +1,9 @@
 //! Who refers to entries, by what these say themselves: no search for each page of users, where `memberOf` may be relied on.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use foldhash::HashMap;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use scim_core::store::{Label, Link, ResourceId, Result};
 

@@ -1,10 +1,10 @@
 //! Groups by their names, for a moment: what a thousand requests a second would each ask the directory for again. Writing a group
 //! forgets them all.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use foldhash::HashMap;
 use scim_core::store::{Link, TenantId};
 
 use crate::ldap::Dn;
