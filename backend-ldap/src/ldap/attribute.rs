@@ -79,7 +79,8 @@ impl AttributeName {
 
     /// Is this its name, whatever its options?
     pub fn is(&self, base: &str) -> bool {
-        self.base().eq_ignore_ascii_case(base)
+        let own = self.as_str().split_at_checked(base.len());
+        own.is_some_and(|(own, rest)| own.eq_ignore_ascii_case(base) && (rest.is_empty() || rest.starts_with(';')))
     }
 
     /// Does it hold passwords, or what they can be found out from?
@@ -111,8 +112,7 @@ fn shortened(text: &str) -> String {
 
 /// `descr` or `numericoid`, then options. The `=` and `*` of Active Directory's ranges are let pass in options.
 fn is_name(text: &str) -> bool {
-    let mut parts = text.split(';');
-    let base = parts.next().unwrap_or_default();
+    let (base, options) = text.split_once(';').map_or((text, None), |(base, options)| (base, Some(options)));
     let is_key = |text: &str| {
         text.starts_with(|c: char| c.is_ascii_alphabetic())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
@@ -121,7 +121,8 @@ fn is_name(text: &str) -> bool {
     let is_oid = |text: &str| text.contains('.') && text.split('.').all(is_number);
     let is_option =
         |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_=*".contains(&b));
-    text.len() <= 512 && (is_key(base) || is_oid(base)) && parts.all(is_option)
+    let are_options = options.is_none_or(|options| options.split(';').all(is_option));
+    text.len() <= 512 && (is_key(base) || is_oid(base)) && are_options
 }
 
 impl PartialEq for AttributeName {

@@ -1,8 +1,8 @@
 //! Values of LDAP and of SCIM, each into the other.
 
 use bytes::Bytes;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
 use scim_core::filter::decode_base64;
 use scim_core::schema::Type;
 use serde_json::Value;
@@ -184,11 +184,8 @@ pub fn generalized(text: &str) -> Option<Timestamp> {
         _ => return None,
     };
     let civil = jiff::civil::DateTime::new(year, month, day, hour, minute, second, 0).ok()?;
-    let utc = civil.to_zoned(TimeZone::UTC).ok()?.timestamp();
-    utc.checked_sub(jiff::SignedDuration::from_secs(offset))
-        .ok()?
-        .checked_add(jiff::SignedDuration::from_nanos(more))
-        .ok()
+    let utc = Offset::UTC.to_timestamp(civil).ok()?;
+    utc.checked_add(SignedDuration::from_secs(-offset) + SignedDuration::from_nanos(more)).ok()
 }
 
 /// Writes generalized time in UTC, with a fraction only where there is one.

@@ -172,7 +172,7 @@ impl Inner {
     }
 
     fn call(&self, scope: &Scope) -> Call {
-        let who = Some(format!("{}/{}", scope.tenant, scope.actor).into());
+        let who = Some([scope.tenant.as_str(), "/", &scope.actor].concat().into());
         let identity = self.settings.authorize_as.as_ref();
         let identity = identity.map(|template| identity::of(template, scope.tenant.as_str(), &scope.actor).into());
         let one_domain = self.features.domain_scope;
