@@ -7,7 +7,7 @@ use scim_core::schema::{Kind, ResourceType};
 use scim_core::store::{Held, Shortfall, TenantId};
 
 use crate::features::Features;
-use crate::ldap::{AttributeName, Entry};
+use crate::ldap::{AttributeName, Entry, controls};
 use crate::mapping::build::{BadMapping, Powers, build};
 use crate::mapping::schema::Schema;
 use crate::mapping::{Active, Mapping, tables};
@@ -69,9 +69,15 @@ impl Tenant {
             for column in &mut built.mapping.links {
                 column.by_primary = features.primary_groups && column.link.multi_valued() && column.name.is("member");
             }
-            mappings.push(Arc::new(built.mapping));
+            mappings.push(built.mapping);
             shortfalls.extend(built.shortfalls);
         }
+        let all = mappings.clone();
+        for column in mappings.iter_mut().flat_map(|mapping| &mut mapping.links) {
+            let shown = reference_attributes(all.iter().filter(|mapping| column.link.kinds.contains(&mapping.rt.kind)));
+            column.deref = Some(controls::deref(&column.name, &shown));
+        }
+        let mappings = mappings.into_iter().map(Arc::new).collect();
         Ok((Tenant { id: TenantId::new(name), belief: Belief::default(), mappings }, shortfalls))
     }
 
@@ -111,27 +117,30 @@ impl Tenant {
 
     /// What must be seen of an entry that is referred to: its type, its id, its label.
     pub fn reference_attributes(&self, kinds: &[Kind]) -> Vec<AttributeName> {
-        let mut names: Vec<AttributeName> = Vec::new();
-        let mut add = |name: AttributeName| {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        };
-        for mapping in self.of(kinds) {
-            add(mapping.id.name.clone());
-            mapping.place.looks_at().into_iter().for_each(&mut add);
-            for name in ["displayName", "userName"] {
-                let label = |column: &&crate::mapping::Column| {
-                    column.at.extension().is_none() && column.at.sub().is_none() && column.at.attr().name == name
-                };
-                mapping.columns.iter().filter(label).for_each(|column| add(column.name.clone()));
-                let made =
-                    mapping.computed.iter().filter(|made| made.at.sub().is_none() && made.at.attr().name == name);
-                made.flat_map(|made| made.template.names().cloned()).for_each(&mut add);
-            }
-        }
-        names
+        reference_attributes(self.of(kinds).map(|mapping| &**mapping))
     }
+}
+
+fn reference_attributes<'m>(mappings: impl Iterator<Item = &'m Mapping>) -> Vec<AttributeName> {
+    let mut names: Vec<AttributeName> = Vec::new();
+    let mut add = |name: AttributeName| {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    };
+    for mapping in mappings {
+        add(mapping.id.name.clone());
+        mapping.place.looks_at().into_iter().for_each(&mut add);
+        for name in ["displayName", "userName"] {
+            let label = |column: &&crate::mapping::Column| {
+                column.at.extension().is_none() && column.at.sub().is_none() && column.at.attr().name == name
+            };
+            mapping.columns.iter().filter(label).for_each(|column| add(column.name.clone()));
+            let made = mapping.computed.iter().filter(|made| made.at.sub().is_none() && made.at.attr().name == name);
+            made.flat_map(|made| made.template.names().cloned()).for_each(&mut add);
+        }
+    }
+    names
 }
 
 /// A type that stands nowhere in the directory.

@@ -177,7 +177,7 @@ async fn type_report(
     findings: &mut Vec<Finding>,
 ) -> Result<TypeReport, LdapError> {
     let place = &mapping.place;
-    let search = Search::new(&place.base, place.reach, place.filter.clone(), mapping.document_attributes());
+    let search = Search::new(&place.base, place.reach, place.filter.clone(), mapping.plan.document.clone());
     let mut one = TypeReport {
         tenant: None,
         kind: mapping.rt.kind.to_string(),

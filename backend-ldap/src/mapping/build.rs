@@ -24,7 +24,7 @@ use super::schema::Schema;
 use super::settings::{ActiveSetting, Cell, Direction, Members, ScopeSetting, TypeSettings};
 use super::syntax::Syntax;
 use super::tables::Table;
-use super::{Active, Column, Fill, Gone, Id, LinkColumn, Mapping, OnDelete, Place, Unnamed, VersionSource};
+use super::{Active, Column, Fill, Gone, Id, LinkColumn, Mapping, OnDelete, Place, Plan, Unnamed, VersionSource};
 
 /// Settings that make no mapping: the setting, the value, the mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,7 +90,8 @@ impl Builder<'_> {
                 if let Some((name, write)) = self.usable(&meaning.at, &line, &place.classes).into_iter().next() {
                     let placeholder = self.settings.placeholder.as_deref().map(|text| self.dn("placeholder", text));
                     let placeholder = placeholder.transpose()?;
-                    links.push(LinkColumn { link: link.clone(), name, write, by_name, placeholder, by_primary: false });
+                    let (link, by_primary, deref) = (link.clone(), false, None);
+                    links.push(LinkColumn { link, name, write, by_name, placeholder, by_primary, deref });
                 }
                 continue;
             }
@@ -130,11 +131,12 @@ impl Builder<'_> {
             active,
             fills,
             revision: 0,
+            plan: Plan::default(),
             place,
         };
-        let revision = revision(&mapping);
+        let (revision, plan) = (revision(&mapping), Plan::of(&mapping));
         let shortfalls = self.shortfalls(&mapping);
-        Ok(Built { mapping: Mapping { revision, ..mapping }, shortfalls })
+        Ok(Built { mapping: Mapping { revision, plan, ..mapping }, shortfalls })
     }
 
     fn wrong<T>(&self, key: &str, problem: impl std::fmt::Display) -> Result<T, BadMapping> {

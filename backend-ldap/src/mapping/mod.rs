@@ -1,7 +1,7 @@
 //! What an entry of a directory is in SCIM, as data, in both directions.
 //!
 //! `tables` the defaults of each kind of directory · `settings` what the configuration says over them · `column` one attribute of the directory · `country` a country in its three attributes · `computed` what stands in no attribute · `build` names, `line` by line, to
-//! definitions, and what the directory's schema lacks · `syntax` single values · `read` entries to documents · `write`
+//! definitions, and what the directory's schema lacks · `syntax` single values · `plan` what is the same for every entry, `read` entries to documents · `write`
 //! documents to values, and the difference of two · `push` filters · `active` who may
 //! log in, `gone` who was deleted and stays, `unnamed` who is of the type without naming its class · `schema` what is asked of a schema.
 
@@ -12,6 +12,7 @@ pub mod computed;
 pub mod country;
 pub mod gone;
 mod line;
+pub mod plan;
 pub mod push;
 pub mod read;
 pub mod schema;
@@ -31,11 +32,12 @@ use scim_core::schema::{LinkType, ResourceType};
 use scim_core::store::{Key, Record, ResourceId, Version};
 use serde_json::{Map, Value};
 
-use crate::ldap::{AttributeName, Dn, Entry, Filter, Reach};
+use crate::ldap::{AttributeName, Control, Dn, Entry, Filter, Reach};
 
 pub use active::Active;
 pub use computed::Computed;
 pub use gone::Gone;
+pub use plan::Plan;
 pub use settings::OnDelete;
 pub use syntax::Syntax;
 pub use unnamed::Unnamed;
@@ -79,6 +81,8 @@ pub struct Mapping {
     pub unnamed: Unnamed,
     /// Moves with every change of the mapping itself, so that versions of before are none any more.
     pub revision: u32,
+    /// How entries are read, made of all this.
+    pub plan: Plan,
 }
 
 /// Where the entries of a type are, and what one of them needs.
@@ -158,6 +162,8 @@ pub struct LinkColumn {
     pub placeholder: Option<Dn>,
     /// There are more whom it does not name, and who have the entry as their primary group.
     pub by_primary: bool,
+    /// Asks the directory for what is shown of the entries that it names, beside each entry that names them.
+    pub deref: Option<Control>,
 }
 
 /// What the directory wants to have though SCIM may not name it.
@@ -253,35 +259,5 @@ impl Mapping {
     /// What must be seen of an entry to know whether it may be changed.
     pub fn guards(&self) -> Vec<AttributeName> {
         self.protected.as_ref().map(crate::fence::names).unwrap_or_default()
-    }
-
-    /// What a search must ask for to see id, version and times.
-    pub fn bare_attributes(&self) -> Vec<AttributeName> {
-        let mut names = vec![self.id.name.clone(), self.created.clone(), self.modified.clone()];
-        match &self.version {
-            VersionSource::Attribute(name) => names.push(name.clone()),
-            VersionSource::Digest => self.add_document(&mut names),
-        }
-        names
-    }
-
-    /// The same, with all that makes the document.
-    pub fn document_attributes(&self) -> Vec<AttributeName> {
-        let mut names = self.bare_attributes();
-        self.add_document(&mut names);
-        names
-    }
-
-    fn add_document(&self, names: &mut Vec<AttributeName>) {
-        let active = self.active.iter().filter_map(|(_, active)| active.attribute());
-        let labels = self.links.iter().filter(|column| !column.link.multi_valued()).map(|column| column.name.clone());
-        let fills = self.fills.iter().filter(|fill| fill.is_unique()).map(|fill| fill.name.clone());
-        let fills = fills.chain(self.computed.iter().flat_map(|computed| computed.template.names().cloned()));
-        let fills = fills.chain(self.country_attributes());
-        for name in self.columns.iter().map(|column| column.name.clone()).chain(active).chain(labels).chain(fills) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
     }
 }

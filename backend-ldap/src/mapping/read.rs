@@ -4,12 +4,13 @@ use bytes::Bytes;
 use scim_core::clock::Timestamp;
 use scim_core::document::Document;
 use scim_core::path::AttrPath;
-use scim_core::schema::{AttributeDef, Place, Type};
+use scim_core::schema::{AttributeDef, Type};
 use scim_core::store::ResourceId;
 use serde_json::{Map, Value};
 
 use crate::ldap::{AttributeName, Entry};
 
+use super::plan::{Each, Elements, Field, Member, Source};
 use super::syntax::{self, Syntax};
 use super::{Column, Mapping};
 
@@ -50,136 +51,162 @@ impl Mapping {
 
     /// The document of an entry: what is mapped, in the order of the schemas.
     pub fn document_of(&self, entry: &Entry) -> Document {
-        Mapping::written(&self.attributes_of(entry))
+        Document::from_stored(self.text_of(entry, &|_| true))
     }
 
-    /// The document of these attributes, which are in the order of the schemas.
-    pub fn written(attributes: &Map<String, Value>) -> Document {
-        Document::from_stored(serde_json::to_string(attributes).unwrap_or_else(|_| "{}".into()))
+    /// The same, parsed.
+    pub fn attributes_of(&self, entry: &Entry) -> Map<String, Value> {
+        self.document_of(entry).parse()
+    }
+
+    /// The attributes of an entry at these paths, and no others.
+    pub fn attributes_at(&self, entry: &Entry, paths: &[AttrPath]) -> Map<String, Value> {
+        let wanted = |field: &Field| paths.iter().any(|at| at.same_attribute(&field.at));
+        Document::from_stored(self.text_of(entry, &wanted)).parse()
     }
 
     /// What links to an entry show: as [`Document::label`].
     pub fn label_of(&self, entry: &Entry) -> Option<String> {
         ["displayName", "userName"].into_iter().find_map(|name| {
-            let attr = self.rt.schema.attribute(name)?;
-            match self.value(entry, None, attr)? {
+            let field = self.plan.own.iter().find(|field| field.at.attr().name == name)?;
+            match self.single(entry, &field.source)? {
                 Value::String(text) => Some(text),
                 _ => None,
             }
         })
     }
 
-    /// The same, parsed.
-    pub fn attributes_of(&self, entry: &Entry) -> Map<String, Value> {
-        let mut document = Map::new();
-        let mut urns = vec![Value::from(&*self.rt.schema.id)];
-        document.insert("schemas".into(), Value::Null);
-        let common = self.rt.common.iter().filter(|attr| attr.place == Place::Document && attr.name != "schemas");
-        for attr in common.chain(&self.rt.schema.attributes) {
-            if let Some(value) = self.value(entry, None, attr) {
-                document.insert(attr.name.clone(), value);
+    /// The wanted attributes of an entry as JSON.
+    fn text_of(&self, entry: &Entry, wanted: &dyn Fn(&Field) -> bool) -> String {
+        let mut out = Vec::with_capacity(USUAL);
+        out.extend_from_slice(b"{\"schemas\":[");
+        write_value(&mut out, &Value::from(&*self.rt.schema.id));
+        let mut rest = Vec::with_capacity(USUAL);
+        self.write_fields(entry, self.plan.own.iter().filter(|field| wanted(field)), &mut rest);
+        for extension in &self.plan.extensions {
+            let start = rest.len();
+            separate(&mut rest);
+            rest.extend_from_slice(extension.key.as_bytes());
+            rest.push(b'{');
+            let any = self.write_fields(entry, extension.fields.iter().filter(|field| wanted(field)), &mut rest);
+            rest.push(b'}');
+            if !any {
+                rest.truncate(start);
+            }
+            if any || extension.links.iter().any(|name| !entry.values(name).is_empty()) {
+                out.push(b',');
+                write_value(&mut out, &Value::from(&*extension.urn));
             }
         }
-        for extension in &self.rt.extensions {
-            let urn = &extension.schema.id;
-            let mut own = Map::new();
-            for attr in &extension.schema.attributes {
-                if let Some(value) = self.value(entry, Some(urn), attr) {
-                    own.insert(attr.name.clone(), value);
-                }
-            }
-            let linked = self
-                .links
-                .iter()
-                .any(|column| column.link.at.extension() == Some(urn) && !entry.values(&column.name).is_empty());
-            if !own.is_empty() || linked {
-                urns.push(Value::from(&**urn));
-            }
-            if !own.is_empty() {
-                document.insert(urn.to_string(), Value::Object(own));
-            }
+        out.push(b']');
+        if !rest.is_empty() {
+            out.push(b',');
+            out.append(&mut rest);
         }
-        document.insert("schemas".into(), Value::Array(urns));
-        document
+        out.push(b'}');
+        String::from_utf8(out).unwrap_or_else(|_| "{}".into())
     }
 
-    fn value(
+    /// Appends those of these that have a value; is there any?
+    fn write_fields<'f>(&self, entry: &Entry, fields: impl Iterator<Item = &'f Field>, out: &mut Vec<u8>) -> bool {
+        fields.fold(false, |any, field| self.write_field(entry, field, out) | any)
+    }
+
+    fn write_field(&self, entry: &Entry, field: &Field, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        separate(out);
+        out.extend_from_slice(field.key.as_bytes());
+        let there = self.write_source(entry, field, out);
+        if !there {
+            out.truncate(start);
+        }
+        there
+    }
+
+    fn write_source(&self, entry: &Entry, field: &Field, out: &mut Vec<u8>) -> bool {
+        match &field.source {
+            Source::Parts(parts) => {
+                out.push(b'{');
+                let any = self.write_fields(entry, parts.iter(), out);
+                out.push(b'}');
+                any
+            }
+            Source::All(columns) => in_brackets(out, |out| {
+                for value in columns.iter().flat_map(|column| self.all(entry, column)) {
+                    separate(out);
+                    write_value(out, &value);
+                }
+            }),
+            Source::Elements(kinds) => in_brackets(out, |out| {
+                kinds.iter().for_each(|elements| self.write_elements(entry, elements, out));
+            }),
+            Source::Json(column) => {
+                let values = entry.values(&column.name).iter();
+                let value = values.filter_map(|text| column.syntax.to_scim(text, field.at.leaf().ty)).next();
+                written(out, value.filter(|value| fits(field.at.leaf(), value)))
+            }
+            Source::Active | Source::Made(_) | Source::One(_) => written(out, self.single(entry, &field.source)),
+        }
+    }
+
+    /// A value that is neither an object nor an array.
+    fn single(&self, entry: &Entry, source: &Source) -> Option<Value> {
+        match source {
+            Source::Active => self.active.as_ref().map(|(_, active)| active.read(entry).into()),
+            Source::Made(template) => template.of(entry).map(Value::from),
+            Source::One(columns) => columns.iter().find_map(|column| self.only(entry, column)),
+            Source::Json(_) | Source::All(_) | Source::Parts(_) | Source::Elements(_) => None,
+        }
+    }
+
+    fn write_elements(&self, entry: &Entry, elements: &Elements, out: &mut Vec<u8>) {
+        let start = out.len();
+        match &elements.of {
+            Each::Value(columns, alone) => {
+                let values: Vec<(Value, bool)> = columns.iter().flat_map(|column| self.marked(entry, column)).collect();
+                let only = values.len() == 1;
+                for (value, marked) in values {
+                    self.write_element(entry, elements, Some((&value, marked || *alone && only)), out);
+                }
+            }
+            Each::Entry => {
+                if !self.write_element(entry, elements, None, out) {
+                    out.truncate(start);
+                }
+            }
+        }
+    }
+
+    /// One element, of this value, which may be the primary one; has it any but its type?
+    fn write_element(
         &self,
         entry: &Entry,
-        urn: Option<&std::sync::Arc<str>>,
-        attr: &std::sync::Arc<AttributeDef>,
-    ) -> Option<Value> {
-        if attr.place != Place::Document {
-            return None;
-        }
-        let at = AttrPath::new(urn.cloned(), attr.clone(), None);
-        if let Some((_, active)) = self.active.as_ref().filter(|(active, _)| active.same_attribute(&at)) {
-            return Some(active.read(entry).into());
-        }
-        let columns: Vec<&Column> = self.columns_of(&at).collect();
-        if let Some(whole) = columns.iter().find(|column| column.syntax == Syntax::Json) {
-            return entry
-                .values(&whole.name)
-                .iter()
-                .find_map(|text| whole.syntax.to_scim(text, attr.ty))
-                .filter(|value| fits(attr, value));
-        }
-        match (attr.is_complex(), attr.multi_valued) {
-            _ if columns.is_empty() && !self.computed.iter().any(|computed| computed.at.same_attribute(&at)) => None,
-            (false, false) => match self.computed(&at) {
-                Some(computed) => computed.template.of(entry).map(Value::from),
-                None => columns.iter().find_map(|column| self.only(entry, column)),
-            },
-            (false, true) => some_array(columns.iter().flat_map(|column| self.all(entry, column)).collect()),
-            (true, false) => {
-                let parts = self.parts(entry, &at, &columns);
-                (!parts.is_empty()).then_some(Value::Object(parts))
-            }
-            (true, true) => some_array(self.elements(entry, &at, &columns)),
-        }
-    }
-
-    /// Each part of a complex value, in the order of the schema.
-    fn parts(&self, entry: &Entry, at: &AttrPath, columns: &[&Column]) -> Map<String, Value> {
-        let part = |sub: &std::sync::Arc<AttributeDef>| {
-            if let Some(computed) = self.computed(&at.with_sub(sub.clone())) {
-                return Some((sub.name.clone(), computed.template.of(entry)?.into()));
-            }
-            let mut own = columns.iter().filter(|column| column.at.sub() == Some(sub));
-            Some((sub.name.clone(), own.find_map(|column| self.only(entry, column))?))
-        };
-        at.attr().sub_attributes.iter().filter_map(part).collect()
-    }
-
-    /// The elements of a multi-valued complex attribute, type by type as the table has them.
-    fn elements(&self, entry: &Entry, at: &AttrPath, columns: &[&Column]) -> Vec<Value> {
-        let attr = at.attr();
-        let mut kinds: Vec<Option<&str>> = Vec::new();
-        for column in columns {
-            if !kinds.contains(&column.kind.as_deref()) {
-                kinds.push(column.kind.as_deref());
-            }
-        }
-        let mut elements = Vec::new();
-        for kind in kinds {
-            let own: Vec<&Column> = columns.iter().copied().filter(|column| column.kind.as_deref() == kind).collect();
-            let is_value = |column: &&&Column| column.at.sub().is_some_and(|sub| sub.name == "value");
-            if own.iter().all(|column| is_value(&column)) {
-                let primary = own.iter().any(|column| column.primary);
-                let values: Vec<(Value, bool)> = own.iter().flat_map(|column| self.marked(entry, column)).collect();
-                let only = values.len() == 1;
-                elements.extend(values.into_iter().map(|(value, marked)| {
-                    let value = Map::from_iter([("value".to_owned(), value)]);
-                    in_order(attr, value, kind, marked || primary && only)
-                }));
-            } else {
-                let parts = self.parts(entry, at, &own);
-                if !parts.is_empty() {
-                    elements.push(in_order(attr, parts, kind, false));
+        elements: &Elements,
+        value: Option<(&Value, bool)>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let mut any = false;
+        separate(out);
+        out.push(b'{');
+        for member in &elements.members {
+            let text = match (member, value) {
+                (Member::Part(part), _) => {
+                    any |= self.write_field(entry, part, out);
+                    continue;
                 }
+                (Member::Type(text), _) | (Member::Primary(text), Some((_, true))) => text,
+                (Member::Value(key), Some(_)) => key,
+                (Member::Primary(_) | Member::Value(_), _) => continue,
+            };
+            separate(out);
+            out.extend_from_slice(text.as_bytes());
+            if let (Member::Value(_), Some((value, _))) = (member, value) {
+                write_value(out, value);
+                any = true;
             }
         }
-        elements
+        out.push(b'}');
+        any
     }
 
     /// The one value of a single-valued attribute: that of the entry's name, where it stands there, else the first.
@@ -246,18 +273,32 @@ fn one_fits(attr: &AttributeDef, value: &Value) -> bool {
     }
 }
 
-/// An element in the order of the schema, with its type and whether it is primary.
-fn in_order(attr: &AttributeDef, mut parts: Map<String, Value>, kind: Option<&str>, primary: bool) -> Value {
-    if let Some(kind) = kind {
-        parts.insert("type".into(), kind.into());
+/// The bytes of most documents.
+const USUAL: usize = 1_024;
+
+/// Puts a comma behind what stands before in the same object or array.
+fn separate(out: &mut Vec<u8>) {
+    if !matches!(out.last(), None | Some(b'{' | b'[')) {
+        out.push(b',');
     }
-    if primary {
-        parts.insert("primary".into(), true.into());
-    }
-    let ordered = attr.sub_attributes.iter().filter_map(|sub| Some((sub.name.clone(), parts.shift_remove(&sub.name)?)));
-    Value::Object(ordered.collect())
 }
 
-fn some_array(values: Vec<Value>) -> Option<Value> {
-    (!values.is_empty()).then_some(Value::Array(values))
+/// An array of what is written; is there any?
+fn in_brackets(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+    out.push(b'[');
+    let start = out.len();
+    write(out);
+    let any = out.len() > start;
+    out.push(b']');
+    any
+}
+
+/// Appends a value where there is one; is there?
+fn written(out: &mut Vec<u8>, value: Option<Value>) -> bool {
+    value.inspect(|value| write_value(out, value)).is_some()
+}
+
+fn write_value(out: &mut Vec<u8>, value: &Value) {
+    // Writing into memory does not fail.
+    let _ = serde_json::to_writer(out, value);
 }

@@ -205,7 +205,7 @@ impl Work<'_> {
         names.push(crate::ldap::AttributeName::known("objectClass"));
         names = with_names(names, self.mapping.guards());
         let ids = std::slice::from_ref(id);
-        let with = |search| self.inner.with_links(self.tenant, &columns, search);
+        let with = |search| self.inner.with_links(&columns, search);
         let found = self.inner.entries(&self.call, self.mapping, ids, names, with).await;
         let found = found.map_err(|error| error.during("find an entry"))?;
         found.into_iter().next().ok_or_else(|| StoreErrorKind::NotFound.into())

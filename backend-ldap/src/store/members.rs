@@ -292,16 +292,14 @@ impl Inner {
     }
 
     /// The same search, asking for what its links show.
-    pub(super) fn with_links(&self, tenant: &Tenant, columns: &[(&LinkSelect, &LinkColumn)], search: Search) -> Search {
-        let mut search = search;
+    pub(super) fn with_links(&self, columns: &[(&LinkSelect, &LinkColumn)], mut search: Search) -> Search {
         let deref = self.dereferences(columns);
         for (_, column) in columns {
             if column.by_primary {
                 search.attributes = with_names(std::mem::take(&mut search.attributes), [OBJECT_SID]);
             }
             if deref {
-                let attributes = tenant.reference_attributes(&column.link.kinds);
-                search = search.with(controls::deref(&column.name, &attributes));
+                search.controls.extend(column.deref.clone());
             } else {
                 search.attributes = with_names(std::mem::take(&mut search.attributes), [column.name.clone()]);
             }

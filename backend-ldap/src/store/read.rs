@@ -43,7 +43,7 @@ impl Inner {
         let Some(mapping) = tenant.mapping(kind) else { return Ok(Vec::new()) };
         let columns = link_columns(mapping, select);
         let attributes = self.attributes(mapping, select);
-        let with = |search| self.with_links(tenant, &columns, search);
+        let with = |search| self.with_links(&columns, search);
         let entries = self.entries(call, mapping, ids, attributes, with).await;
         let entries = entries.map_err(|error| error.during("read entries by id"))?;
         self.note(call, mapping, select, &entries);
@@ -100,7 +100,7 @@ impl Inner {
         let mut names = self.attributes(mapping, select);
         let lean = self.lean(mapping, pushed, &mut names);
         let search = Search::new(place.base.clone(), place.reach, lean.filter.clone(), names).at_most(FEW);
-        let search = self.with_links(tenant, &columns, search);
+        let search = self.with_links(&columns, search);
         let mut entries = self.search(call, &search).await.map_err(|error| error.during("find entries"))?;
         if entries.len() >= FEW as usize {
             return Ok(None);
@@ -112,10 +112,11 @@ impl Inner {
         self.note(call, mapping, select, &entries);
         let links = self.links_of(call, tenant, &columns, &entries).await?;
         let candidates = entries.len();
+        let mut asked = Vec::new();
+        filter.visit(&mut |at| asked.push(at.clone()));
         let fits = |(entry, links)| {
-            let attributes = mapping.attributes_of(entry);
-            let document = Mapping::written(&attributes);
-            let record = Record { links, document, ..record(mapping, entry, false)? };
+            let record = Record { links, ..record(mapping, entry, true)? };
+            let attributes = mapping.attributes_at(entry, &asked);
             eval::matches_parsed(filter, &record, &attributes).then_some(record)
         };
         let mut records: Vec<Record> = entries.iter().zip(links).filter_map(fits).collect();
@@ -251,14 +252,14 @@ async fn start(inner: &Inner, tenant: &Tenant, call: &Call, scan: &Scan) -> Resu
     let attributes = attributes(mapping, &scan.select);
     let search = Search::new(mapping.place.base.clone(), mapping.place.reach, filter, attributes);
     let columns = link_columns(mapping, &scan.select);
-    let search = inner.with_links(tenant, &columns, search);
+    let search = inner.with_links(&columns, search);
     tracing::debug!(kind = %scan.kind, filter = %search.filter, "walking the directory");
     Ok(Some(inner.directory.walk(call, search, inner.settings.page)))
 }
 
 /// What a search must ask for.
 pub(super) fn attributes(mapping: &Mapping, select: &Select) -> Vec<AttributeName> {
-    if select.document { mapping.document_attributes() } else { mapping.bare_attributes() }
+    if select.document { mapping.plan.document.clone() } else { mapping.plan.bare.clone() }
 }
 
 /// The columns of the links that are selected.
@@ -287,10 +288,10 @@ pub(super) fn version(mapping: &Mapping, entry: &Entry) -> Version {
         return Version::new(&format!("{text}.{:08x}", mapping.revision));
     }
     let mut hasher = SipHasher13::new();
-    let mut names: Vec<AttributeName> = mapping.document_attributes();
+    let mut names: Vec<&AttributeName> = mapping.plan.document.iter().collect();
     names.sort_by_key(|name| name.as_str().to_ascii_lowercase());
     for name in names {
-        let mut values: Vec<_> = entry.values(&name).to_vec();
+        let mut values: Vec<_> = entry.values(name).to_vec();
         values.sort_unstable();
         hasher.write(name.as_str().to_ascii_lowercase().as_bytes());
         for value in values {

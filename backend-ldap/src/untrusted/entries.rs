@@ -5,6 +5,7 @@
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
+use scim_core::path;
 use scim_core::schema::load::SchemaFile;
 use scim_core::schema::{Options, Place, Registry, ResourceType, Type};
 use serde_json::{Map, Value};
@@ -195,7 +196,7 @@ impl Says<'_> {
     fn name(&mut self, mapping: &Mapping) -> Vec<u8> {
         let links = mapping.links.iter().map(|column| column.name.clone());
         let more = ["objectClass", "memberOf", "sAMAccountType"].map(AttributeName::known);
-        let names: Vec<AttributeName> = mapping.document_attributes().into_iter().chain(links).chain(more).collect();
+        let names: Vec<AttributeName> = mapping.plan.document.iter().cloned().chain(links).chain(more).collect();
         let name = self.of(&names).map(|name| name.as_str().to_owned()).unwrap_or_default();
         match self.byte() % 8 {
             0 => format!("{};range=0-{}", name, self.byte()).into_bytes(),
@@ -294,6 +295,12 @@ fn read(tenant: &Tenant, mapping: &Mapping, entry: &Entry, other: Option<&Entry>
     }
     let document = mapping.attributes_of(entry);
     shown(&mapping.rt, &document)?;
+    for (name, value) in document.iter().filter(|(name, _)| *name != "schemas") {
+        let alone = path::attribute(name, &mapping.rt, false).map(|at| mapping.attributes_at(entry, &[at]));
+        if alone.is_some_and(|alone| alone.get(name) != Some(value) || alone.len() > 2) {
+            return Err(format!("{name} is otherwise where it is shown alone"));
+        }
+    }
     let same = mapping.difference(entry, &document, &document);
     if let Ok(changes) = &same
         && let Some(change) = changes.iter().find(|change| {
