@@ -15,7 +15,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot, watch};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::ldap::ber::whole_length;
 use crate::ldap::{Answer, LdapError, Malformed, Request, Search};
@@ -49,6 +49,8 @@ struct State {
     traffic: Traffic,
     /// What is asked beside ldap3, on its way out.
     out: Vec<u8>,
+    /// May there be a password in it?
+    secret: bool,
     /// Why it is over.
     closed: Option<String>,
 }
@@ -73,7 +75,7 @@ impl Seam {
             let _runtime = runtime.enter();
             UnixStream::from_std(ours)?
         };
-        let state = Mutex::new(State { traffic: Traffic::new(), out: Vec::new(), closed: None });
+        let state = Mutex::new(State { traffic: Traffic::new(), out: Vec::new(), secret: false, closed: None });
         let seam = Arc::new(Seam { state, over: watch::Sender::new(false), waiting: Notify::new(), bounds });
         let (from_server, to_server) = tokio::io::split(server);
         let (from_us, to_us) = ours.into_split();
@@ -117,7 +119,7 @@ impl Seam {
     /// It is over, or the search has no form that can be sent.
     pub(super) fn ask(self: &Arc<Self>, search: &Search, time: Duration) -> Result<Asking<Found>, LdapError> {
         let (gathering, told) = Gathering::new(self.bounds.answer);
-        let id = self.put(|traffic| traffic.search(gathering), |id| search.to_message(id, time))?;
+        let id = self.put(false, |traffic| traffic.search(gathering), |id| search.to_message(id, time))?;
         Ok(Asking { seam: self.clone(), id, told, begun: Instant::now() })
     }
 
@@ -128,41 +130,45 @@ impl Seam {
     pub(super) fn perform(self: &Arc<Self>, request: &Request) -> Result<Asking<Answer>, LdapError> {
         let (tells, told) = oneshot::channel();
         let end = request.operation.answer();
-        let id = self.put(|traffic| traffic.operation(end, tells), |id| request.to_message(id))?;
+        let write = |id| request.to_message(id).map(Zeroizing::new);
+        let id = self.put(true, |traffic| traffic.operation(end, tells), write)?;
         Ok(Asking { seam: self.clone(), id, told, begun: Instant::now() })
     }
 
-    /// Puts a message among those that go out.
-    fn put(
+    /// Puts a message among those that go out; may there be a password in it?
+    fn put<M: AsRef<[u8]>>(
         &self,
+        secret: bool,
         number: impl FnOnce(&mut Traffic) -> i32,
-        write: impl FnOnce(i32) -> Result<Vec<u8>, LdapError>,
+        write: impl FnOnce(i32) -> Result<M, LdapError>,
     ) -> Result<i32, LdapError> {
         let mut state = self.state();
         if let Some(why) = &state.closed {
             return Err(LdapError::Unavailable(why.clone()));
         }
         let id = number(&mut state.traffic);
-        let mut message = write(id).inspect_err(|_| state.traffic.forget(id))?;
-        state.out.extend_from_slice(&message);
+        let message = write(id).inspect_err(|_| state.traffic.forget(id))?;
+        state.out.extend_from_slice(message.as_ref());
+        state.secret |= secret;
         drop(state);
-        message.zeroize();
         self.waiting.notify_one();
         Ok(id)
     }
 
     /// Takes what goes out: nothing, once it is over, since whoever waits was told how far it had gone.
-    fn take(&self, out: &mut Vec<u8>) {
+    fn take(&self, out: &mut Outgoing) {
         let mut state = self.state();
         if state.closed.is_some() {
             return;
         }
-        if out.is_empty() {
-            std::mem::swap(out, &mut state.out);
+        out.secret |= state.secret;
+        if out.bytes.is_empty() {
+            std::mem::swap(&mut out.bytes, &mut state.out);
         } else {
-            out.extend_from_slice(&state.out);
-            state.out.zeroize();
+            out.bytes.extend_from_slice(&state.out);
+            wipe(&mut state.out, out.secret);
         }
+        state.secret = false;
         state.traffic.go();
     }
 
@@ -204,7 +210,7 @@ async fn outwards(mut from: OwnedReadHalf, mut to: impl AsyncWrite + Unpin, seam
                 },
                 Err(error) => break format!("the connection broke: {error}"),
             },
-            () = seam.waiting.notified() => seam.take(&mut out.bytes),
+            () = seam.waiting.notified() => seam.take(&mut out),
             step = out.step(&mut to), if out.is_under_way() => match step {
                 Ok(step) => out.done(step),
                 Err(error) => break format!("the connection broke: {error}"),
@@ -229,6 +235,8 @@ struct Outgoing {
     written: usize,
     /// Were bytes written that may still be held back?
     held: bool,
+    /// May there be a password in it?
+    secret: bool,
 }
 
 /// What one step did. Each is one call that did nothing where it is broken off.
@@ -265,12 +273,10 @@ impl Outgoing {
         }
     }
 
-    /// There may have been a password in it.
     fn clear(&mut self) {
-        self.bytes.as_mut_slice().zeroize();
-        self.bytes.clear();
+        wipe(&mut self.bytes, self.secret);
         self.bytes.shrink_to(4 * CHUNK);
-        self.written = 0;
+        (self.written, self.secret) = (0, false);
     }
 }
 
@@ -280,11 +286,20 @@ impl Drop for Outgoing {
     }
 }
 
+/// Empties it; leaves nothing in its memory where there may have been a password in it.
+fn wipe(bytes: &mut Vec<u8>, secret: bool) {
+    if secret {
+        bytes.as_mut_slice().zeroize();
+    }
+    bytes.clear();
+}
+
 fn take_requests(buffer: &mut BytesMut, out: &mut Outgoing, seam: &Seam) -> Result<(), Malformed> {
     let mut state = seam.state();
     while let Some(mut message) = next_message(buffer, usize::MAX)? {
         state.traffic.goes(&message)?;
         out.bytes.extend_from_slice(&message);
+        out.secret = true;
         message.as_mut().zeroize();
     }
     Ok(())
@@ -351,4 +366,30 @@ fn kept(message: BytesMut) -> Bytes {
 fn next_message(buffer: &mut BytesMut, most: usize) -> Result<Option<BytesMut>, Malformed> {
     let length = whole_length(buffer, most)?.filter(|length| *length <= buffer.len());
     Ok(length.map(|length| buffer.split_to(length)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ldap::Dn;
+
+    use super::*;
+
+    #[test]
+    fn what_may_hold_a_password_is_wiped_and_a_search_holds_none() {
+        let state = Mutex::new(State { traffic: Traffic::new(), out: Vec::new(), secret: false, closed: None });
+        let bounds = Bounds { in_flight: 8, message: 1 << 20, answer: 1 << 20 };
+        let seam = Arc::new(Seam { state, over: watch::Sender::new(false), waiting: Notify::new(), bounds });
+        let mut out = Outgoing::default();
+        let _search = seam.ask(&Search::entry(Dn::root(), Vec::new()), Duration::ZERO).unwrap();
+        seam.take(&mut out);
+        let search = out.bytes.len();
+        assert!(search > 0 && !out.secret);
+        let _password = seam.perform(&Request::set_password(&Dn::root(), &"swordfish".into())).unwrap();
+        seam.take(&mut out);
+        assert!(out.bytes.len() > search && out.secret && seam.state().out.is_empty());
+        out.done(Step::Wrote(search));
+        assert!(out.secret, "it is not gone yet");
+        out.done(Step::Wrote(out.bytes.len() - search));
+        assert!(out.bytes.is_empty() && !out.secret);
+    }
 }

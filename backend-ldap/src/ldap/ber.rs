@@ -167,15 +167,18 @@ impl<C: Content> Reader<C> {
     }
 }
 
+/// The bytes of most searches.
+const USUAL: usize = 768;
+
 /// Writes elements. Constructed ones get a length of four bytes, so that nothing is moved when their end is known.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Writer {
     out: Vec<u8>,
 }
 
 impl Writer {
     pub(crate) fn new() -> Self {
-        Writer::default()
+        Writer { out: Vec::with_capacity(USUAL) }
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {
