@@ -41,6 +41,13 @@ struct Noted {
     seen: HashMap<ResourceId, Seen>,
 }
 
+impl Noted {
+    /// All steps of a request have the same name of it, in the same place, which is not given to another while it stands here.
+    fn is_of(&self, request: &Arc<str>, call: &Call) -> bool {
+        Arc::ptr_eq(&self.request, request) && self.who == call.who
+    }
+}
+
 /// What requests under way have seen.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
@@ -58,7 +65,7 @@ impl Recent {
         let mut noted = self.lock();
         // They stand in the order in which they came: whoever asks is among the last, whoever is old among the first.
         let is_old = |one: &Noted| now.duration_since(one.at) >= MOMENT;
-        let mut at = noted.iter().rposition(|one| one.request == request && one.who == call.who);
+        let mut at = noted.iter().rposition(|one| one.is_of(&request, call));
         at = at.filter(|at| !noted.get(*at).is_some_and(is_old));
         if at.is_none() {
             while noted.len() >= REQUESTS || noted.front().is_some_and(is_old) {
@@ -81,7 +88,7 @@ impl Recent {
     pub(super) fn of(&self, call: &Call, now: Instant, ids: &[ResourceId]) -> Option<Vec<(ResourceId, Seen)>> {
         let request = call.request.as_ref()?;
         let noted = self.lock();
-        let own = noted.iter().rev().find(|one| one.request == *request && one.who == call.who)?;
+        let own = noted.iter().rev().find(|one| one.is_of(request, call))?;
         if now.duration_since(own.at) >= MOMENT {
             return None;
         }
@@ -100,8 +107,12 @@ mod tests {
 
     #[test]
     fn a_request_remembers_what_it_saw_itself_and_no_more() {
-        let call =
-            |who: &str, request: &str| Call { who: Some(who.into()), request: Some(request.into()), ..Call::default() };
+        let call = |who: &str, request: &Arc<str>| Call {
+            who: Some(who.into()),
+            request: Some(request.clone()),
+            ..Call::default()
+        };
+        let [one, two, three] = ["1", "2", "3"].map(Arc::<str>::from);
         let seen = |n: usize| Seen {
             dn: Dn::parse(&format!("uid=u{n},dc=x")).unwrap(),
             user_name: None,
@@ -110,23 +121,23 @@ mod tests {
         };
         let id = |n: usize| ResourceId::new(&n.to_string());
         let (recent, now) = (Recent::default(), Instant::now());
-        recent.note(&call("acme/a", "1"), now, (0..3).map(|n| (id(n), seen(n))));
+        recent.note(&call("acme/a", &one), now, (0..3).map(|n| (id(n), seen(n))));
         assert_eq!(
-            recent.of(&call("acme/a", "1"), now, &[id(2), id(0)]),
+            recent.of(&call("acme/a", &one), now, &[id(2), id(0)]),
             Some(vec![(id(2), seen(2)), (id(0), seen(0))])
         );
-        assert_eq!(recent.of(&call("acme/a", "1"), now, &[id(2), id(3)]), None, "not all of them");
-        assert_eq!(recent.of(&call("acme/a", "2"), now, &[id(2)]), None, "another request");
-        assert_eq!(recent.of(&call("acme/b", "1"), now, &[id(2)]), None, "another's");
+        assert_eq!(recent.of(&call("acme/a", &one), now, &[id(2), id(3)]), None, "not all of them");
+        assert_eq!(recent.of(&call("acme/a", &two), now, &[id(2)]), None, "another request");
+        assert_eq!(recent.of(&call("acme/b", &one), now, &[id(2)]), None, "another's");
         assert_eq!(recent.of(&Call::default(), now, &[id(2)]), None);
-        assert_eq!(recent.of(&call("acme/a", "1"), now + MOMENT, &[id(2)]), None, "a moment later");
+        assert_eq!(recent.of(&call("acme/a", &one), now + MOMENT, &[id(2)]), None, "a moment later");
         let later = now + MOMENT;
-        recent.note(&call("acme/a", "1"), later, [(id(2), seen(2))]);
-        assert_eq!(recent.of(&call("acme/a", "1"), later, &[id(2)]), Some(vec![(id(2), seen(2))]), "seen again");
-        assert_eq!(recent.of(&call("acme/a", "1"), later, &[id(0)]), None, "that was a moment ago");
-        recent.note(&call("acme/a", "3"), now, (0..2 * MOST).map(|n| (id(n), seen(n))));
-        assert_eq!(recent.of(&call("acme/a", "3"), now, &[id(2 * MOST - 1)]), None, "no more than so many");
+        recent.note(&call("acme/a", &one), later, [(id(2), seen(2))]);
+        assert_eq!(recent.of(&call("acme/a", &one), later, &[id(2)]), Some(vec![(id(2), seen(2))]), "seen again");
+        assert_eq!(recent.of(&call("acme/a", &one), later, &[id(0)]), None, "that was a moment ago");
+        recent.note(&call("acme/a", &three), now, (0..2 * MOST).map(|n| (id(n), seen(n))));
+        assert_eq!(recent.of(&call("acme/a", &three), now, &[id(2 * MOST - 1)]), None, "no more than so many");
         recent.forget();
-        assert_eq!(recent.of(&call("acme/a", "1"), now, &[id(2)]), None, "something was written");
+        assert_eq!(recent.of(&call("acme/a", &one), now, &[id(2)]), None, "something was written");
     }
 }
