@@ -106,7 +106,8 @@ impl Server {
             return Ok(open.clone());
         }
         *held = None;
-        let opened = Arc::new(self.connect(&place.runtime, deadline).await?);
+        // Seldom, and large while it is under way: kept apart from what every request carries along.
+        let opened = Arc::new(Box::pin(self.connect(&place.runtime, deadline)).await?);
         *held = Some(opened.clone());
         Ok(opened)
     }
@@ -149,7 +150,7 @@ impl Server {
         }
         open.connection.in_flight() > 0
             || open.connection.silent() < options.idle_time
-            || answers(&open.connection, deadline.min(Instant::now() + options.connect_time)).await
+            || Box::pin(answers(&open.connection, deadline.min(Instant::now() + options.connect_time))).await
     }
 }
 

@@ -54,12 +54,24 @@ impl Inner {
         call: &Call,
         mapping: &Mapping,
         lean: &Lean,
-        mut found: Vec<Entry>,
+        found: Vec<Entry>,
     ) -> Result<Vec<Entry>, LdapError> {
         let place = &mapping.place;
         if !lean.open || found.iter().all(|entry| place.surely_has(entry)) {
             return Ok(found);
         }
+        // Seldom, and large while it is under way: kept apart from what every request carries along.
+        Box::pin(self.asked_of_type(call, mapping, found)).await
+    }
+
+    /// The same, as the directory says.
+    async fn asked_of_type(
+        &self,
+        call: &Call,
+        mapping: &Mapping,
+        mut found: Vec<Entry>,
+    ) -> Result<Vec<Entry>, LdapError> {
+        let place = &mapping.place;
         let unclear = found.iter().filter(|entry| place.has_name(&entry.dn) && !place.surely_has(entry));
         let ids: Vec<ResourceId> = unclear.filter_map(|entry| mapping.id_of(entry)).collect();
         let mut told: HashSet<ResourceId> = HashSet::new();

@@ -107,7 +107,8 @@ impl LdapStore {
                     None => {
                         inner.counts.list(ListFrom::Walked);
                         let begun = Instant::now();
-                        let ids = Arc::new(inner.ids(&tenant, &call, &source.kind, filter.as_ref()).await?);
+                        let ids = Box::pin(inner.ids(&tenant, &call, &source.kind, filter.as_ref()));
+                        let ids = Arc::new(ids.await?);
                         inner.lists.keep(which, begun, ids.clone());
                         ids
                     }
@@ -122,7 +123,7 @@ impl LdapStore {
         };
         let mut records = match wanted.is_empty() {
             true => Vec::new(),
-            false => inner.read(&tenant, &call, &source.kind, &wanted, &query.select).await?,
+            false => Box::pin(inner.read(&tenant, &call, &source.kind, &wanted, &query.select)).await?,
         };
         records.sort_by(|a, b| a.key.id.cmp(&b.key.id));
         let at = |id: &ResourceId| Position { key: SortKey::Absent, id: id.clone() };

@@ -11,7 +11,7 @@ use scim_core::store::{Link, Links, ResourceId, Result};
 
 use crate::directory::Call;
 use crate::ldap::{AttributeName, Dn, Entry, Filter, LdapError, Search, controls};
-use crate::mapping::LinkColumn;
+use crate::mapping::{LinkColumn, Mapping};
 use crate::member_of::{self, MEMBER_OF};
 use crate::tenant::Tenant;
 
@@ -52,11 +52,11 @@ impl Inner {
         for (select, column) in columns {
             let mut found = match deref {
                 true => self.named(call, tenant, column, entries).await?,
-                false => self.targets(call, tenant, column, entries).await?,
+                false => Box::pin(self.targets(call, tenant, column, entries)).await?,
             };
             if column.by_primary {
                 let most = select.at_most.map_or(usize::MAX, |most| most as usize);
-                let more = self.primary_members(call, tenant, column, entries, most).await?;
+                let more = Box::pin(self.primary_members(call, tenant, column, entries, most)).await?;
                 found.iter_mut().zip(more).for_each(|(targets, more)| targets.extend(more));
             }
             for (links, mut targets) in all.iter_mut().zip(found) {
@@ -173,14 +173,30 @@ impl Inner {
         let Some(holder) = tenant.mapping(&via.holder) else { return Ok(Vec::new()) };
         let Some(column) = holder.link(&via.at) else { return Ok(Vec::new()) };
         let targets = self.held(tenant, call, of, targets, column).await?;
-        let primary = self.primary_holders(tenant, call, holder, column, &targets).await?;
-        let (mut told, targets) = self.said(tenant, call, holder, column, targets).await?;
+        let primary = Box::pin(self.primary_holders(tenant, call, holder, column, &targets)).await?;
+        let (mut told, open) = self.said(tenant, call, holder, column, targets).await?;
+        if !open.is_empty() {
+            told.extend(Box::pin(self.searched_holders(tenant, call, holder, column, open)).await?);
+        }
+        told.extend(primary);
+        Ok(told)
+    }
+
+    /// The same, by a search for them.
+    async fn searched_holders(
+        &self,
+        tenant: &Tenant,
+        call: &Call,
+        holder: &Mapping,
+        column: &LinkColumn,
+        targets: Vec<Held>,
+    ) -> Result<Vec<(ResourceId, Link)>> {
         let ids: HashMap<&str, &ResourceId> = targets.iter().map(|one| (one.key.as_str(), &one.id)).collect();
         let of_value = |text: &str| match column.by_name {
             true => ids.get(text).copied(),
             false => Dn::parse(text).ok().and_then(|dn| ids.get(&**dn.key()).copied()),
         };
-        let holders = [via.holder.clone()];
+        let holders = [holder.rt.kind.clone()];
         let mut attributes = tenant.reference_attributes(&holders);
         if self.features.member_of {
             // Who holds a holder is asked for next.
@@ -223,9 +239,7 @@ impl Inner {
             }
         }
         self.add_computed(call, tenant, &holders, &targets, &mut found).await?;
-        told.extend(found.into_iter().map(|(id, link, _)| (id, link)));
-        told.extend(primary);
-        Ok(told)
+        Ok(found.into_iter().map(|(id, link, _)| (id, link)).collect())
     }
 
     /// The entries of these ids as others refer to them, with the groups that the directory says they are in.
@@ -257,7 +271,7 @@ impl Inner {
         if column.by_primary {
             names = with_names(names, TOLD_BY);
         }
-        let entries = self.entries(call, mapping, ids, names, |search| search).await;
+        let entries = Box::pin(self.entries(call, mapping, ids, names, |search| search)).await;
         let entries = entries.map_err(|error| error.during("find entries by id"))?;
         let of = |entry: Entry| Some((mapping.id_of(&entry)?, seen(mapping, &entry)));
         Ok(entries.into_iter().filter_map(of).filter_map(held).collect())

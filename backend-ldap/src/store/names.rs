@@ -62,7 +62,7 @@ impl Inner {
             Ok([only]) => searched(only).await?,
             Err(all) => {
                 let found = stream::iter(all.into_iter().map(searched)).buffered(AT_ONCE);
-                found.try_collect::<Vec<Vec<Entry>>>().await?.into_iter().flatten().collect()
+                Box::pin(found.try_collect::<Vec<Vec<Entry>>>()).await?.into_iter().flatten().collect()
             }
         };
         self.mark(call, mapping, &mut found).await?;
@@ -146,8 +146,8 @@ impl Inner {
         }
         let mut told: HashSet<(Kind, ResourceId)> = HashSet::new();
         for (kind, (mapping, ids)) in open {
-            let found = self.entries(call, mapping, &ids, vec![mapping.id.name.clone()], |search| search).await;
-            let found = found.map_err(|error| error.during("ask of which type members are"))?;
+            let found = self.entries(call, mapping, &ids, vec![mapping.id.name.clone()], |search| search);
+            let found = Box::pin(found).await.map_err(|error| error.during("ask of which type members are"))?;
             told.extend(found.iter().filter_map(|entry| Some((kind.clone(), mapping.id_of(entry)?))));
         }
         let is = |mapping: &Mapping, entry: &Entry| {

@@ -160,9 +160,9 @@ impl Inner {
             return Ok(HashMap::new());
         }
         let kinds: Vec<Kind> = mapping.links.iter().flat_map(|column| column.link.kinds.iter().cloned()).collect();
-        let names = self.names(call, tenant, &kinds, &ids).await?;
+        let names = Box::pin(self.names(call, tenant, &kinds, &ids)).await?;
         let mut primary = match mapping.links.iter().any(|column| column.by_primary) {
-            true => self.primaries_of(call, tenant, &kinds, &ids).await?,
+            true => Box::pin(self.primaries_of(call, tenant, &kinds, &ids)).await?,
             false => HashMap::new(),
         };
         let referred = |(id, (dn, _))| {

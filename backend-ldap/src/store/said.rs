@@ -119,7 +119,7 @@ impl Inner {
         if missing.is_empty() {
             return Ok(known);
         }
-        let entries = self.groups_of(call, tenant, groups, &missing).await;
+        let entries = Box::pin(self.groups_of(call, tenant, groups, &missing)).await;
         let entries = entries.map_err(|error| error.during("read groups"))?;
         let read = entries.iter().filter_map(|entry| {
             let target = scim_core::store::Key { kind: groups.rt.kind.clone(), id: groups.id_of(entry)? };

@@ -31,7 +31,7 @@ impl Inner {
     ) -> std::result::Result<(), LdapError> {
         let Some(switch) = mapping.active.as_ref().and_then(|(_, active)| active.switch()) else { return Ok(()) };
         let names: Vec<Dn> = entries.iter().map(|entry| entry.dn.clone()).collect();
-        let inside = self.switched(call, switch, &names).await?;
+        let inside = Box::pin(self.switched(call, switch, &names)).await?;
         for entry in entries.iter_mut().filter(|entry| inside.contains(&entry.dn)) {
             entry.attributes.push(Attribute { name: SWITCHED, values: vec![Bytes::from_static(b"TRUE")] });
         }

@@ -166,7 +166,7 @@ async fn answer(app: &App, asked: &Asked<'_>, payload: web::Payload, trace: &mut
         route::Path::Scim(path) => scim::answer(app, asked, payload, &path, trace).await,
         route::Path::Probe(probe) => {
             trace.route = Route::Probe;
-            probe::answer(app, asked, probe).await
+            Box::pin(probe::answer(app, asked, probe)).await
         }
         route::Path::Unknown => Err(route::unknown()),
     }

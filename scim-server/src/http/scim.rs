@@ -118,22 +118,24 @@ fn provider_config(app: &App, asked: &Asked<'_>, query: &Query) -> Result<Answer
 }
 
 impl<'a> Request<'a> {
+    /// What is large while it is under way is kept apart: a request is moved several times on its way here, and each is as large as the
+    /// largest.
     async fn at(self, place: Place<'_>, caller: &Caller) -> Result<Answer, ScimError> {
         match place {
             Place::Root => self.list(caller, Over::Root).await,
-            Place::RootSearch => self.search(caller, Over::Root).await,
+            Place::RootSearch => Box::pin(self.search(caller, Over::Root)).await,
             Place::ProviderConfig => provider_config(self.app, self.asked, &self.query),
             Place::Schemas(_) | Place::ResourceTypes(_) => self.discovery(&caller.tenant.registry, &caller.base, place),
-            Place::DiscoverySearch => self.discovery_search().await,
-            Place::Bulk => self.bulk(caller).await,
-            Place::Me => self.me(caller).await,
+            Place::DiscoverySearch => Box::pin(self.discovery_search()).await,
+            Place::Bulk => Box::pin(self.bulk(caller)).await,
+            Place::Me => Box::pin(self.me(caller)).await,
             Place::Type(name) => {
                 let kind = known(caller, name)?;
                 self.collection(caller, &kind).await
             }
             Place::TypeSearch(name) => {
                 let kind = known(caller, name)?;
-                self.search(caller, Over::Type(&kind)).await
+                Box::pin(self.search(caller, Over::Type(&kind))).await
             }
             Place::Resource(name, id) => {
                 let kind = known(caller, name)?;
@@ -154,6 +156,10 @@ impl<'a> Request<'a> {
         if *self.asked.http.method() != Method::POST {
             return self.list_with(caller, Over::Type(kind), TYPE).await;
         }
+        Box::pin(self.create(caller, kind)).await
+    }
+
+    async fn create(self, caller: &Caller, kind: &Arc<ResourceType>) -> Result<Answer, ScimError> {
         self.acceptable()?;
         let app = self.app;
         let view = self.query.view().clone();
@@ -175,7 +181,7 @@ impl<'a> Request<'a> {
             return other_method(self.asked, allow);
         }
         self.acceptable()?;
-        Ok(self.app.service.list(caller, over, &self.query.list).await?.into())
+        Ok(Box::pin(self.app.service.list(caller, over, &self.query.list)).await?.into())
     }
 
     /// `/.search` and `/Users/.search`.
@@ -191,29 +197,32 @@ impl<'a> Request<'a> {
 
     /// `/Users/{id}`.
     async fn resource(self, caller: &Caller, kind: &Arc<ResourceType>, id: &str) -> Result<Answer, ScimError> {
+        if matches!(*self.asked.http.method(), Method::PUT | Method::PATCH | Method::DELETE) {
+            return Box::pin(self.change(caller, kind, id)).await;
+        }
+        self.acceptable()?;
+        let conditions = self.asked.conditions();
+        Ok(Box::pin(self.app.service.read(caller, kind, id, self.query.view(), &conditions)).await?.into())
+    }
+
+    async fn change(self, caller: &Caller, kind: &Arc<ResourceType>, id: &str) -> Result<Answer, ScimError> {
         let app = self.app;
         let service = &app.service;
         let asked = self.asked;
         let conditions = asked.conditions();
-        match *asked.http.method() {
-            Method::DELETE => Ok(service.delete(caller, kind, id, &conditions).await?.into()),
-            Method::PUT | Method::PATCH => {
-                self.acceptable()?;
-                let view = self.query.view().clone();
-                let prefer = asked.prefer();
-                let body = self.body(app.limits.body).await?;
-                let reply = if *asked.http.method() == Method::PUT {
-                    service.replace(caller, kind, id, &body, &view, &conditions, &prefer).await?
-                } else {
-                    service.patch(caller, kind, id, &body, &view, &conditions, &prefer).await?
-                };
-                Ok(Answer::from(reply).preferring(prefer))
-            }
-            _ => {
-                self.acceptable()?;
-                Ok(service.read(caller, kind, id, self.query.view(), &conditions).await?.into())
-            }
+        if *asked.http.method() == Method::DELETE {
+            return Ok(service.delete(caller, kind, id, &conditions).await?.into());
         }
+        self.acceptable()?;
+        let view = self.query.view().clone();
+        let prefer = asked.prefer();
+        let body = self.body(app.limits.body).await?;
+        let reply = if *asked.http.method() == Method::PUT {
+            service.replace(caller, kind, id, &body, &view, &conditions, &prefer).await?
+        } else {
+            service.patch(caller, kind, id, &body, &view, &conditions, &prefer).await?
+        };
+        Ok(Answer::from(reply).preferring(prefer))
     }
 
     /// RFC 7644 section 3.11.
