@@ -108,6 +108,13 @@ impl Schema for Subschema {
         Some(Facts { rules: rules(own), single: own.single, read_only: own.read_only, secret })
     }
 
+    fn usual(&self, name: &AttributeName) -> AttributeName {
+        let own = Subschema::attribute(self, name.as_str()).and_then(|own| own.names.first());
+        let options: String = name.options().map(|option| format!(";{option}")).collect();
+        let usual = own.filter(|own| !name.is(own)).and_then(|own| AttributeName::new(&format!("{own}{options}")).ok());
+        usual.unwrap_or_else(|| name.clone())
+    }
+
     fn allows(&self, classes: &[String], name: &AttributeName) -> bool {
         self.is_empty() || Subschema::allows(self, classes, name.base())
     }

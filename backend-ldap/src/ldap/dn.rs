@@ -188,6 +188,12 @@ impl Rdn {
         self.parts.iter().find(|(name, _)| name.is(attribute)).map(|(_, value)| value.as_slice())
     }
 
+    /// Is this value of this attribute in it, as names compare?
+    pub fn has(&self, attribute: &AttributeName, value: &[u8]) -> bool {
+        let asked = normal_part(&(attribute.clone(), value.to_vec()));
+        self.parts.iter().any(|part| normal_part(part) == asked)
+    }
+
     fn normal(&self, key: &mut String) {
         let mut parts = self.parts.iter().map(normal_part).collect::<Vec<_>>();
         parts.sort_unstable();

@@ -144,7 +144,8 @@ impl Builder<'_> {
     }
 
     fn name(&self, key: &str, text: &str) -> Result<AttributeName, BadMapping> {
-        AttributeName::new(text).or_else(|bad| self.wrong(key, bad))
+        let name = AttributeName::new(text).or_else(|bad| self.wrong(key, bad))?;
+        Ok(self.schema.usual(&name))
     }
 
     fn is_secret(&self, name: &AttributeName) -> bool {

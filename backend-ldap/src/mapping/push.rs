@@ -105,9 +105,10 @@ impl Mapping {
                 let mut columns = self.columns_of(at);
                 match (columns.next(), columns.next(), leaf) {
                     (None, ..) => Fit::No,
-                    // Each value there is one of SCIM.
+                    // Each value there is one of SCIM, and all should have one. What may be missing can also stand there under an
+                    // option (`title;lang-de`), or be hidden from the account: then neither the directory's yes nor its no is ours.
                     (Some(only), None, Leaf::Present(_))
-                        if only.shows_all() && self.placeholder(&only.name).is_none() =>
+                        if only.shows_all() && at.leaf().required && self.placeholder(&only.name).is_none() =>
                     {
                         Fit::Exact
                     }

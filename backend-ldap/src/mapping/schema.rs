@@ -45,6 +45,11 @@ pub trait Schema {
     /// The attribute of this name; None where the directory has none such.
     fn attribute(&self, name: &AttributeName) -> Option<Facts>;
 
+    /// The same attribute by the name under which the directory shows it, where it has several.
+    fn usual(&self, name: &AttributeName) -> AttributeName {
+        name.clone()
+    }
+
     /// May an entry of these classes have this attribute? True where nothing is known of the classes.
     fn allows(&self, classes: &[String], name: &AttributeName) -> bool;
 }

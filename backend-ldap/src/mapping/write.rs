@@ -8,8 +8,9 @@ use scim_core::path::AttrPath;
 use scim_core::schema::Place;
 use serde_json::{Map, Value};
 
-use crate::ldap::{AttributeName, Change, Entry};
+use crate::ldap::{AttributeName, Change, Entry, Rdn};
 
+use super::schema::Equality;
 use super::{Column, Fill, Mapping, Syntax};
 
 /// What the directory cannot hold: the attribute, and why.
@@ -180,8 +181,11 @@ impl Mapping {
         self.fill(&mut filled, then);
         let rdn = entry.dn.rdn();
         for fill in &self.fills {
-            let named =
-                rdn.as_ref().filter(|_| fill.name == self.place.rdn).and_then(|rdn| rdn.value(fill.name.base()));
+            let named = rdn.as_ref().and_then(|rdn| rdn.value(fill.name.base()));
+            if named.is_some() && fill.name != self.place.rdn {
+                // Whoever named the entry by it meant it.
+                continue;
+            }
             let old = match (named, entry.values(&fill.name)) {
                 (Some(named), _) => Bytes::copy_from_slice(named),
                 (None, [only]) => only.clone(),
@@ -207,6 +211,22 @@ impl Mapping {
         let of = |at| self.columns_of(at).find_map(|column| entry.text(&column.name));
         let taken = fill.from.iter().find_map(|at| fill.taken(at, of(at)?));
         taken.is_some_and(|taken| taken.as_bytes() == value)
+    }
+
+    /// Of an attribute that has one value in SCIM and several in the directory, the first is shown. So a new one is put before the
+    /// others, which stay; and where none is to be there, all of them go.
+    fn settle(&self, entry: &Entry, column: &Column, delete: &mut Vec<Bytes>, new: &mut Vec<Bytes>) {
+        let held = entry.values(&column.name).iter();
+        let shown = |raw: &Bytes| column.to_scim(raw).is_some() && !self.hides(entry, &column.name, raw);
+        let others: Vec<Bytes> = held.filter(|raw| !delete.contains(raw) && shown(raw)).cloned().collect();
+        if let Some(first) = new.first().cloned() {
+            let alike = |raw: &Bytes| match column.rules.equality {
+                Equality::Exact => *raw == first,
+                _ => Rdn::new(column.name.clone(), first.to_vec()).is_ok_and(|rdn| rdn.has(&column.name, raw)),
+            };
+            new.extend(others.iter().filter(|raw| !alike(raw)).cloned());
+        }
+        delete.extend(others);
     }
 
     fn change(
@@ -235,7 +255,12 @@ impl Mapping {
             let hidden: Vec<Bytes> = hidden.cloned().collect();
             delete.extend(hidden);
         }
-        if delete.len() == held.len() && new.is_empty() {
+        let rdn = entry.dn.rdn();
+        let named = rdn.as_ref().is_some_and(|rdn| rdn.value(column.name.base()).is_some());
+        if !column.at.attr().multi_valued && !named {
+            self.settle(entry, column, &mut delete, &mut new);
+        }
+        if delete.len() == held.len() && new.is_empty() && (!named || column.name == self.place.rdn) {
             // The last value goes: what the directory wants there takes its place.
             let mut filled = Values::default();
             self.fill(&mut filled, then);
@@ -245,7 +270,7 @@ impl Mapping {
                 return;
             }
         }
-        if column.rules.equality == super::schema::Equality::None {
+        if column.rules.equality == Equality::None {
             // Single values cannot be named there: all of them are said.
             let kept = held.iter().filter(|value| !delete.contains(value)).cloned();
             changes.push(Change::Replace(column.name.clone(), kept.chain(new).collect()));

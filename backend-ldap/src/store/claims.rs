@@ -9,7 +9,7 @@ use scim_core::store::{ResourceId, Result, StoreError, StoreErrorKind};
 use serde_json::{Map, Value};
 use tokio::sync::OwnedMutexGuard;
 
-use crate::ldap::{Entry, Filter, LdapError, Reach, Search};
+use crate::ldap::{Entry, Filter, LdapError, Search};
 use crate::mapping::push::Pushed;
 
 use super::commit::Work;
@@ -27,9 +27,7 @@ pub(super) struct Claimed {
 /// How well a directory keeps a value from standing twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kept {
-    /// It is the name of the entry, and all stand below one other.
-    Everywhere,
-    /// It is the name of the entry, and new ones stand below one other; there may be more elsewhere.
+    /// It is the name of new entries, which stand below one other; there may be more elsewhere, and such as are named by something else.
     AmongNew,
     /// Not.
     No,
@@ -54,9 +52,8 @@ impl Work<'_> {
         own: Option<&ResourceId>,
     ) -> Result<Claimed> {
         let kept = |claim: &&Claim| self.kept(claim, document);
-        let open: Vec<Claim> = claims.iter().filter(|claim| kept(claim) != Kept::Everywhere).cloned().collect();
         let mut names: Vec<String> =
-            open.iter().map(|claim| format!("{} {}={}", self.mapping.rt.kind, claim.at, claim.token)).collect();
+            claims.iter().map(|claim| format!("{} {}={}", self.mapping.rt.kind, claim.at, claim.token)).collect();
         // All wait in the same order, so that nobody waits for one who waits for him.
         names.sort_unstable();
         names.dedup();
@@ -64,14 +61,14 @@ impl Work<'_> {
         for name in &names {
             turns.push(self.inner.claims.turn(&self.scope.tenant, name).await);
         }
-        for claim in &open {
+        for claim in claims {
             if self.is_taken(claim, own).await? {
                 return Err(taken(claim));
             }
         }
         // Who has an entry already may have it in another branch.
         let alone = |claim: &Claim| own.is_none() && kept(&claim) == Kept::AmongNew;
-        let open = open.into_iter().filter(|claim| !alone(claim)).collect();
+        let open = claims.iter().filter(|claim| !alone(claim)).cloned().collect();
         Ok(Claimed { _turns: turns, open })
     }
 
@@ -102,11 +99,7 @@ impl Work<'_> {
             return Kept::No;
         }
         let below = self.mapping.active.as_ref().and_then(|(_, active)| active.below());
-        match self.mapping.place.reach {
-            _ if below.is_some() || !self.mapping.placement.is_empty() => Kept::No,
-            Reach::One => Kept::Everywhere,
-            Reach::Base | Reach::Tree => Kept::AmongNew,
-        }
+        if below.is_some() || !self.mapping.placement.is_empty() { Kept::No } else { Kept::AmongNew }
     }
 
     /// Has another entry this value?
@@ -137,10 +130,16 @@ impl Work<'_> {
 
     /// Has this entry the value, and is it another one? One that was deleted and stays is one too.
     fn has(&self, entry: &Entry, claim: &Claim, own: Option<&ResourceId>) -> bool {
+        let same = |value: &Value| values::key(claim.at.leaf(), value) == claim.token;
         let theirs = self.mapping.attributes_of(entry);
-        let same = |value: &&Value| values::key(claim.at.leaf(), value) == claim.token;
-        own.is_none_or(|own| self.mapping.id_of(entry).as_ref() != Some(own))
-            && values::of(&theirs, &claim.at).iter().any(same)
+        let shown = || values::of(&theirs, &claim.at).into_iter().any(same);
+        // One of several user names is shown, and all of them let somebody in.
+        let held = || {
+            let mut columns = self.mapping.columns_of(&claim.at).filter(|column| column.at == claim.at);
+            columns
+                .any(|own| entry.values(&own.name).iter().filter_map(|raw| own.to_scim(raw)).any(|value| same(&value)))
+        };
+        own.is_none_or(|own| self.mapping.id_of(entry).as_ref() != Some(own)) && (shown() || held())
     }
 }
 

@@ -126,7 +126,7 @@ impl Inner {
     }
 
     /// `memberUid`: user names.
-    async fn by_user_name(
+    pub(super) async fn by_user_name(
         &self,
         call: &Call,
         tenant: &Tenant,

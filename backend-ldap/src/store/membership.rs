@@ -104,6 +104,14 @@ impl<'a> Work<'a> {
         Ok(found.into_iter().flatten().filter_map(|entry| entry.first(&own.name).cloned()).collect())
     }
 
+    /// Those of these user names that are somebody's whom clients see: accounts of systems, and people elsewhere, stay in a group.
+    async fn user_names_seen(&self, column: &LinkColumn, dn: &Dn, names: Vec<Bytes>) -> Result<Vec<Bytes>> {
+        let one = |name: &Bytes| Entry::new(dn.clone()).with(column.name.clone(), [name.clone()]);
+        let alone: Vec<Entry> = names.iter().map(one).collect();
+        let found = self.inner.by_user_name(&self.call, self.tenant, column, &alone).await?;
+        Ok(names.into_iter().zip(found).filter(|(_, links)| !links.is_empty()).map(|(name, _)| name).collect())
+    }
+
     /// What the edits of a change come to, attribute by attribute. Only a replacement reads what is there.
     pub(super) async fn edits(&self, id: &ResourceId, dn: &Dn, links: &[LinkEdit]) -> Result<Vec<Edit<'a>>> {
         let mut edits: Vec<Edit<'a>> = Vec::new();
@@ -172,7 +180,8 @@ impl<'a> Work<'a> {
         let wanted = self.values_of_targets(column, targets).await?;
         let held = self.held(dn, column).await?;
         if column.by_name {
-            let delete = held.iter().filter(|value| !wanted.contains(value)).cloned().collect();
+            let unwanted: Vec<Bytes> = held.iter().filter(|value| !wanted.contains(value)).cloned().collect();
+            let delete = self.user_names_seen(column, dn, unwanted).await?;
             let add = wanted.into_iter().filter(|value| !held.contains(value)).collect();
             return Ok(Edit { column, add, delete });
         }

@@ -146,17 +146,11 @@ impl Work<'_> {
         let superior = self.moves(&entry, &change, turned);
         let edits = self.edits(id, &entry.dn, &change.links).await?;
         self.lose_members(id, &entry.dn, &edits).await?;
-        let (named, rest): (Vec<Change>, Vec<Change>) =
-            changes.into_iter().partition(|change| *change.parts().0 == self.mapping.place.rdn);
         let unique = self.unique(&change.claim);
         let mut assertion = self.assertion(&entry, expect, change.document.is_some());
         let names = self.user_name(&entry).zip(self.new_user_name(&change));
         let names = names.filter(|(old, new)| old != new);
-        let renamed = self.renamed(&entry, &named)?;
-        let mut rest = rest;
-        if renamed.is_none() {
-            rest.extend(named);
-        }
+        let (renamed, rest) = self.renamed(&entry, changes)?;
         let rdn = renamed.or_else(|| superior.as_ref().and_then(|_| entry.dn.rdn()));
         if let Some(rdn) = rdn {
             let renaming = Renaming { id, rdn, superior, claimed: &claimed, secrets: &change.secrets };
@@ -181,15 +175,9 @@ impl Work<'_> {
                 Err(error) => return Err(of_write(self.mapping, None, error, "modify an entry")),
             }
         }
-        let dress = |request: Request| {
-            let request = match &assertion {
-                Some(filter) => match controls::assertion(filter) {
-                    Ok(control) => request.with(control),
-                    Err(_) => request,
-                },
-                None => request,
-            };
-            self.with_post_read(request)
+        let dressed = |request: Request, assertion: Option<&Filter>| {
+            let control = assertion.and_then(|filter| controls::assertion(filter).ok());
+            self.with_post_read(control.into_iter().fold(request, Request::with))
         };
         // Active Directory lets nobody in without a password: where both are asked for, that comes first.
         let enabled = self.mapping.active.as_ref().filter(|(_, active)| active.wants_password());
@@ -204,7 +192,18 @@ impl Work<'_> {
             let changes: Vec<Change> = rest.iter().cloned().chain(edits.iter().flat_map(Edit::changes)).collect();
             undo = contrary(&entry, &changes);
         }
-        let sent = self.send_edits(&entry.dn, &rest, edits, dress).await;
+        let asserted = assertion.as_ref();
+        let again = asserted.map(|filter| (filter, edits.clone()));
+        let mut sent = self.send_edits(&entry.dn, &rest, edits, |request| dressed(request, asserted)).await;
+        if let (Err(EditError::Ldap(error)), Some((filter, edits))) = (&sent, again)
+            && blinded(error)
+        {
+            // What is asserted stands in a Modify of its own before the change.
+            sent = match self.claim(&entry, filter).await {
+                Ok(()) => self.send_edits(&entry.dn, &rest, edits, |request| dressed(request, None)).await,
+                Err(error) => Err(EditError::Ldap(error)),
+            };
+        }
         let answer = match sent {
             Ok(answer) => answer,
             Err(EditError::Store(error)) => return Err(error),
@@ -283,12 +282,16 @@ impl Work<'_> {
     }
 }
 
+/// Did slapo-unique fail by an assertion, which its own search inherits? Nothing was written, and nothing is known of the entry.
+pub(super) fn blinded(error: &LdapError) -> bool {
+    matches!(error, LdapError::Refused(result) if says(result, &["unique_search failed"]))
+}
+
 /// Does this answer say that the entry is no longer what it was?
 pub(super) fn overtaken(error: &LdapError) -> bool {
     match error {
         LdapError::Refused(result) => match result.code {
-            // slapo-unique's own search inherits the assertion, and fails by it.
-            Code::ASSERTION_FAILED => !says(result, &["unique_search failed"]),
+            Code::ASSERTION_FAILED => !blinded(error),
             // It has another name since it was found, or is gone: the next look tells.
             Code::NO_SUCH_ATTRIBUTE | Code::NO_SUCH_OBJECT => true,
             _ => false,

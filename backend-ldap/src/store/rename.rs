@@ -1,5 +1,6 @@
 //! Another name for an entry: its attributes and its name change together, or not at all.
 
+use bytes::Bytes;
 use scim_core::change::SecretEdit;
 use scim_core::error::ScimError;
 use scim_core::path::AttrPath;
@@ -11,8 +12,8 @@ use super::BACKEND;
 use super::claims::Claimed;
 use super::commit::Work;
 use super::membership::Edit;
-use super::modify::overtaken;
-use super::result::{of_write, rejected, says};
+use super::modify::{blinded, overtaken};
+use super::result::{of_write, rejected};
 
 /// What an entry is to be called, and where it is to stand.
 pub(super) struct Renaming<'r> {
@@ -27,38 +28,61 @@ pub(super) struct Renaming<'r> {
 }
 
 impl<'a> Work<'a> {
-    /// The relative name that these changes of the naming attribute ask for; None where it stays.
-    pub(super) fn renamed(&self, entry: &Entry, named: &[Change]) -> Result<Option<Rdn>> {
-        let name = &self.mapping.place.rdn;
-        let own = entry.dn.rdn();
-        let own = own.as_ref().and_then(|rdn| rdn.value(name.base()));
-        if !named.is_empty() && own.is_none() {
-            // It is named by something else: this is an attribute like others.
-            return Ok(None);
-        }
-        let gone = named.iter().any(|change| match change {
-            Change::Delete(_, values) => own.is_none_or(|own| values.iter().any(|value| value == own)),
-            _ => false,
-        });
-        let new = named.iter().find_map(|change| match change {
-            Change::Add(_, values) | Change::Replace(_, values) => values.first(),
-            Change::Delete(..) => None,
-        });
-        match (named.is_empty(), gone, new) {
-            (true, ..) => Ok(None),
-            (false, _, Some(value)) => Rdn::new(name.clone(), value.to_vec())
-                .map(Some)
-                .map_err(|bad| rejected(ScimError::invalid_value(format!("an entry cannot have this name: {bad}")))),
-            (false, true, None) => {
-                let column = self.mapping.name_column();
-                let why = "names the entry and cannot be removed".to_owned();
-                let kind = column.map_or(StoreErrorKind::Unsupported("entries without a name"), |column| {
-                    StoreErrorKind::Invalid { at: column.at.clone(), why }
-                });
-                Err(StoreError::new(kind).during(BACKEND, "rename an entry"))
+    /// The relative name that these changes ask for, and what of them is left to a Modify; None where it stays. An entry may be named
+    /// by several values, and by others than new ones are: each follows its own attribute, and the rest stays.
+    pub(super) fn renamed(&self, entry: &Entry, changes: Vec<Change>) -> Result<(Option<Rdn>, Vec<Change>)> {
+        let Some(own) = entry.dn.rdn() else { return Ok((None, changes)) };
+        let (mut rest, mut parts, mut moved) = (changes, Vec::new(), false);
+        for (name, value) in own.parts() {
+            let of_it = |change: &Change| own.value(change.parts().0.as_str()).is_some_and(|named| named == value);
+            let goes = |gone: &Bytes| own.has(name, gone);
+            let gone = rest.iter().any(|change| match change {
+                Change::Delete(_, values) => of_it(change) && (values.is_empty() || values.iter().any(goes)),
+                Change::Replace(_, values) => of_it(change) && !values.iter().any(goes),
+                Change::Add(..) => false,
+            });
+            if !gone {
+                parts.push((name.clone(), value.clone()));
+                continue;
             }
-            (false, false, None) => Ok(None),
+            let (own_changes, others) = rest.into_iter().partition::<Vec<_>, _>(of_it);
+            rest = others;
+            let mut new = None;
+            for change in own_changes {
+                let (name, mut values, adds) = match change {
+                    Change::Add(name, values) | Change::Replace(name, values) => (name, values, true),
+                    Change::Delete(name, values) => (name, values, false),
+                };
+                // What the rename itself adds and takes away.
+                if adds && new.is_none() && !values.is_empty() {
+                    new = Some(values.remove(0));
+                }
+                values.retain(|value| adds || !own.has(&name, value));
+                match (values.is_empty(), adds) {
+                    (true, _) => {}
+                    (false, true) => rest.push(Change::Add(name, values)),
+                    (false, false) => rest.push(Change::Delete(name, values)),
+                }
+            }
+            let Some(new) = new else { return Err(self.nameless(name)) };
+            parts.push((name.clone(), new.to_vec()));
+            moved = true;
         }
+        if !moved {
+            return Ok((None, rest));
+        }
+        let bad = |bad| rejected(ScimError::invalid_value(format!("an entry cannot have this name: {bad}")));
+        Ok((Some(Rdn::of(parts).map_err(bad)?), rest))
+    }
+
+    /// An entry keeps what it is named by.
+    fn nameless(&self, name: &AttributeName) -> StoreError {
+        let column = self.mapping.columns.iter().find(|column| column.name.is(name.base()));
+        let why = "names the entry and cannot be removed".to_owned();
+        let kind = column.map_or(StoreErrorKind::Unsupported("entries without a name"), |column| {
+            StoreErrorKind::Invalid { at: column.at.clone(), why }
+        });
+        StoreError::new(kind).during(BACKEND, "rename an entry")
     }
 
     /// Changes and renames, to this name and perhaps below another entry. False: somebody else wrote meanwhile, and nothing was changed.
@@ -82,31 +106,44 @@ impl<'a> Work<'a> {
         });
         let modify = |changes: Vec<Change>| Request::from(Operation::Modify { target: (&entry.dn).into(), changes });
         let rename_alone = assertion.filter(|_| changes.is_empty() && !self.spreads());
-        // What is asserted stands in a Modify of its own where slapo-unique or the memberof overlay would fail by it.
-        let (claim, first) = match (assertion, changes.is_empty()) {
-            (None, true) => (None, None),
-            (None, false) => (None, Some(modify(changes.clone()))),
-            (Some(filter), false) if !self.spreads() || edits.is_empty() => {
-                let asserted = controls::assertion(filter).map_err(|error| error.during("assert"))?;
-                (None, Some(modify(changes.clone()).with(asserted)))
-            }
-            (Some(filter), idle) => {
-                let claim = self.claiming(entry, filter).map_err(|error| error.during("assert"))?;
-                (Some(claim), (!idle).then(|| modify(changes.clone())))
-            }
-        };
         let new = superior.or_else(|| entry.dn.parent()).unwrap_or_else(Dn::root).child(&rdn);
-        self.shadowed(&first.iter().chain([&rename]).collect::<Vec<_>>())?;
-        self.leaving(id, &entry.dn, Some(&new)).await?;
-        let done = if self.inner.features.transactions && self.inner.settings.transactions {
-            let requests = claim.into_iter().chain(first).chain([rename]);
-            let lease = self.inner.directory.lease(&self.call).await;
-            let lease = lease.map_err(|error| error.during("rename an entry"))?;
-            lease.transaction(requests).await.map(|_| ())
-        } else {
-            match rename_alone {
-                Some(filter) => self.in_one_step(filter, claim, rename).await?,
-                None => self.in_two_steps(entry, [claim, first], rename, &changes).await?,
+        // What is asserted stands in a Modify of its own where slapo-unique or the memberof overlay would fail by it.
+        let mut apart = self.spreads() && !edits.is_empty();
+        let mut noted = false;
+        let done = loop {
+            let (claim, first) = match (assertion, changes.is_empty()) {
+                (None, true) => (None, None),
+                (None, false) => (None, Some(modify(changes.clone()))),
+                (Some(filter), false) if !apart => {
+                    let asserted = controls::assertion(filter).map_err(|error| error.during("assert"))?;
+                    (None, Some(modify(changes.clone()).with(asserted)))
+                }
+                (Some(filter), idle) => {
+                    let claim = self.claiming(entry, filter).map_err(|error| error.during("assert"))?;
+                    (Some(claim), (!idle).then(|| modify(changes.clone())))
+                }
+            };
+            self.shadowed(&first.iter().chain([&rename]).collect::<Vec<_>>())?;
+            if !noted {
+                self.leaving(id, &entry.dn, Some(&new)).await?;
+                noted = true;
+            }
+            let rename = rename.clone();
+            let done = if self.inner.features.transactions && self.inner.settings.transactions {
+                let requests = claim.into_iter().chain(first).chain([rename]);
+                let lease = self.inner.directory.lease(&self.call).await;
+                let lease = lease.map_err(|error| error.during("rename an entry"))?;
+                lease.transaction(requests).await.map(|_| ())
+            } else {
+                match rename_alone {
+                    Some(filter) => self.in_one_step(filter, claim, rename).await?,
+                    None => self.in_two_steps(entry, [claim, first], rename, &changes).await?,
+                }
+            };
+            match done {
+                // Nothing was written.
+                Err(error) if !apart && blinded(&error) => apart = true,
+                done => break done,
             }
         };
         match done {
@@ -172,7 +209,7 @@ impl<'a> Work<'a> {
     ) -> Result<std::result::Result<(), LdapError>> {
         let asserted = rename.clone().with(controls::assertion(filter).map_err(|error| error.during("assert"))?);
         match self.send(asserted).await {
-            Err(LdapError::Refused(result)) if says(&result, &["unique_search failed"]) => {}
+            Err(error) if blinded(&error) => {}
             done => return Ok(done.map(|_| ())),
         }
         for request in claim.into_iter().chain([rename]) {

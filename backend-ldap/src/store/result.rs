@@ -35,12 +35,22 @@ pub(super) fn of_write(
     let LdapError::Refused(result) = &error else { return error.during(during) };
     tracing::debug!(%result, during, "the directory refuses a write");
     let kind = match result.code {
-        Code::ENTRY_ALREADY_EXISTS => unique.map(|at| StoreErrorKind::Taken { at: at.clone() }),
-        // slapo-unique, and the plug-ins that do the same.
+        Code::ENTRY_ALREADY_EXISTS => Some(match unique {
+            Some(at) => StoreErrorKind::Taken { at: at.clone() },
+            None => StoreErrorKind::Rejected(Box::new(ScimError::uniqueness(told(result)))),
+        }),
+        // slapo-unique, and the plug-ins that do the same. They may keep more than we look for, and not all name it.
         Code::CONSTRAINT_VIOLATION if says(result, &["non-unique", "already exists", "not unique"]) => {
-            unique.map(|at| StoreErrorKind::Taken { at: at.clone() })
+            let named = mapping.columns.iter().find(|column| named_in(result, column.name.base()));
+            Some(match named {
+                Some(column) => StoreErrorKind::Taken { at: column.at.clone() },
+                None => StoreErrorKind::Rejected(Box::new(ScimError::uniqueness(told(result)))),
+            })
         }
-        Code::CONSTRAINT_VIOLATION | Code::INVALID_ATTRIBUTE_SYNTAX | Code::OBJECT_CLASS_VIOLATION => {
+        Code::CONSTRAINT_VIOLATION
+        | Code::INVALID_ATTRIBUTE_SYNTAX
+        | Code::OBJECT_CLASS_VIOLATION
+        | Code::ATTRIBUTE_OR_VALUE_EXISTS => {
             let named = mapping.columns.iter().find(|column| named_in(result, column.name.base()));
             Some(match named {
                 Some(column) => StoreErrorKind::Invalid { at: column.at.clone(), why: told(result) },

@@ -11,6 +11,7 @@ mod domain;
 mod ds389;
 mod external;
 mod files;
+mod grown;
 mod kept;
 mod leaving;
 mod mapped;

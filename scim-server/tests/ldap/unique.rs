@@ -36,6 +36,17 @@ fn a_name_that_stands_elsewhere_below_the_base_is_taken() {
     assert_eq!(create(&flat, "anna", "B"), 201);
 }
 
+/// A directory keeps names of entries, and not everybody is named by the user name.
+#[test]
+fn a_name_of_an_entry_that_is_named_otherwise_is_taken() {
+    let other =
+        "dn: cn=Anna A,ou=people,dc=example,dc=org\nobjectClass: inetOrgPerson\nuid: anna\ncn: Anna A\nsn: A\n\n";
+    let slapd = Slapd::start(&Setup { entries: other.into(), ..Setup::furnished() }).unwrap();
+    let flat = gateway_of(&slapd, &format!("{BASE}scope = \"one\"\n"), &["acme"]);
+    assert_eq!(create(&flat, "anna", "B"), 409);
+    assert_eq!(of_name(&flat, "anna"), 1);
+}
+
 /// So many ask for one name at the same time.
 const ASKED: usize = 12;
 
