@@ -1,10 +1,11 @@
 //! `doctor`: what a directory is, what of it SCIM shows, what is missing, and how to mend it.
 //!
 //! `places` where people and groups are · `checks` what is right and what is not · `report` all of it, for people and for
-//! machines · `example` a configuration for what was found. Nothing is written.
+//! machines · `hidden` what the account may not look for · `example` a configuration for what was found. Nothing is written.
 
 mod checks;
 pub mod example;
+mod hidden;
 pub mod places;
 mod report;
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use scim_core::clock::Timestamp;
 use scim_core::schema::ResourceType;
-use scim_core::store::{Held, Shortfall};
+use scim_core::store::{Held, ResourceId, Shortfall};
 use serde_json::{Value, json};
 
 use crate::directory::{Call, Directory};
@@ -73,7 +74,8 @@ pub async fn examine(
         for mapping in tenant.mappings() {
             let writes = settings.mode != Mode::ReadOnly;
             let rows = rows(mapping, &shortfalls, writes);
-            let one = type_report(directory, &call, mapping, rows, &mut report.findings).await?;
+            let (one, ids) = type_report(directory, &call, mapping, rows, &mut report.findings).await?;
+            report.findings.extend(hidden::hidden(directory, &call, &profile, mapping, &ids).await?);
             report.types.push(TypeReport { tenant: several.then(|| name.clone()), ..one });
             report.findings.extend(checks::empty_groups(&profile, mapping));
             report.findings.extend(checks::references(&profile, &features, &tenant, mapping, settings.mode));
@@ -168,14 +170,14 @@ async fn fill_in(
     Ok(())
 }
 
-/// A type: its attributes, how many entries there are, and the first of them in SCIM.
+/// A type: its attributes, how many entries there are, and the first of them in SCIM; with ids of some.
 async fn type_report(
     directory: &Directory,
     call: &Call,
     mapping: &Mapping,
     attributes: Vec<Row>,
     findings: &mut Vec<Finding>,
-) -> Result<TypeReport, LdapError> {
+) -> Result<(TypeReport, Vec<ResourceId>), LdapError> {
     let place = &mapping.place;
     let search = Search::new(&place.base, place.reach, place.filter.clone(), mapping.plan.document.clone());
     let mut one = TypeReport {
@@ -191,6 +193,7 @@ async fn type_report(
     };
     let mut walk = directory.walk(call, search, PAGE);
     let mut nameless = 0;
+    let mut ids = Vec::new();
     loop {
         let page = match walk.next().await {
             Ok(Some(page)) => page,
@@ -203,12 +206,15 @@ async fn type_report(
                         one.kind.to_lowercase()
                     ),
                 ));
-                return Ok(one);
+                return Ok((one, ids));
             }
             Err(error) => return Err(error),
         };
         if one.example.is_none() {
             one.example = page.iter().find_map(|entry| Some(shown(mapping, entry, &mapping.id_of(entry)?)));
+        }
+        if ids.is_empty() {
+            ids.extend(page.iter().filter_map(|entry| mapping.id_of(entry)).take(hidden::SAMPLE));
         }
         nameless += page.iter().filter(|entry| mapping.id_of(entry).is_none()).count();
         one.entries += page.len();
@@ -229,11 +235,11 @@ async fn type_report(
             format!("let the account of store.ldap.bind_dn read {}", one.id),
         ));
     }
-    Ok(one)
+    Ok((one, ids))
 }
 
 /// An entry as its resource would begin.
-fn shown(mapping: &Mapping, entry: &crate::ldap::Entry, id: &scim_core::store::ResourceId) -> Value {
+fn shown(mapping: &Mapping, entry: &crate::ldap::Entry, id: &ResourceId) -> Value {
     let mut whole = serde_json::Map::new();
     let mut attributes = mapping.attributes_of(entry);
     if let Some(schemas) = attributes.remove("schemas") {

@@ -6,7 +6,7 @@ use scim_core::error::ScimError;
 use scim_core::query::Select;
 use scim_core::store::{ResourceId, Result, StoreErrorKind};
 
-use crate::ldap::{Change, Code, Dn, Entry, Filter, Operation, Request, Search, controls};
+use crate::ldap::{Change, Code, Dn, Entry, Filter, LdapError, Operation, Request, Search, controls};
 
 use crate::mapping::{LinkColumn, Mapping, OnDelete};
 
@@ -155,13 +155,25 @@ impl Work<'_> {
                 }
             };
             for entry in page {
-                let changes = changes(column);
-                let modify = Operation::Modify { target: (&entry.dn).into(), changes: changes.clone() };
-                let mut done = self.send(modify.into()).await;
-                if done.as_ref().is_err_and(|error| error.code() == Some(Code::OBJECT_CLASS_VIOLATION)) {
-                    let mut changes = changes;
-                    changes.push(Change::Add(column.name.clone(), vec![placeholder(column)]));
-                    done = self.send(Operation::Modify { target: (&entry.dn).into(), changes }.into()).await;
+                let mut changes = changes(column);
+                let modify = |changes: &[Change]| {
+                    Request::from(Operation::Modify { target: (&entry.dn).into(), changes: changes.to_vec() })
+                };
+                let mut done = self.send(modify(&changes)).await;
+                let again = match done.as_ref().err().and_then(LdapError::code) {
+                    Some(Code::OBJECT_CLASS_VIOLATION) => {
+                        changes.push(Change::Add(column.name.clone(), vec![placeholder(column)]));
+                        true
+                    }
+                    // The new name stands there already, of one who had it before: the old one must not stay beside it.
+                    Some(Code::ATTRIBUTE_OR_VALUE_EXISTS | Code::ENTRY_ALREADY_EXISTS) => {
+                        changes.retain(|change| matches!(change, Change::Delete(..)));
+                        true
+                    }
+                    _ => false,
+                };
+                if again {
+                    done = self.send(modify(&changes)).await;
                 }
                 if let Err(error) = done
                     && error.code() != Some(Code::NO_SUCH_ATTRIBUTE)

@@ -108,7 +108,9 @@ impl<'a> Work<'a> {
         let rename_alone = assertion.filter(|_| changes.is_empty() && !self.spreads());
         let new = superior.or_else(|| entry.dn.parent()).unwrap_or_else(Dn::root).child(&rdn);
         // What is asserted stands in a Modify of its own where slapo-unique or the memberof overlay would fail by it.
-        let mut apart = self.spreads() && !edits.is_empty();
+        let transaction = self.inner.features.transactions && self.inner.settings.transactions;
+        // Why one step of a transaction failed is not told at its end.
+        let mut apart = transaction || self.spreads() && !edits.is_empty();
         let mut noted = false;
         let done = loop {
             let (claim, first) = match (assertion, changes.is_empty()) {
@@ -129,7 +131,7 @@ impl<'a> Work<'a> {
                 noted = true;
             }
             let rename = rename.clone();
-            let done = if self.inner.features.transactions && self.inner.settings.transactions {
+            let done = if transaction {
                 let requests = claim.into_iter().chain(first).chain([rename]);
                 let lease = self.inner.directory.lease(&self.call).await;
                 let lease = lease.map_err(|error| error.during("rename an entry"))?;

@@ -61,9 +61,13 @@ pub(super) fn of_write(
         | Code::INVALID_DN_SYNTAX
         | Code::NAMING_VIOLATION
         | Code::NOT_ALLOWED_ON_RDN => Some(StoreErrorKind::Rejected(Box::new(ScimError::invalid_value(told(result))))),
-        Code::INSUFFICIENT_ACCESS | Code::AUTHORIZATION_DENIED => {
-            Some(StoreErrorKind::Rejected(Box::new(ScimError::forbidden(told(result)))))
-        }
+        Code::INSUFFICIENT_ACCESS
+        | Code::AUTHORIZATION_DENIED
+        | Code::STRONGER_AUTH_REQUIRED
+        | Code::CONFIDENTIALITY_REQUIRED
+        | Code::INAPPROPRIATE_MATCHING
+        | Code::OBJECT_CLASS_MODS_PROHIBITED
+        | Code::AFFECTS_MULTIPLE_DSAS => Some(StoreErrorKind::Rejected(Box::new(ScimError::forbidden(told(result))))),
         Code::NOT_ALLOWED_ON_NON_LEAF => {
             let why = "other entries stand below this one in the directory, and would go with it; delete them first";
             Some(StoreErrorKind::Rejected(Box::new(ScimError::conflict(why))))

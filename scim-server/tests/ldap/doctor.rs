@@ -172,3 +172,23 @@ fn another_store_says_how_it_is() {
     let seen = Command::new(program).current_dir(folder.path()).args(["doctor", "--format", "json"]).output().unwrap();
     assert_eq!(report(&seen)["works"], true);
 }
+
+/// Of what is hidden the directory says neither that it is there nor that it is not.
+#[test]
+fn what_the_account_may_not_look_for_is_named() {
+    let entries = people(0..20)
+        + &format!(
+            "dn: cn=scim,dc=example,dc=org\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: scim\n\
+             userPassword: {PASSWORD}\n\n"
+        );
+    let rights = "olcAccess: {0}to dn.base=\"uid=user000003,ou=people,dc=example,dc=org\" attrs=title by * none\n\
+                  olcAccess: {1}to attrs=employeeNumber by * none\nolcAccess: {2}to * by users read by * auth\n";
+    let machine = Machine::new(&Setup { entries, configuration: rights.into(), ..Setup::default() });
+    let seen = report(&machine.doctor(&["--format", "json"]));
+    assert!(!findings(&seen, "warning").contains("hidden"), "the administrator sees all: {seen}");
+    let url = machine.slapd.url();
+    let who = ["--user", "cn=scim,dc=example,dc=org", "--password-file", "password", "--format", "json"];
+    let seen = report(&machine.run(&[&["doctor", "--url", &url][..], &who].concat()));
+    let warnings = findings(&seen, "warning");
+    assert!(warnings.contains("User: filters on title, employeeNumber leave out"), "{warnings}");
+}
