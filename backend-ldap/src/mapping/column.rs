@@ -117,7 +117,9 @@ impl Column {
         let as_it_stands = self.syntax == Syntax::Text && self.transforms.is_empty();
         // A country is shown in capitals.
         let texts = matches!(self.syntax, Syntax::Text | Syntax::Country);
-        self.prefix.is_none() && texts && (as_it_stands || folded)
+        // A label may follow a URI.
+        let whole = self.at.leaf().ty != Type::Reference;
+        self.prefix.is_none() && texts && whole && (as_it_stands || folded)
     }
 
     /// Is each of its values one of SCIM?

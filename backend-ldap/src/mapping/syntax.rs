@@ -83,6 +83,8 @@ impl Syntax {
             }
             Syntax::Text if ty == Type::Integer => text()?.parse::<i64>().ok().map(Value::from),
             Syntax::Text if ty == Type::Boolean => truth(text()?).map(Value::from),
+            // A label may follow a URI, which has no blanks (labeledURI, RFC 2079).
+            Syntax::Text if ty == Type::Reference => text()?.split_whitespace().next().map(Value::from),
             Syntax::Text => text().map(Value::from),
             Syntax::Country => country::known(text()?).map(|country| Value::from(country.alpha2)),
             Syntax::Boolean => truth(text()?).map(Value::from),

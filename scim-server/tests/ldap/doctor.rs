@@ -182,7 +182,7 @@ fn what_the_account_may_not_look_for_is_named() {
              userPassword: {PASSWORD}\n\n"
         );
     let rights = "olcAccess: {0}to dn.base=\"uid=user000003,ou=people,dc=example,dc=org\" attrs=title by * none\n\
-                  olcAccess: {1}to attrs=employeeNumber by * none\nolcAccess: {2}to * by users read by * auth\n";
+                  olcAccess: {0}to attrs=employeeNumber by * none\nolcAccess: {1}to * by users read by * auth\n";
     let machine = Machine::new(&Setup { entries, configuration: rights.into(), ..Setup::default() });
     let seen = report(&machine.doctor(&["--format", "json"]));
     assert!(!findings(&seen, "warning").contains("hidden"), "the administrator sees all: {seen}");

@@ -91,7 +91,7 @@ fn a_filter_is_explained() {
     let asked = part["asked"].as_str().unwrap();
     assert!(asked.contains("ou=people,dc=example,dc=org") && asked.contains("(title=title 7)"), "{asked}");
     assert_eq!(part["pushed"], "title eq \"title 7\"");
-    let exact = explain("title pr");
+    let exact = explain("userName pr");
     assert_eq!(
         (&exact["candidates"], &exact["results"], &exact["exact"]),
         (&1000.into(), &1000.into(), &true.into()),
