@@ -68,6 +68,8 @@ pub struct Limits {
     pub in_work: usize,
     /// Requests of one tenant waiting for their turn.
     pub waiting: usize,
+    /// Bytes of large answers that clients of one tenant have not read yet.
+    pub unsent: usize,
     /// Requests a second that one tenant may send; 0 for no limit.
     pub rate: u32,
     /// Requests a minute with a wrong credential that one address may send.
@@ -108,6 +110,7 @@ impl Default for Limits {
             connections: 10_000,
             in_work: 64,
             waiting: 2_000,
+            unsent: 128 << 20,
             rate: 0,
             auth_failures: 100,
         }

@@ -1,10 +1,9 @@
 //! Fair shares: how many requests of one tenant are in work, how many wait, how many come a second. A tenant that
 //! floods the server fills its own queue only. Who sends a body takes part once it is there: sending slowly holds up
-//! nobody but, where it is large, others who send as much.
+//! nobody but, where it is large, others who send as much; and so does reading large answers slowly.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use scim_core::limits::Limits;
@@ -19,6 +18,8 @@ pub struct Admission {
     waiting: AtomicUsize,
     most_waiting: usize,
     rate: Option<Rate>,
+    unsent: Arc<AtomicUsize>,
+    most_unsent: usize,
 }
 
 impl Admission {
@@ -30,7 +31,20 @@ impl Admission {
             waiting: AtomicUsize::new(0),
             most_waiting: limits.waiting,
             rate: (limits.rate > 0).then(|| Rate::new(limits.rate)),
+            unsent: Arc::default(),
+            most_unsent: limits.unsent,
         }
+    }
+
+    /// Counts so many bytes of an answer until they are sent. None where others leave too little room; an answer by itself always has
+    /// room, and so has one that `must` be given.
+    pub fn hold(&self, bytes: usize, must: bool) -> Option<Held> {
+        let more = |unsent: usize| {
+            let all = unsent.saturating_add(bytes);
+            (must || unsent == 0 || all <= self.most_unsent).then_some(all)
+        };
+        self.unsent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Held { unsent: self.unsent.clone(), bytes })
     }
 
     /// One more request. 429 over the rate, which says when to come back.
@@ -56,6 +70,19 @@ impl Admission {
         }
         let _place = Waiting::join(&self.waiting, self.most_waiting).ok_or_else(busy)?;
         places.acquire().await.map_err(|_| busy())
+    }
+}
+
+/// Bytes of an answer that is not sent yet.
+#[derive(Debug)]
+pub struct Held {
+    unsent: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.unsent.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -133,6 +160,19 @@ mod tests {
         drop(first);
         assert!(second.await.is_ok());
         assert!(admission.enter().await.is_ok(), "places are given back");
+    }
+
+    #[test]
+    fn what_is_sent_makes_room_and_what_must_be_said_has_room() {
+        let admission = Admission::new(&Limits { unsent: 10, ..Limits::default() });
+        let first = admission.hold(20, false).unwrap();
+        assert!(admission.hold(1, false).is_none(), "one by itself always has room, and nobody beside it");
+        let must = admission.hold(30, true).unwrap();
+        drop(first);
+        assert!(admission.hold(1, false).is_none());
+        drop(must);
+        let both = (admission.hold(6, false), admission.hold(4, false));
+        assert!(both.0.is_some() && both.1.is_some() && admission.hold(1, false).is_none());
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! `route` what a path means · `query` its parameters · `body` reading one within limits · `negotiate` media types ·
 //! `admit` credential, tenant, fair share · `scim` one short function a kind of place · `probe` health and metrics ·
-//! `respond` answers and their headers · `listen` sockets and stopping · `watch` connections without requests · `tls`.
+//! `respond` answers and their headers · `unsent` those that are large · `listen` sockets and stopping · `watch` connections without requests · `tls`.
 
 pub mod admit;
 pub mod body;
@@ -14,6 +14,7 @@ pub mod respond;
 pub mod route;
 pub mod scim;
 pub mod tls;
+pub mod unsent;
 pub mod watch;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -38,7 +39,7 @@ use crate::auth::usage::Usage;
 use crate::metrics::{Metrics, Route, Verb};
 use crate::proxy::{self, Network};
 use crate::telemetry::{RequestId, RequestIds};
-use crate::tenancy::Tenants;
+use crate::tenancy::{Ready, Tenants};
 
 use respond::Answer;
 
@@ -125,6 +126,8 @@ pub struct Trace {
     pub route: Route,
     /// Whose data it asked for, and by which credential.
     pub caller: Option<scim_core::service::Caller>,
+    /// The tenant of both.
+    pub tenant: Option<Arc<Ready>>,
 }
 
 /// Answers one request. Whatever happens inside, the answer is a SCIM message, and only this request fails.
@@ -132,7 +135,7 @@ pub async fn handle(app: Rc<Arc<App>>, http: HttpRequest, payload: web::Payload)
     let asked = Asked { http: &http, id: app.ids.next(), at: Instant::now() };
     let _in_flight = app.metrics.begin();
     let _working = app.watch.begin(&http);
-    let mut trace = Trace { route: Route::Other, caller: None };
+    let mut trace = Trace { route: Route::Other, caller: None, tenant: None };
     let whole = Duration::from_secs(app.limits.request_time);
     let outcome = {
         let work = AssertUnwindSafe(answer(&app, &asked, payload, &mut trace)).catch_unwind();
@@ -149,7 +152,7 @@ pub async fn handle(app: Rc<Arc<App>>, http: HttpRequest, payload: web::Payload)
         }
     };
     let mut response = match outcome {
-        Ok(answer) => respond::answer(answer, &asked),
+        Ok(answer) => unsent::counted(respond::answer(answer, &asked), &trace, &asked),
         Err(error) => respond::error(&error, &asked),
     };
     respond::finish(&app, &asked, &mut response);

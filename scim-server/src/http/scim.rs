@@ -80,7 +80,7 @@ pub async fn answer(
     let Admitted { caller, tenant } = admit(app, asked, path.tenant.as_deref(), query_token).await?;
     let place = path.place(caller.rules().endpoint_any_case);
     trace.route = route_of(&place);
-    let caller = &*trace.caller.insert(caller);
+    let (caller, tenant) = (&*trace.caller.insert(caller), &**trace.tenant.insert(tenant));
     if !path.version_2 {
         let detail = "this server speaks SCIM version 2 only: use /scim/v2";
         return Err(ScimError::new(ErrorKind::InvalidVers, detail));

@@ -15,3 +15,4 @@ mod stopping;
 mod support;
 mod tables;
 mod tls;
+mod unsent;
