@@ -14,6 +14,10 @@ use super::respond::Answer;
 use super::route::Probe;
 use super::{App, Asked};
 
+const PLAIN: &str = "text/plain; charset=utf-8";
+/// The format of Prometheus.
+const NUMBERS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// Answers a probe.
 pub async fn answer(app: &App, asked: &Asked<'_>, probe: Probe) -> Result<Answer, ScimError> {
     if !asked.is_get() {
@@ -21,11 +25,11 @@ pub async fn answer(app: &App, asked: &Asked<'_>, probe: Probe) -> Result<Answer
         return Ok(Answer::Methods { allow: "GET, HEAD, OPTIONS", refused });
     }
     match probe {
-        Probe::Alive => Ok(Answer::Text(StatusCode::OK, "up\n".into())),
-        Probe::Ready if ready(app).await => Ok(Answer::Text(StatusCode::OK, "up\n".into())),
-        Probe::Ready => Ok(Answer::Text(StatusCode::SERVICE_UNAVAILABLE, "down\n".into())),
+        Probe::Alive => Ok(Answer::Text(StatusCode::OK, PLAIN, "up\n".into())),
+        Probe::Ready if ready(app).await => Ok(Answer::Text(StatusCode::OK, PLAIN, "up\n".into())),
+        Probe::Ready => Ok(Answer::Text(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "down\n".into())),
         Probe::Metrics if direct(app, asked) => {
-            Ok(Answer::Text(StatusCode::OK, app.metrics.render(&app.store.metrics())))
+            Ok(Answer::Text(StatusCode::OK, NUMBERS, app.metrics.render(&app.store.metrics())))
         }
         Probe::Metrics => {
             let detail =
@@ -38,7 +42,7 @@ pub async fn answer(app: &App, asked: &Asked<'_>, probe: Probe) -> Result<Answer
 /// The numbers, for `server.metrics_listen`.
 pub async fn metrics(app: Arc<App>) -> HttpResponse {
     HttpResponse::Ok()
-        .insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
+        .insert_header((header::CONTENT_TYPE, NUMBERS))
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(app.metrics.render(&app.store.metrics()))
 }

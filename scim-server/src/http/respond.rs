@@ -47,8 +47,8 @@ pub enum Answer {
         /// Was another one used?
         refused: bool,
     },
-    /// Plain text, for probes.
-    Text(StatusCode, String),
+    /// Text of this media type, for probes.
+    Text(StatusCode, &'static str, String),
 }
 
 /// Who may keep an answer.
@@ -110,9 +110,9 @@ pub fn answer(answer: Answer, asked: &Asked<'_>) -> HttpResponse {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
             response
         }
-        Answer::Text(status, text) => {
+        Answer::Text(status, media, text) => {
             let mut response = start(status, Caching::Never);
-            response.insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")).body(text)
+            response.insert_header((header::CONTENT_TYPE, media)).body(text)
         }
     }
 }

@@ -378,7 +378,8 @@ fn a_tenant_over_its_rate_is_told_when_to_come_back() {
     let limited = answers.iter().find(|answer| answer.status == 429).unwrap();
     limited.is_error(429, None);
     assert!(limited.header("retry-after").is_some());
-    assert_eq!(server.anonymous("GET", "/healthz").send().status, 200);
+    let alive = server.anonymous("GET", "/healthz").send();
+    assert_eq!((alive.status, alive.header("content-type")), (200, Some("text/plain; charset=utf-8")));
 }
 
 /// R26: blanks as `+` and `%20`.
