@@ -26,6 +26,9 @@ pub fn bind(setting: &str, addresses: &[SocketAddr]) -> Result<Vec<TcpListener>>
     let one = |address: &SocketAddr| -> std::io::Result<TcpListener> {
         let socket = Socket::new(Domain::for_address(*address), Type::STREAM, None)?;
         socket.set_reuse_address(true)?;
+        // For what is accepted here: the end of an answer that goes out in several pieces does not wait until the client has acknowledged
+        // the others, which it does in its own time.
+        socket.set_tcp_nodelay(true)?;
         socket.bind(&(*address).into())?;
         socket.listen(BACKLOG)?;
         Ok(socket.into())
@@ -142,4 +145,19 @@ fn shut(_door: &Socket) -> std::io::Result<()> {
 
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn what_is_accepted_sends_at_once() {
+        let listeners = bind("server.listen", &[(Ipv4Addr::LOCALHOST, 0).into()]).unwrap();
+        let client = TcpStream::connect(listeners[0].local_addr().unwrap()).unwrap();
+        let (accepted, _) = listeners[0].accept().unwrap();
+        assert!(accepted.nodelay().unwrap() && !client.nodelay().unwrap());
+    }
 }
