@@ -90,6 +90,22 @@ fn a_furnished_directory_has_nothing_to_mend() {
     assert!(findings(&seen, "good").contains("agrees with the groups in 3 memberships"), "{seen}");
 }
 
+/// References that no overlay follows are followed by the gateway for what goes through it, and by nobody for the rest.
+#[test]
+fn references_that_the_directory_leaves_alone_are_named() {
+    let entries = people_of(0..3, &[("staff", 0..3)]) + &group("staff", 0..3);
+    let machine = Machine::new(&Setup { entries, refint: &["member"], ..Setup::furnished() });
+    let config = text(&machine.doctor(&["--print-config"])).replace("mode = \"read_only\"", "mode = \"write\"");
+    assert!(config.contains("mode = \"write\""), "{config}");
+    std::fs::write(machine.folder.path().join("scim-server.toml"), config).unwrap();
+    let seen = report(&machine.run(&["doctor", "--format", "json"]));
+    let warning = findings(&seen, "warning");
+    assert!(warning.starts_with("manager below ou=people,dc=example,dc=org is not kept right"), "{seen}");
+    assert!(findings(&seen, "good").contains("the refint overlay, for member"), "{seen}");
+    let shown = text(&machine.run(&["doctor"]));
+    assert!(shown.contains("olcRefintAttribute: manager"), "{shown}");
+}
+
 /// What entries say of their groups is believed only where it is kept and agrees.
 #[test]
 fn member_of_is_believed_only_where_it_is_true() {
