@@ -63,6 +63,7 @@ impl Work<'_> {
         let turn = turn.map(|(_, wanted)| wanted);
         let turning = turn.and_then(|wanted| self.turning(&dn, wanted));
         self.shadowed(&std::iter::once(&add(attributes.clone())).chain(&turning).collect::<Vec<_>>())?;
+        self.vacate(&dn).await?;
         let unique = self.unique(&change.claim);
         let request = |attributes| self.with_post_read(add(attributes));
         let mut answer = self.send(request(attributes.clone())).await;

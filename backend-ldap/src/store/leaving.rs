@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use scim_core::clock::Timestamp;
+use scim_core::error::ScimError;
 use scim_core::schema::Kind;
 use scim_core::store::control::{ExternalIds, LEAVING};
 use scim_core::store::{ResourceId, Result, Scope, TenantId};
@@ -18,6 +19,7 @@ use crate::settings::Mode;
 use crate::tenant::Tenant;
 
 use super::commit::Work;
+use super::result::rejected;
 use super::{Inner, mapped};
 
 /// Younger notes are those of a request under way.
@@ -58,6 +60,29 @@ impl Work<'_> {
             "new": new.map(Dn::as_str),
         });
         kept.set(&self.scope.tenant, LEAVING, id, Some(&note.to_string())).await
+    }
+
+    /// Brings to its end what was cut short of an entry that bore this name, before somebody else bears it and is taken for it.
+    pub(super) async fn vacate(&self, dn: &Dn) -> Result<()> {
+        let Some(kept) = self.inner.kept.get().filter(|_| self.must_follow(dn)) else { return Ok(()) };
+        for (id, text) in kept.all(&self.scope.tenant, LEAVING, MOST).await? {
+            let Ok(note) = serde_json::from_str::<Note>(&text) else { continue };
+            if !Dn::parse(&note.old).is_ok_and(|old| old == *dn) {
+                continue;
+            }
+            let bearer = self.inner.bearer(&self.call, self.mapping, dn).await;
+            if bearer.map_err(|error| error.during("look who bears a name"))?.is_some() {
+                // It has not left.
+                continue;
+            }
+            self.inner.take_up(&**kept, self.tenant, id.clone(), &note, self.scope.now).await?;
+            if !kept.of(&self.scope.tenant, LEAVING, &[id]).await?.is_empty() {
+                let why = "others in the directory still name who bore this name before, and it refuses to let that be mended: whoever gets \
+                           the name now would be taken for them; the server's log says which entries";
+                return Err(rejected(ScimError::conflict(why)));
+            }
+        }
+        Ok(())
     }
 
     /// The directory refused to let it leave. Where that is not certain, the note stays and what became of the entry is looked up.

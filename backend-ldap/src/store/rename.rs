@@ -127,6 +127,7 @@ impl<'a> Work<'a> {
             };
             self.shadowed(&first.iter().chain([&rename]).collect::<Vec<_>>())?;
             if !noted {
+                self.vacate(&new).await?;
                 self.leaving(id, &entry.dn, Some(&new)).await?;
                 noted = true;
             }

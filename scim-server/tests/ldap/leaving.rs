@@ -5,7 +5,7 @@ use scim_core::clock::Timestamp;
 use scim_core::store::control::LEAVING;
 use serde_json::json;
 
-use crate::support::Running;
+use crate::support::{Running, USER};
 use crate::{ldapmodify, patch_user, users, with_control_as};
 
 /// A group of `ou=groups` that nobody can write any more, and one that can be written.
@@ -134,4 +134,25 @@ fn nothing_stays_noted_of_what_went_well_or_was_refused() {
     assert_eq!(patch_user(&server, &kept, "userName", json!("other")).status, 403);
     assert_eq!(noted(&server), [""; 0]);
     assert!(members(&slapd, "staff").contains("user000002"));
+}
+
+#[test]
+fn whoever_gets_the_name_is_not_taken_for_who_bore_it() {
+    let slapd = slapd();
+    let server = with_control_as(&slapd, ACCOUNT, "");
+    ldapmodify(&slapd, REFUSED);
+    let gone = user(&server, "user000001");
+    assert_eq!(server.request("DELETE", &format!("/scim/v2/Users/{gone}")).send().status, 204);
+    assert_eq!(noted(&server), [gone]);
+    let new = json!({"schemas": [USER], "userName": "user000001", "name": {"familyName": "New"}});
+    let refused = server.post("/scim/v2/Users", &new);
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert!(refused.json()["detail"].as_str().unwrap().contains("who bore this name before"), "{refused:?}");
+    let other = user(&server, "user000002");
+    assert_eq!(patch_user(&server, &other, "userName", json!("user000001")).status, 409, "nor who is renamed");
+    ldapmodify(&slapd, ALLOWED);
+    let made = server.post("/scim/v2/Users", &new);
+    assert_eq!((made.status, made.json()["groups"].is_null()), (201, true), "{made:?}");
+    assert_eq!(noted(&server), [""; 0]);
+    assert!(!members(&slapd, "staff").contains("user000001"));
 }
