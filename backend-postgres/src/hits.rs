@@ -141,6 +141,7 @@ impl<'a> Together<'a> {
                 let number = line.int(width)?;
                 let mut record = read::record(&line, &source.kind, &query.select)?;
                 around.fill(&line, width + 1, &mut record)?;
+                query.select.budget.spend_links(&record.links)?;
                 Ok((number, record))
             })
             .await?;

@@ -50,6 +50,7 @@ pub(crate) struct Plan<'a> {
 impl Ask {
     /// The page; None where some part of the filter or the order has no translation.
     pub(crate) async fn answer(&self, link: &Link) -> Inner<Option<Page>> {
+        self.query.select.budget.anew();
         let mut plans = Vec::new();
         for source in &self.query.from {
             match self.plan(link, source).await? {
@@ -74,6 +75,7 @@ impl Ask {
     /// The page, where it is found with a few steps in an index; None where it is not.
     pub(crate) async fn short(&self, link: &Link) -> Inner<Option<Page>> {
         let Some(source) = self.query.from.first() else { return Ok(None) };
+        self.query.select.budget.anew();
         match self.plan(link, source).await? {
             Some(plan) if plan.drive.as_ref().is_none_or(|drive| drive.quick) => {
                 self.in_order(link, &plan, false).await
@@ -117,6 +119,7 @@ impl Ask {
             let mut record = read::record(&line, kind, select)?;
             let position = sort::position(&record, sorted.key(&line, width)?);
             around.fill(&line, width + 2, &mut record)?;
+            select.budget.spend_links(&record.links)?;
             Ok(Some((record, position)))
         };
         let found = if plan.is_general() { link.each(sql, make).await? } else { link.weighed(sql, make).await? };

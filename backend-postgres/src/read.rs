@@ -40,7 +40,9 @@ pub(crate) fn record(line: &Line, kind: &Kind, select: &Select) -> Inner<Record>
         created: Timestamp::from_millis(line.int(2)?),
         modified: Timestamp::from_millis(line.int(3)?),
         document: if select.document {
-            Document::from_stored(line.text(4, |text| Arc::from(text))?)
+            let text: Arc<str> = line.text(4, |text| Arc::from(text))?;
+            select.budget.spend(text.len())?;
+            Document::from_stored(text)
         } else {
             Document::default()
         },
@@ -221,6 +223,7 @@ pub(crate) async fn records(
             }
             let mut record = record(&line, kind, select)?;
             around.fill(&line, width(select), &mut record)?;
+            select.budget.spend_links(&record.links)?;
             Ok(Some(record))
         })
         .await?;

@@ -63,7 +63,14 @@ fn kind(error: &rusqlite::Error) -> StoreErrorKind {
 
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
-        Fault::Sql(error)
+        match error {
+            // What makes something of a row may fail in the store's own terms.
+            rusqlite::Error::UserFunctionError(own) => match own.downcast::<StoreError>() {
+                Ok(own) => Fault::Store(*own),
+                Err(other) => Fault::Sql(rusqlite::Error::UserFunctionError(other)),
+            },
+            error => Fault::Sql(error),
+        }
     }
 }
 

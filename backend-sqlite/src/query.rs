@@ -107,6 +107,7 @@ pub(crate) struct Plan<'a> {
 impl<'q> Ask<'q> {
     fn answer(&self, reader: &mut Reader, brief: bool) -> Inner<Answer> {
         let long_links = brief.then_some(FEW_LINKS);
+        self.query.select.budget.anew();
         if let [source] = self.query.from.as_slice() {
             let extent = self.extent(reader, source)?;
             if let Some(found) = equal::of(reader, (&extent, self.type_of(source)), source, self.query)? {
@@ -242,7 +243,8 @@ impl<'q> Ask<'q> {
         for (number, plan) in plans.iter().enumerate() {
             let own = positions.iter().filter(|(source, _)| *source == number);
             let ids: Vec<ResourceId> = own.map(|(_, position)| position.id.clone()).collect();
-            let bare = Select { document: self.query.select.document, ..Select::default() };
+            let Select { document, ref budget, .. } = self.query.select;
+            let bare = Select { document, budget: budget.clone(), ..Select::default() };
             for stored in read::rows(db, self.tenant.as_str(), &plan.source.kind, &ids, &bare)? {
                 found.insert(stored.record.key.id.clone(), stored);
             }

@@ -1,7 +1,5 @@
 //! Reading known resources, their links, and links from their far end.
 
-use std::sync::Arc;
-
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use scim_core::clock::Timestamp;
@@ -47,7 +45,9 @@ impl Stored {
     /// From a row whose columns start with [`columns`].
     pub(crate) fn read(row: &Row<'_>, kind: &Kind, select: &Select) -> rusqlite::Result<Stored> {
         let document = if select.document {
-            Document::from_stored(row.get::<_, Arc<str>>(DOCUMENT)?)
+            let text = row.get_ref(DOCUMENT)?.as_str()?;
+            select.budget.spend(text.len()).map_err(|heavy| rusqlite::Error::UserFunctionError(heavy.into()))?;
+            Document::from_stored(text)
         } else {
             Document::default()
         };
@@ -154,6 +154,7 @@ pub(crate) fn with_links(
     select: &Select,
     most: Option<u32>,
 ) -> Inner<Option<Vec<Record>>> {
+    let budget = &select.budget;
     for select in &select.links {
         // A list over several types selects the links of each.
         let mut holders =
@@ -164,7 +165,10 @@ pub(crate) fn with_links(
         let mut reading = Reading::new(db, tenant, select, most)?;
         for Stored { record, .. } in holders {
             match reading.of(&record.key.id)? {
-                Some(links) => record.links.extend(links),
+                Some(links) => {
+                    budget.spend_links(links.as_slice())?;
+                    record.links.extend(links);
+                }
                 None => return Ok(None),
             }
         }

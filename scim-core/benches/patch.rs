@@ -26,6 +26,7 @@ fn making() -> Making {
         request: "r1".into(),
         verb: Verb::Patch,
         unique_group_names: true,
+        document_max: usize::MAX,
         secrets: Vec::new(),
         without: Arc::default(),
     }

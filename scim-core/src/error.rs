@@ -227,6 +227,9 @@ impl From<StoreError> for ScimError {
             StoreErrorKind::TooMany => {
                 ScimError::too_many("this query looks at more resources than the server allows; narrow the filter")
             }
+            StoreErrorKind::Heavy => {
+                ScimError::too_many("these resources take more than the server reads at once; ask for fewer with count")
+            }
             StoreErrorKind::Uncertain | StoreErrorKind::Unavailable => {
                 tracing::warn!(error = %shown, "store unavailable");
                 ScimError::unavailable("the store cannot be reached just now; try again", Duration::from_secs(1))

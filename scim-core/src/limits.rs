@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Bytes of a request body.
     pub body: usize,
+    /// Bytes of one resource as it is kept, without its links (members).
+    pub resource: usize,
     /// Bytes of a request target: path and query.
     pub url: usize,
     /// Bytes of all header lines.
@@ -48,6 +50,8 @@ pub struct Limits {
     pub page: u32,
     /// The most resources on a page.
     pub page_max: u32,
+    /// Bytes of the resources of a page, their links included. A page of several that takes more is shorter than was asked for.
+    pub page_bytes: usize,
     /// Resources that one query may look at where no index answers it.
     pub scan_max: u64,
     /// Link values (members) that the answer to a PATCH shows before it becomes 204.
@@ -80,6 +84,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             body: 1 << 20,
+            resource: 1 << 20,
             url: 8 << 10,
             header: 16 << 10,
             header_time: 5,
@@ -100,6 +105,7 @@ impl Default for Limits {
             bulk_body: 1 << 20,
             page: 100,
             page_max: 1_000,
+            page_bytes: 32 << 20,
             scan_max: 1_000_000,
             inline_links: 1_000,
             retry_max: 10,

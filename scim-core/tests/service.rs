@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use futures_util::FutureExt;
-use scim_core::access::{Principal, Profile, Tenant};
+use scim_core::access::{Principal, Profile, Tenant, Turn};
 use scim_core::clock::{Clock, Entropy, Timestamp};
 use scim_core::error::ErrorKind;
 use scim_core::limits::Limits;
@@ -84,7 +84,8 @@ impl Desk {
             cursor_key: [7; 32],
             discovery: Arc::new(Discovery::default()),
         };
-        let tenant = Tenant { id: TenantId::new("acme"), registry: Arc::new(registry), settings };
+        let tenant =
+            Tenant { id: TenantId::new("acme"), registry: Arc::new(registry), settings, large: Turn::default() };
         let principal = Principal {
             name: "test".into(),
             rights: vec!["write".parse().unwrap()],

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::bail;
 use scim_core::ScimError;
-use scim_core::access::Tenant;
+use scim_core::access::{Tenant, Turn};
 use scim_core::limits::Limits;
 use scim_core::schema::Registry;
 use scim_core::store::control::{TenantRow, TenantSettings};
@@ -102,7 +102,12 @@ impl Tenants {
             None => self.prepare(row, wanted).await?,
         };
         let ready = Arc::new(Ready {
-            tenant: Arc::new(Tenant { id: row.id.clone(), registry, settings: row.settings.clone() }),
+            tenant: Arc::new(Tenant {
+                id: row.id.clone(),
+                registry,
+                settings: row.settings.clone(),
+                large: Turn::default(),
+            }),
             wanted: wanted.clone(),
             base: format!("{}/t/{}/scim/v2", self.public_url, row.id).into(),
             share: known.map_or_else(|| Arc::new(Admission::new(&self.limits)), |ready| ready.share.clone()),

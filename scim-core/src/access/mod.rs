@@ -7,4 +7,4 @@ pub mod tenant;
 
 pub use principal::{Principal, Right};
 pub use profile::{Client, Dialect, Profile, Rules};
-pub use tenant::Tenant;
+pub use tenant::{Tenant, Turn};

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::lock::{Mutex, MutexGuard};
+
 use crate::schema::registry::Registry;
 use crate::store::TenantId;
 use crate::store::control::TenantSettings;
@@ -15,4 +17,17 @@ pub struct Tenant {
     pub registry: Arc<Registry>,
     /// What its administrator decided.
     pub settings: TenantSettings,
+    /// Who of its callers reads a large page.
+    pub large: Turn,
+}
+
+/// One at a time: what it is held for takes much memory.
+#[derive(Debug, Clone, Default)]
+pub struct Turn(Arc<Mutex<()>>);
+
+impl Turn {
+    /// Waits until nobody else has it.
+    pub async fn take(&self) -> MutexGuard<'_, ()> {
+        self.0.lock().await
+    }
 }

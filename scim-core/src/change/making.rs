@@ -24,6 +24,8 @@ pub struct Making {
     pub verb: Verb,
     /// Are `Group.displayName`s unique here? (7643-4.2-02)
     pub unique_group_names: bool,
+    /// Bytes that a document may grow to.
+    pub document_max: usize,
     /// Secrets of the request, hashed where the store keeps hashes. Taken over into the change set as they are.
     pub secrets: Vec<SecretEdit>,
     /// Link targets known not to exist, which the tenant wants left out.
@@ -40,6 +42,7 @@ impl Making {
             request: scope.request.clone(),
             verb,
             unique_group_names: false,
+            document_max: usize::MAX,
             secrets: Vec::new(),
             without: Arc::default(),
         }

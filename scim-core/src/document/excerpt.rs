@@ -16,6 +16,8 @@ pub(crate) struct Excerpt<'a> {
     pub read: Map<String, Value>,
     /// All other members, in their order.
     pub rest: Vec<Member<'a>>,
+    /// Bytes of the whole document.
+    pub size: usize,
 }
 
 impl Document {
@@ -26,9 +28,9 @@ impl Document {
             let (read, rest): (Vec<_>, Vec<_>) =
                 members(self.as_str())?.into_iter().partition(|(name, text)| wanted(name, text));
             let read = read.into_iter().map(|(name, text)| Some((name.to_owned(), serde_json::from_str(text).ok()?)));
-            Some(Excerpt { read: read.collect::<Option<_>>()?, rest })
+            Some(Excerpt { read: read.collect::<Option<_>>()?, rest, size: self.as_str().len() })
         };
-        apart().unwrap_or_else(|| Excerpt { read: self.parse(), rest: Vec::new() })
+        apart().unwrap_or_else(|| Excerpt { read: self.parse(), rest: Vec::new(), size: self.as_str().len() })
     }
 }
 

@@ -27,7 +27,8 @@ pub(super) fn active(resource_type: &ResourceType) -> Option<AttrPath> {
 /// The change that makes a resource of this draft. Its secrets are those of `making`.
 ///
 /// # Errors
-/// `invalidValue` where a required attribute, sub-attribute, extension or secret has no value.
+/// `invalidValue` where a required attribute, sub-attribute, extension or secret has no value; `TooLarge` where the document would
+/// be larger than `document_max`.
 pub fn create(draft: Draft, resource_type: &ResourceType, making: Making) -> Result<ChangeSet, ScimError> {
     let Draft { mut attributes, links, secrets, unassigned } = draft;
     if let Some(active) = active(resource_type)
@@ -58,6 +59,7 @@ pub fn create(draft: Draft, resource_type: &ResourceType, making: Making) -> Res
         }
     }
     let document = check::weave(&attributes, &[], resource_type, &linked)?.document;
+    finish::bounded(&document, 0, &making)?;
     let mut change = finish::bare(edits, &making);
     change.claim = claims(&attributes, resource_type, making.unique_group_names);
     change.label = finish::label(&attributes, &[]).map(Cow::into_owned);

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::change::{ChangeSet, LinkEdit, Making};
 use crate::document::check::{self, Woven};
 use crate::document::excerpt::{self, Excerpt, Member};
-use crate::document::{claims, values};
+use crate::document::{Document, claims, values};
 use crate::error::ScimError;
 use crate::filter::BoundFilter;
 use crate::path::AttrPath;
@@ -43,7 +43,8 @@ impl Budget {
 /// and the secrets of `making`. None where nothing would change.
 ///
 /// # Errors
-/// `invalidValue` where a required value is missing in the end (7644-3.5.2-28).
+/// `invalidValue` where a required value is missing in the end (7644-3.5.2-28); `TooLarge` where the document would grow beyond
+/// `document_max`.
 pub(super) fn change(
     resource_type: &ResourceType,
     before: &Excerpt<'_>,
@@ -61,6 +62,7 @@ pub(super) fn change(
     if !changed {
         return Ok(Some(change));
     }
+    bounded(&document, before.size, making)?;
     // What was not read claims the same as before.
     let held = claims(&before.read, resource_type, making.unique_group_names);
     let wanted = claims(after, resource_type, making.unique_group_names);
@@ -76,6 +78,18 @@ pub(super) fn change(
     };
     record(&mut change, resource_type, &before.read, after);
     Ok(Some(change))
+}
+
+/// `TooLarge` where a document is larger than it may be. One that was so before may become smaller.
+pub(super) fn bounded(document: &Document, before: usize, making: &Making) -> Result<(), ScimError> {
+    let size = document.as_str().len();
+    if size <= making.document_max.max(before) {
+        return Ok(());
+    }
+    Err(ScimError::too_large(format!(
+        "the resource would take {size} bytes, and {} are the most (limits.resource); remove values from it, or send smaller ones",
+        making.document_max
+    )))
 }
 
 /// Does the document name these schemas?

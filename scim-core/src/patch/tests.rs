@@ -56,6 +56,7 @@ fn making() -> Making {
         request: "r1".into(),
         verb: Verb::Patch,
         unique_group_names: false,
+        document_max: usize::MAX,
         secrets: Vec::new(),
         without: Arc::default(),
     }

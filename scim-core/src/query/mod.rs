@@ -1,8 +1,9 @@
 //! What is asked of a store: which resources, in which order, which part of the list, how much of each.
 //!
-//! `collect` a window out of resources in any order · `sort` the key of a record · `walk` lists that a store does not answer · `cursor` pages by cursor · `explain` what a filter costs · `memo` where walks
+//! `budget` how much a read may take in · `collect` a window out of resources in any order · `sort` the key of a record · `walk` lists that a store does not answer · `cursor` pages by cursor · `explain` what a filter costs · `memo` where walks
 //! by index are.
 
+pub mod budget;
 pub mod collect;
 pub mod cursor;
 pub mod explain;
@@ -14,6 +15,8 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+pub use budget::Budget;
 
 use crate::filter::{BoundFilter, Number};
 use crate::path::AttrPath;
@@ -31,6 +34,8 @@ pub struct Select {
     /// and [`Page::filled`] tell whether they are there. Elsewhere [`Store::fill`](crate::store::Store::fill) is asked for
     /// them, perhaps of what is read now.
     pub reverse: Vec<Arc<ReverseType>>,
+    /// How much the read may take in.
+    pub budget: Budget,
 }
 
 /// One link attribute, and how many of its values.
@@ -117,6 +122,15 @@ impl Window {
         match self {
             Window::Offset { count, .. } | Window::After { count, .. } | Window::Before { count, .. } => *count,
         }
+    }
+
+    /// The same part of the list, with so many at most.
+    #[must_use]
+    pub fn with_count(mut self, most: u32) -> Self {
+        match &mut self {
+            Window::Offset { count, .. } | Window::After { count, .. } | Window::Before { count, .. } => *count = most,
+        }
+        self
     }
 }
 

@@ -14,7 +14,8 @@ impl Service {
     /// Who makes a change, when, under which rules.
     pub(super) fn making(&self, caller: &Caller, scope: &Scope, verb: Verb, secrets: Vec<SecretEdit>) -> Making {
         let unique = caller.tenant.settings.unique_group_names.unwrap_or(caller.rules().unique_group_names);
-        Making { unique_group_names: unique, secrets, ..Making::new(scope, self.uuid(), verb) }
+        let document_max = self.env.limits.resource;
+        Making { unique_group_names: unique, document_max, secrets, ..Making::new(scope, self.uuid(), verb) }
     }
 
     /// May [`Service::commit`] ask more than once for the mutation?

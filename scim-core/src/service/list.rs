@@ -11,8 +11,9 @@ use crate::error::{ErrorKind, ScimError, excerpt};
 use crate::filter::{self, BoundFilter, ast, bind};
 use crate::name::same;
 use crate::path::{self, AttrPath};
+use crate::query::budget::weight;
 use crate::query::explain::{self, Explanation};
-use crate::query::{Order, Page, Query, Select, Source, Total, Window, walk};
+use crate::query::{Budget, Order, Page, Query, Select, Source, Total, Window, walk};
 use crate::schema::{Place, ResourceType, Returned};
 use crate::store::{Record, Scope, StoreError, StoreErrorKind};
 
@@ -20,6 +21,9 @@ use super::{Caller, Reply, Service};
 
 const LIST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 const SEARCH_URN: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+
+/// Bytes of resources that any request may take in at once; of those that take more, one of each tenant at a time.
+const LIGHT: usize = 8 << 20;
 
 /// The parameters of a list as they were sent.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -152,10 +156,16 @@ impl Service {
                 None
             }
         };
-        let mut page = if list.query.from.is_empty() {
-            Page { records: Vec::new(), total: Total::Exact(0), more: false, ends: None, filled: true }
+        let (mut page, _turn) = if list.query.from.is_empty() {
+            (Page { records: Vec::new(), total: Total::Exact(0), more: false, ends: None, filled: true }, None)
         } else {
-            walk::page(&*self.store, &scope, &caller.tenant.registry, limits, &list.query).await?
+            match self.light(&scope, &mut list).await? {
+                Some(page) => (page, None),
+                None => {
+                    let turn = caller.tenant.large.take().await;
+                    (self.shortened(&scope, &mut list).await?, Some(turn))
+                }
+            }
         };
         if matches!(over, Over::Root) && matches!(page.total, Total::Exact(n) if n > limits.scan_max) {
             return Err(StoreError::new(StoreErrorKind::TooMany).into());
@@ -167,6 +177,40 @@ impl Service {
         self.write(caller, &list, &page.records, &mut body);
         body.extend_from_slice(b"]}");
         Ok(Reply::body(body))
+    }
+
+    /// The page; None where it takes more than any request may take in at the same time as all others.
+    async fn light(&self, scope: &Scope, list: &mut List<'_>) -> Result<Option<Page>, ScimError> {
+        self.page_within(scope, list, LIGHT.min(self.env.limits.page_bytes)).await
+    }
+
+    /// The page, or as much of it as `limits.page_bytes` allows; one resource at least.
+    async fn shortened(&self, scope: &Scope, list: &mut List<'_>) -> Result<Page, ScimError> {
+        let asked = list.query.window.clone();
+        let mut count = asked.count();
+        loop {
+            let bytes = if count > 1 { self.env.limits.page_bytes } else { usize::MAX };
+            list.query.window = asked.clone().with_count(count);
+            let page = self.page_within(scope, list, bytes).await;
+            if let Ok(None) = page {
+                count -= count / 2;
+                continue;
+            }
+            // Cursors go on with as many as were asked for.
+            list.query.window = asked;
+            return page?.ok_or_else(|| StoreError::new(StoreErrorKind::Heavy).into());
+        }
+    }
+
+    /// The page; None where its resources take more than so many bytes.
+    async fn page_within(&self, scope: &Scope, list: &mut List<'_>, bytes: usize) -> Result<Option<Page>, ScimError> {
+        list.query.select.budget = Budget::of(bytes);
+        let registry = &list.caller.tenant.registry;
+        match walk::page(&*self.store, scope, registry, &self.env.limits, &list.query).await {
+            Ok(page) => Ok((weight(&page.records) <= bytes).then_some(page)),
+            Err(error) if matches!(error.kind, StoreErrorKind::Heavy) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Fills in the computed attributes of a page.

@@ -60,6 +60,8 @@ pub enum StoreErrorKind {
     Refused,
     /// More than the store will look at.
     TooMany,
+    /// What was asked for takes more than its [`Budget`](crate::query::Budget); less of it may be had.
+    Heavy,
     /// Sent, and the answer lost: the service reads back before it answers.
     Uncertain,
     /// Not reachable; nothing was written.

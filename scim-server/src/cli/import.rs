@@ -15,7 +15,7 @@ use clap::Args;
 use futures_util::future::LocalBoxFuture;
 use futures_util::{FutureExt, poll};
 use indicatif::ProgressBar;
-use scim_core::access::{Principal, Right, Tenant};
+use scim_core::access::{Principal, Right, Tenant, Turn};
 use scim_core::name::same;
 use scim_core::schema::ResourceType;
 use scim_core::service::{Caller, Conditions, Imported, ListParams, Over, Prefer, Service, View};
@@ -112,7 +112,7 @@ pub async fn caller(context: &Context<'_>, stores: &Stores, tenant: &str, name: 
     let shortfalls = stores.opened.store.prepare(&row.id, wanted.types()).await?;
     let registry = holdable(wanted, &shortfalls);
     Ok(Caller {
-        tenant: Arc::new(Tenant { id: row.id, registry, settings: row.settings }),
+        tenant: Arc::new(Tenant { id: row.id, registry, settings: row.settings, large: Turn::default() }),
         principal: Arc::new(principal),
         request: name.into(),
         base: format!("{}/scim/v2", context.settings.server.public_url(None)).into(),

@@ -18,6 +18,8 @@ mod durability;
 mod ground;
 #[path = "../black_box/injection.rs"]
 mod injection;
+#[path = "../black_box/large.rs"]
+mod large;
 #[path = "../black_box/load.rs"]
 mod load;
 mod nodes;

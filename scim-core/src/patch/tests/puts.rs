@@ -120,6 +120,33 @@ fn a_post_makes_a_resource() {
 }
 
 #[test]
+fn a_document_does_not_grow_beyond_its_limit() {
+    let bounded = |most: usize| Making { document_max: most, ..making() };
+    let body = |title: usize| user(&[USER], json!({"title": "x".repeat(title), "nickName": "y".repeat(50)}));
+    let now = record(&body(100));
+    let size = now.document.as_str().len();
+    let made = |title: usize, most: usize| create(draft(&body(title)), &kind("Users"), bounded(most));
+    let put = |title: usize, most: usize| match replace(
+        draft(&body(title)),
+        &kind("Users"),
+        &Profile::Strict.rules(),
+        bounded(most),
+    ) {
+        Change::Of(change) => change.resolve(&now),
+        Change::Known(_) => panic!("what is there matters"),
+    };
+    let new = made(100, usize::MAX).unwrap().document.unwrap().as_str().len();
+    assert!(made(100, new).is_ok() && put(101, size + 1).is_ok());
+    for refused in [made(100, new - 1).map(Some), put(101, size)] {
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.kind.to_string(), "413");
+        assert!(refused.detail.contains("limits.resource"), "{}", refused.detail);
+    }
+    // What is too large already may stay as large as it is, and become smaller.
+    assert!(put(99, 10).is_ok() && put(100, 10).unwrap().is_none() && put(101, 10).is_err());
+}
+
+#[test]
 fn what_no_schema_names_any_more_stays_stored() {
     let gone = "urn:example:gone:1.0:User";
     let mut now = record(&user(&[USER], json!({"title": "T"})));
