@@ -279,3 +279,46 @@ fn every_limit_is_in_the_operators_guide_with_its_default() {
     none("docs/operating.md lacks these rows", limits_not_in(&guide));
     assert_eq!(limits_not_in(&guide.replace("`json_depth` |", "`json_deepness` |")).len(), 1, "the rule bites");
 }
+
+// Ids that comments refer to.
+
+/// The words of comments that look like an id: this many digits behind one of these letters.
+fn ids_in_comments(text: &str, letters: &str, digits: std::ops::RangeInclusive<usize>) -> BTreeSet<String> {
+    let is_id = |word: &&str| {
+        let mut rest = word.chars();
+        rest.next().is_some_and(|first| letters.contains(first))
+            && digits.contains(&rest.as_str().len())
+            && rest.all(|digit| digit.is_ascii_digit())
+    };
+    let comments = text.lines().map(str::trim).filter(|line| line.starts_with("//"));
+    comments.flat_map(|line| line.split(|c: char| !c.is_alphanumeric())).filter(is_id).map(str::to_owned).collect()
+}
+
+/// The ids in the first column of a document's tables.
+fn ids_in_tables(document: &str, letters: &str) -> BTreeSet<String> {
+    let cell = |line: &str| line.strip_prefix("| ")?.split(' ').next().map(str::to_owned);
+    let is_id =
+        |cell: &String| cell.starts_with(|c| letters.contains(c)) && cell.ends_with(|c: char| c.is_ascii_digit());
+    document.lines().filter_map(cell).filter(is_id).collect()
+}
+
+#[test]
+fn threats_named_in_comments_are_explained_and_those_explained_are_named() {
+    let named: BTreeSet<_> = sources().iter().flat_map(|file| ids_in_comments(&file.text, "ABCDEF", 2..=2)).collect();
+    let explained = ids_in_tables(&read("docs/threats.md"), "ABCDEF");
+    none("docs/threats.md does not explain these", named.difference(&explained).cloned().collect());
+    none("no comment names these threats of docs/threats.md", explained.difference(&named).cloned().collect());
+    assert_eq!(
+        ids_in_comments("let a = A01;\n/// (threats A02, B7; 7643-A03)\n", "AB", 2..=2).len(),
+        2,
+        "the rule bites"
+    );
+}
+
+#[test]
+fn rules_of_tolerance_named_in_comments_are_explained() {
+    let named: BTreeSet<_> = sources().iter().flat_map(|file| ids_in_comments(&file.text, "R", 1..=2)).collect();
+    let explained = ids_in_tables(&read("docs/clients.md"), "R");
+    assert!(named.len() > 5, "rules are named: {named:?}");
+    none("docs/clients.md does not explain these", named.difference(&explained).cloned().collect());
+}

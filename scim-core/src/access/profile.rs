@@ -64,7 +64,7 @@ pub enum Dialect {
     On,
 }
 
-/// What a profile tolerates, rule by rule. `standards/profiles.tsv` is the table of these.
+/// What a profile tolerates, rule by rule. docs/clients.md lists them; `conformance-tests/data/profiles.tsv` holds the cases in which they matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     /// `"true"` and `"False"` are booleans, in values and in filters (R8).

@@ -292,6 +292,7 @@ fn content(server: &Running, token: &str) -> BTreeSet<String> {
     all
 }
 
+/// Threats B02, B10: an export shows no more than answers do, and only its owner can read the file.
 #[test]
 fn what_is_exported_can_be_imported() {
     let server = Running::start();
