@@ -14,13 +14,12 @@ use crate::store::{Key, Scope, Secrets};
 
 use super::{Caller, Service};
 
+/// A secret attribute and its new value, not hashed yet; None clears it.
+pub(super) type PlainSecret = (AttrPath, Option<SecretString>);
+
 impl Service {
     /// The secrets of a request as the store wants them: hashed, handed on, thrown away or refused.
-    pub(super) async fn secrets(
-        &self,
-        caller: &Caller,
-        asked: Vec<(AttrPath, Option<SecretString>)>,
-    ) -> Result<Vec<SecretEdit>, ScimError> {
+    pub(super) async fn secrets(&self, caller: &Caller, asked: Vec<PlainSecret>) -> Result<Vec<SecretEdit>, ScimError> {
         let settings = &caller.tenant.settings;
         let mut edits = Vec::with_capacity(asked.len());
         for (at, value) in asked {
