@@ -8,6 +8,7 @@ use scim_core::store::control::{ControlStore, CredentialRow, TenantRow, TenantSe
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::auth::token;
+use crate::config::Sources;
 use crate::edge::{SystemClock, random};
 
 /// The tenant that an empty store gets.
@@ -26,6 +27,20 @@ const DAYS: i64 = 365;
 pub struct First {
     /// The token; None where the operator gave it.
     pub token: Option<SecretString>,
+}
+
+/// `SCIM_BOOTSTRAP_TOKEN`, which is refused where it would protect nothing.
+pub(crate) fn given_token(sources: &Sources) -> Result<Option<SecretString>> {
+    let value = match &sources.environment {
+        Some(environment) => environment.get(VARIABLE).cloned(),
+        None => match std::env::var(VARIABLE) {
+            Ok(value) => Some(value),
+            Err(std::env::VarError::NotPresent) => None,
+            Err(std::env::VarError::NotUnicode(_)) => bail!("{} is no text", VARIABLE),
+        },
+    };
+    value.iter().try_for_each(|value| token::check_given(VARIABLE, value))?;
+    Ok(value.map(SecretString::from))
 }
 
 /// Makes tenant and token where there is nothing yet. `given` is the token the operator set, if any.

@@ -24,6 +24,7 @@ pub mod schemas;
 pub mod serve;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+pub mod stores;
 pub mod telemetry;
 pub mod tenancy;
 

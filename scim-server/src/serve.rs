@@ -7,31 +7,25 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use scim_core::clock::Clock;
-use scim_core::service::{AuthenticationScheme, Discovery, Env, Service};
 use scim_core::store::Store;
 use scim_core::store::control::ControlStore;
-use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::auth::failures::Failures;
-use crate::auth::fixed::Fixed;
-use crate::backends::{self, Factory, Opened, Purpose};
+use crate::backends::{Factory, Purpose};
 use crate::config::server::loopback;
 use crate::config::{Settings, Sources, show};
-use crate::edge::{self, SystemClock, SystemEntropy, Threads};
+use crate::edge::{self, SystemClock};
 use crate::first_start::{self, First};
 use crate::http::tls::Certificate;
 use crate::http::watch::{self, Watch};
 use crate::http::{App, listen, tls};
+use crate::stores::Stores;
 use crate::telemetry::{self, RequestIds};
 use crate::tenancy::Tenants;
 use crate::{auth, schemas};
 
-/// Where the key that signs cursors stands: one for all servers on a store.
-pub const CURSOR_KEY: &str = "cursor.key";
-/// Password hashes that wait for a thread.
-const HASHES_WAITING: usize = 256;
 /// How often uses of credentials are written.
 const FLUSH: Duration = Duration::from_secs(20);
 /// How often a store does what it has to do by itself.
@@ -64,59 +58,6 @@ impl Stopper {
     }
 }
 
-/// The stores of these settings.
-#[derive(Debug)]
-pub struct Stores {
-    /// Resources, and what else the backend gives.
-    pub opened: Opened,
-    /// Tenants and credentials.
-    pub control: Arc<dyn ControlStore>,
-}
-
-/// Opens them.
-pub async fn stores(settings: &Settings, backends: &[Factory], purpose: Purpose) -> Result<Stores> {
-    let limits = Arc::new(settings.limits.clone());
-    let mut opened = backends::open(&settings.store, backends, purpose, &limits).await?;
-    let own = match &settings.control {
-        Some(control) => backends::open(control, backends, purpose, &limits).await?.control,
-        None => opened.control.clone(),
-    };
-    let control: Arc<dyn ControlStore> = match own {
-        Some(_) if !settings.tokens.is_empty() => bail!(
-            "[[tokens]] are for stores that keep no credentials of their own; remove them and use scim-server token create"
-        ),
-        Some(own) => own,
-        None if settings.tokens.is_empty() => {
-            bail!("the store {:?} keeps no credentials: set [control] backend, or [[tokens]]", settings.store.backend)
-        }
-        None => Arc::new(Fixed::new(&settings.tokens, SystemClock.now())?),
-    };
-    if opened.control.is_none() {
-        opened.store.lend(control.clone());
-    }
-    match control.clone().external_ids() {
-        Some(kept) if opened.control.is_none() => opened.store = backends::beside(opened.store, kept),
-        _ => {}
-    }
-    Ok(Stores { opened, control })
-}
-
-/// The use cases over a store.
-pub async fn service(settings: &Settings, stores: &Stores) -> Result<Service> {
-    let key = stores.control.set_note(CURSOR_KEY, &edge::random(), true).await?;
-    let cursor_key = key.as_slice().try_into().context("the stored key of cursors is damaged")?;
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).div_ceil(2);
-    let env = Env {
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-        pool: Arc::new(Threads::start(threads, HASHES_WAITING)?),
-        limits: Arc::new(settings.limits.clone()),
-        cursor_key,
-        discovery: Arc::new(discovery()),
-    };
-    Ok(Service::new(stores.opened.store.clone(), env))
-}
-
 /// Clients say of a certificate that is no longer good only that they cannot connect.
 fn complain(certificate: &Certificate) {
     if let Some(complaint) = certificate.complaint(SystemClock.now()) {
@@ -127,18 +68,18 @@ fn complain(certificate: &Certificate) {
 impl Server {
     pub(crate) async fn open(settings: Settings, sources: Sources, backends: &[Factory]) -> Result<Server> {
         schemas::checked(&settings)?;
-        let given = first_token(&sources)?;
+        let given = first_start::given_token(&sources)?;
         let certificate = match settings.server.secure() {
             true => Some(Arc::new(Certificate::load(&settings.server.tls)?)),
             false => None,
         };
         let _told = certificate.as_deref().inspect(|certificate| complain(certificate));
-        let stores = stores(&settings, backends, Purpose::Serve).await?;
+        let stores = Stores::open(&settings, backends, Purpose::Serve).await?;
         let control = stores.control.clone();
         let store = stores.opened.store.clone();
         let registries = schemas::load(&settings.schemas, control.as_ref()).await?;
         let rows = control.tenants().await?;
-        let service = service(&settings, &stores).await?;
+        let service = stores.service(&settings).await?;
         if schemas::changed(control.as_ref(), &registries).await? {
             for misfits in schemas::misfits(&service, &rows, &registries).await? {
                 tracing::warn!("{misfits}");
@@ -318,31 +259,6 @@ impl Server {
         }
         Ok(())
     }
-}
-
-/// What `/ServiceProviderConfig` says about credentials.
-fn discovery() -> Discovery {
-    let bearer = AuthenticationScheme {
-        kind: "oauthbearertoken",
-        name: "OAuth Bearer Token",
-        description: "A token made by the operator, in the Authorization header.",
-        spec_uri: "https://www.rfc-editor.org/info/rfc6750",
-    };
-    Discovery { documentation_uri: None, authentication_schemes: vec![bearer] }
-}
-
-/// `SCIM_BOOTSTRAP_TOKEN`, which is refused where it would protect nothing.
-pub(crate) fn first_token(sources: &Sources) -> Result<Option<SecretString>> {
-    let value = match &sources.environment {
-        Some(environment) => environment.get(first_start::VARIABLE).cloned(),
-        None => match std::env::var(first_start::VARIABLE) {
-            Ok(value) => Some(value),
-            Err(std::env::VarError::NotPresent) => None,
-            Err(std::env::VarError::NotUnicode(_)) => bail!("{} is no text", first_start::VARIABLE),
-        },
-    };
-    value.iter().try_for_each(|value| auth::token::check_given(first_start::VARIABLE, value))?;
-    Ok(value.map(SecretString::from))
 }
 
 /// What is done now and then.

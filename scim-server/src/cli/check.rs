@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::config::show;
 use crate::edge::SystemClock;
+use crate::first_start::given_token;
 use crate::say::say;
-use crate::serve::{first_token, service};
 use crate::{http, schemas};
 
 use super::Context;
@@ -23,7 +23,7 @@ pub async fn run(context: &Context<'_>) -> Result<()> {
     let settings = &context.settings;
     let backend = crate::backends::find(&settings.store, context.backends)?;
     let registries = schemas::checked(settings)?;
-    first_token(&context.sources)?;
+    given_token(&context.sources)?;
     let mut out = show::toml(settings, context.backends);
     if settings.server.secure() {
         let certificate = Arc::new(http::tls::Certificate::load(&settings.server.tls)?);
@@ -40,7 +40,7 @@ pub async fn run(context: &Context<'_>) -> Result<()> {
         return Ok(say(out.trim_end())?);
     }
     let stores = context.new_stores().await?;
-    let service = service(settings, &stores).await?;
+    let service = stores.service(settings).await?;
     let config = service.service_provider_config(&base, &Conditions::default());
     write!(out, "# ServiceProviderConfig\n{}", provider_config(&config.body))?;
     writeln!(out, "# store: {}", describe(stores.opened.store.capabilities()))?;

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use scim_core::store::TenantId;
 
 use crate::say::complain;
-use crate::serve::Stores;
+use crate::stores::Stores;
 
 /// The client that was named, else the only one there is. Several, and none named: what is left out is said.
 ///

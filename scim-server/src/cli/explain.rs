@@ -8,9 +8,8 @@ use clap::Args;
 use scim_core::query::explain::Explanation;
 
 use crate::say::say;
-use crate::serve::service;
 
-use super::import::caller;
+use super::caller::caller;
 use super::{Context, Format};
 
 #[derive(Debug, Args)]
@@ -31,7 +30,7 @@ pub struct Arguments {
 /// Answers the filter and tells how it was answered.
 pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
     let stores = context.stores().await?;
-    let service = service(&context.settings, &stores).await?;
+    let service = stores.service(&context.settings).await?;
     let caller = caller(context, &stores, &arguments.tenant, "explain").await?;
     let name = arguments.endpoint.trim_start_matches('/');
     let kind = caller.tenant.registry.endpoint(name, true).cloned();

@@ -17,12 +17,11 @@ use serde_json::Value;
 
 use crate::backends;
 use crate::say::{bar, complain, say};
-use crate::serve::service;
 
 use super::Context;
+use super::caller::caller;
 use super::clients::client_of;
 use super::foreign::{exchanged, tell_left, types, write_file};
-use super::import::caller;
 use super::records::is_csv;
 use super::table::Columns;
 
@@ -49,7 +48,7 @@ pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
         bail!("{} exists already: name a file that does not", file.display());
     }
     let stores = context.stores().await?;
-    let service = service(&context.settings, &stores).await?;
+    let service = stores.service(&context.settings).await?;
     let client = client_of(&stores, &tenant, client).await?;
     let caller = caller(context, &stores, &tenant, client.as_deref().unwrap_or("export")).await?;
     let kinds = kinds(caller.tenant.registry.types(), kind.as_deref(), is_csv(&file))?;

@@ -13,7 +13,7 @@ use scim_core::service::Caller;
 use crate::backends::{self, Exchanged, Left};
 use crate::say::complain;
 use crate::schemas;
-use crate::serve::Stores;
+use crate::stores::Stores;
 
 use super::Context;
 use super::progress::Progress;

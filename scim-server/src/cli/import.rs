@@ -1,7 +1,8 @@
-//! `import FILE`: resources from JSON Lines or CSV, or from another format that is made lines first. Every record is made whole or not
-//! at all. What is refused is listed with its
-//! reason in `FILE.refused.jsonl`; how far it got stands in `FILE.progress`, so that a second run of the same command
-//! goes on: with what was not reached, and with refused lines that were mended in the file. A store that fails ends the run.
+//! `import FILE`: resources from JSON Lines or CSV, or from another format that is turned into lines first.
+//!
+//! Every record is made whole or not at all. What is refused is listed with its reason in `FILE.refused.jsonl`. How far the
+//! import got stands in `FILE.progress`, so that a second run of the same command goes on: with what was not reached, and with
+//! refused lines that were mended in the file. A store that fails ends the run.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,7 +16,6 @@ use clap::Args;
 use futures_util::future::LocalBoxFuture;
 use futures_util::{FutureExt, poll};
 use indicatif::ProgressBar;
-use scim_core::access::{Principal, Right, Tenant, Turn};
 use scim_core::name::same;
 use scim_core::schema::ResourceType;
 use scim_core::service::{Caller, Conditions, Imported, ListParams, Over, Prefer, Service, View};
@@ -23,16 +23,13 @@ use scim_core::{ErrorKind, ScimError};
 use serde_json::{Map, Value, json};
 
 use crate::say::{bar, complain, say};
-use crate::schemas;
-use crate::serve::{Stores, service};
-use crate::tenancy::holdable;
 
 use super::Context;
+use super::caller::caller;
 use super::foreign::lines_of;
 use super::links::{Ids, Ready, release, translate};
 use super::progress::{Made, Progress};
 use super::records::{Form, InOrder, Place};
-use super::tenant::find;
 
 /// Resources made at once. The more there are, the more of them share a page of an index, which is written once for all.
 const BATCH: usize = 4_000;
@@ -81,7 +78,7 @@ struct Import<'a> {
 pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
     let Arguments { file, tenant, client } = arguments;
     let stores = context.stores().await?;
-    let service = service(&context.settings, &stores).await?;
+    let service = stores.service(&context.settings).await?;
     let caller = caller(context, &stores, &tenant, client.as_deref().unwrap_or("import")).await?;
     let converted = lines_of(context, &stores, &caller, &file).await?;
     let file = converted.clone().unwrap_or(file);
@@ -96,28 +93,6 @@ pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
     import.close_circles().await?;
     import.report(&file, places.len())?;
     Ok(converted.map_or(Ok(()), std::fs::remove_file)?)
-}
-
-/// The caller of a command: it may do everything in the tenant, which is prepared for it.
-pub async fn caller(context: &Context<'_>, stores: &Stores, tenant: &str, name: &str) -> Result<Caller> {
-    let row = find(stores.control.as_ref(), tenant).await?;
-    let registries = schemas::load(&context.settings.schemas, stores.control.as_ref()).await?;
-    let principal = Principal {
-        name: name.into(),
-        rights: vec![Right { endpoint: None, write: true }],
-        profile: row.settings.profile.unwrap_or_default(),
-        subject: None,
-    };
-    let wanted = registries.of(&row.settings);
-    let shortfalls = stores.opened.store.prepare(&row.id, wanted.types()).await?;
-    let registry = holdable(wanted, &shortfalls);
-    Ok(Caller {
-        tenant: Arc::new(Tenant { id: row.id, registry, settings: row.settings, large: Turn::default() }),
-        principal: Arc::new(principal),
-        request: name.into(),
-        base: format!("{}/scim/v2", context.settings.server.public_url(None)).into(),
-        deadline: None,
-    })
 }
 
 /// Has the store failed? Then nothing is said about the resource.

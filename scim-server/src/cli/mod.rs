@@ -1,10 +1,14 @@
 //! The command line. A command is one function that returns an error or nothing; what it prints goes through
 //! [`crate::say`].
 //!
-//! `serve` · `check` check-config · `doctor` what is wrong with the store · `explain` what a filter costs · `tenant` · `token` · `upkeep` backup, restore, reindex, healthcheck · `import` and
-//! `export` resources (`records` of a file: JSON Lines, or CSV by `table`; `foreign` formats of backends; `links` maps their ids, `progress` remembers how far it got) · `copy` a whole store
-//! into another · `clients` whose external ids are meant · `format` durations and moments.
+//! A module for each command, `tenant`, `token` and `upkeep` (backup, restore, reindex, healthcheck) for several. What they share:
+//!
+//! - `caller`: as whom they call the service; `clients`: whose external ids are meant
+//! - `records`: the records of a file, as JSON Lines or, by `table`, as CSV; `foreign`: formats that backends bring
+//! - `links`: ids of a file mapped to those of the tenant; `progress`: how far an import got
+//! - `format`: durations and moments
 
+mod caller;
 mod check;
 mod clients;
 mod copy;
@@ -32,7 +36,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::backends::{Factory, Purpose, find};
 use crate::config::{LogFormat, LogSettings, Settings, Sources};
 use crate::say::{complain, reader_left};
-use crate::serve::{Stores, stores};
+use crate::stores::Stores;
 use crate::telemetry;
 
 /// A SCIM 2.0 server.
@@ -119,7 +123,7 @@ impl Context<'_> {
 
     /// The same, made where they are not there yet: to begin with, or to see whether it can be begun.
     async fn new_stores(&self) -> Result<Stores> {
-        stores(&self.settings, self.backends, Purpose::Command).await
+        Stores::open(&self.settings, self.backends, Purpose::Command).await
     }
 }
 

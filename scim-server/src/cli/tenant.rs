@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::edge::SystemClock;
 use crate::say::{columns, say};
 use crate::schemas;
-use crate::serve::Stores;
+use crate::stores::Stores;
 use crate::tenancy::check_name;
 
 use super::{Context, Format};

@@ -13,7 +13,7 @@ use crate::auth::token;
 use crate::edge::SystemClock;
 use crate::say::{columns, say};
 use crate::schemas;
-use crate::serve::Stores;
+use crate::stores::Stores;
 
 use super::tenant::{find, has, print};
 use super::{Context, Format, format};

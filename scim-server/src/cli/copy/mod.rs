@@ -30,7 +30,7 @@ use crate::edge::{SystemClock, random};
 use crate::first_start;
 use crate::say::{bar, complain, say};
 use crate::schemas;
-use crate::serve::{CURSOR_KEY, Stores, stores};
+use crate::stores::{CURSOR_KEY, Stores};
 use crate::tenancy::Registries;
 
 /// Resources that are read and written together.
@@ -122,7 +122,7 @@ impl Side {
         if is_source && !(find(&settings.store, backends)?.begun)(&settings.store.selected()).with_context(name)? {
             bail!("{}: there is no store to copy from", name());
         }
-        let stores = stores(&settings, backends, Purpose::Serve).await.with_context(name)?;
+        let stores = Stores::open(&settings, backends, Purpose::Serve).await.with_context(name)?;
         let registries = schemas::load(&settings.schemas, stores.control.as_ref()).await.with_context(name)?;
         Ok(Side { stores, registries })
     }
