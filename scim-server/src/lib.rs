@@ -3,35 +3,37 @@
 //! It must never know what a filter or a patch means, nor how a backend stores. Another binary adds its own backends
 //! with [`Server::builder`] and [`Builder::backend`], without a fork.
 
-pub mod auth;
+mod auth;
 pub mod backends;
-pub mod cli;
-pub mod config;
-pub mod edge;
-pub mod first_start;
-pub mod http;
+mod cli;
+mod config;
+mod edge;
+mod first_start;
+mod http;
 #[cfg(feature = "ldap")]
-pub mod ldap;
+mod ldap;
 #[cfg(feature = "ldap")]
 mod ldif;
-pub mod limits;
-pub mod metrics;
+mod limits;
+mod metrics;
 #[cfg(feature = "postgres")]
-pub mod postgres;
-pub mod proxy;
-pub mod say;
-pub mod schemas;
-pub mod serve;
+mod postgres;
+mod proxy;
+mod say;
+mod schemas;
+mod serve;
 #[cfg(feature = "sqlite")]
-pub mod sqlite;
-pub mod stores;
-pub mod telemetry;
-pub mod tenancy;
+mod sqlite;
+mod stores;
+mod telemetry;
+mod tenancy;
 
 use std::process::ExitCode;
 
+pub use auth::token;
 pub use backends::{Factory, Opened, Purpose, Upkeep};
-pub use config::{Settings, Sources};
+pub use config::{Section, Settings, Sources};
+pub use first_start::First;
 pub use serve::{Server, Stopper};
 
 /// Puts a server together.

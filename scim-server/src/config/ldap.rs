@@ -12,10 +12,10 @@ use backend_ldap::mapping::settings::TypeSettings;
 use backend_ldap::mapping::tables::Product;
 use backend_ldap::settings::{Brakes, MemberOf, Mode, Settings, TenantSettings};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use super::values::{choice, list, secret};
+use super::values::{choice, list};
 
 /// `[store.ldap]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -120,6 +120,11 @@ impl Default for LdapSettings {
             brakes: BrakeSettings::default(),
         }
     }
+}
+
+/// Reads a secret, which nothing prints from then on.
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    String::deserialize(deserializer).map(Into::into)
 }
 
 /// The keys with their defaults; null where there is none, or where what stands there is free.

@@ -13,6 +13,7 @@ pub mod postgres;
 pub mod schemas;
 pub mod server;
 pub mod show;
+#[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod store;
 pub mod tokens;
@@ -62,7 +63,7 @@ pub struct Settings {
 /// Where settings come from.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
-    /// The file named on the command line, which must exist. None: [`DEFAULT_FILE`], which need not.
+    /// The file named on the command line, which must exist. None: `scim-server.toml`, which need not.
     pub file: Option<PathBuf>,
     /// Stands for the process environment where given: tests do not share theirs.
     pub environment: Option<HashMap<String, String>>,

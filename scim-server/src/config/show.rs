@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::backends::Factory;
 
-use super::{Settings, keys, values};
+use super::{Settings, values};
 
 /// The effective settings.
 pub fn toml(settings: &Settings, backends: &[Factory]) -> String {
@@ -54,22 +54,6 @@ pub fn differing(one: &str, other: &str) -> Vec<String> {
     };
     let differing: BTreeSet<_> = keys(one).symmetric_difference(&keys(other)).map(|(key, _)| key.clone()).collect();
     differing.into_iter().collect()
-}
-
-/// Every key there is with its default, the same way: what the reference in the documentation is made from.
-pub fn reference(backends: &[Factory]) -> String {
-    let mut out = String::new();
-    for (name, shape) in keys::shape(backends).as_object().into_iter().flatten() {
-        match shape {
-            Value::Array(elements) => {
-                out.push_str(&format!("[[{name}]]\n"));
-                elements.iter().for_each(|element| lines(&mut out, element));
-                out.push('\n');
-            }
-            shape => table(&mut out, name, shape),
-        }
-    }
-    out
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Value {

@@ -57,11 +57,6 @@ pub fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D
     deserializer.deserialize_any(List)
 }
 
-/// Reads a secret, which nothing prints from then on.
-pub fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<secrecy::SecretString, D::Error> {
-    <String as serde::Deserialize>::deserialize(deserializer).map(Into::into)
-}
-
 /// A word among these, or an error that lists them.
 pub fn choice<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
     match words.iter().find(|(word, _)| *word == text) {

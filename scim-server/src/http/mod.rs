@@ -1,8 +1,13 @@
 //! HTTP to [`scim_core::service::Service`] and back.
 //!
-//! `route` what a path means · `query` its parameters · `body` reading one within limits · `negotiate` media types ·
-//! `admit` credential, tenant, fair share · `scim` one short function a kind of place · `probe` health and metrics ·
-//! `respond` answers and their headers · `unsent` those that are large · `listen` sockets and stopping · `watch` connections without requests · `tls`.
+//! In the order in which a request meets them:
+//!
+//! - `listen`: sockets, serving, stopping; `tls`; `watch`: ends connections without requests
+//! - `route`: what a path means; `query`: its parameters; `negotiate`: media types
+//! - `admit`: credential, tenant, fair share
+//! - `body`: reading one within limits
+//! - `scim`: the SCIM endpoints; `probe`: health and metrics
+//! - `respond`: answers and their headers; `unsent`: those that are large
 
 pub mod admit;
 pub mod body;
@@ -57,21 +62,21 @@ pub struct App {
     pub control: Arc<dyn ControlStore>,
     /// Tenants that requests have asked for.
     pub tenants: Tenants,
-    /// Every bound.
+    /// Every limit.
     pub limits: Arc<Limits>,
-    /// Wrong credentials.
+    /// Counts wrong credentials by address.
     pub failures: Failures,
-    /// Uses of credentials.
+    /// When credentials were last used.
     pub usage: Usage,
-    /// Numbers.
+    /// What `/metrics` shows.
     pub metrics: Arc<Metrics>,
-    /// Connections.
+    /// Ends connections without requests.
     pub watch: watch::Watch,
-    /// Names of requests.
+    /// Gives each request its id.
     pub ids: RequestIds,
     /// The SCIM base URL where the credential names the tenant.
     pub base: Arc<str>,
-    /// Proxies that are believed.
+    /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted: Vec<Network>,
     /// `/Schemas` and `/ResourceTypes` need no credential.
     pub open_discovery: bool,
@@ -88,7 +93,7 @@ pub struct App {
 pub struct Asked<'a> {
     /// The request.
     pub http: &'a HttpRequest,
-    /// Its name.
+    /// Its id, as in the log and in `X-Request-Id`.
     pub id: RequestId,
     /// When it came.
     pub at: Instant,
@@ -98,11 +103,6 @@ impl Asked<'_> {
     /// Does the method only look?
     pub fn is_get(&self) -> bool {
         matches!(*self.http.method(), Method::GET | Method::HEAD)
-    }
-
-    /// A header that is sent at most once; None where it is absent or not ASCII.
-    pub fn header(&self, name: &'static str) -> Option<&str> {
-        self.http.headers().get(name)?.to_str().ok()
     }
 
     /// All lines of a header, joined as RFC 9110 section 5.3 allows.
@@ -131,6 +131,10 @@ pub struct Trace {
 }
 
 /// Answers one request. Whatever happens inside, the answer is a SCIM message, and only this request fails.
+#[expect(
+    clippy::redundant_allocation,
+    reason = "each thread counts its own requests: one counter would go from processor to processor"
+)]
 pub async fn handle(app: Rc<Arc<App>>, http: HttpRequest, payload: web::Payload) -> HttpResponse {
     let asked = Asked { http: &http, id: app.ids.next(), at: Instant::now() };
     let _in_flight = app.metrics.begin();

@@ -20,7 +20,7 @@ use scim_core::limits::Limits;
 use scim_core::store::control::{ControlStore, CredentialRow, TenantRow, TenantSettings};
 use scim_core::store::memory::MemoryStore;
 use scim_core::store::{ResourceId, Store, TenantId};
-use scim_server::auth::token;
+use scim_server::token;
 use scim_server::{Factory, Opened, Server, Settings, Sources};
 use serde_json::Value;
 use tokio::runtime::Runtime;
