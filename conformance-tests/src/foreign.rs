@@ -85,12 +85,6 @@ impl Claims {
         Ok(Claims { missing, absent, enterprise })
     }
 
-    /// What is not claimed.
-    pub fn not_claimed(&self) -> Vec<&'static str> {
-        let extension = (!self.enterprise).then_some("enterprise extension");
-        self.missing.iter().chain(&self.absent).copied().chain(extension).collect()
-    }
-
     /// Is this optional feature claimed?
     ///
     /// # Errors

@@ -161,7 +161,7 @@ impl ScimError {
 }
 
 /// The URN of the Error message.
-pub const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+const ERROR_URN: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 
 macro_rules! shorthand {
     ($($name:ident => $kind:ident),* $(,)?) => {

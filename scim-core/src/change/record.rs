@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::clock::Timestamp;
 use crate::store::{Key, Version};
 
 /// What was asked for.
@@ -63,11 +62,6 @@ impl ChangeRecord {
     /// The text of [`ChangeRecord::logged`].
     pub fn line(&self, key: &Key, version: &Version) -> String {
         serde_json::to_string(&Line::new(self, key, version)).unwrap_or_default()
-    }
-
-    /// When it happened.
-    pub fn timestamp(&self) -> Timestamp {
-        Timestamp::from_millis(self.at)
     }
 }
 

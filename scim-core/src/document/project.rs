@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::error::ScimError;
 use crate::path::{self, AttrPath, Named};
 use crate::query::{LinkSelect, Select};
-use crate::schema::{AttributeDef, LinkType, ResourceType, Returned, ReverseType};
+use crate::schema::{AttributeDef, ResourceType, Returned, ReverseType};
 use crate::store::index::pick;
 
 /// The raw `attributes` and `excludedAttributes` of a request: names separated by commas.
@@ -109,11 +109,6 @@ impl Projection {
     /// The reverse attributes that are shown.
     pub fn reverse(&self) -> &[Arc<ReverseType>] {
         &self.reverse
-    }
-
-    /// Is the link attribute shown?
-    pub fn shows_link(&self, link: &LinkType) -> bool {
-        self.select.links.iter().any(|select| select.link.at == link.at)
     }
 
     /// Can a stored text be sent as it is? Only where the view takes nothing from documents, and where this one holds

@@ -10,7 +10,7 @@ use crate::limits::Limits;
 use crate::name::same;
 
 /// The URN of the PatchOp message.
-pub const PATCH_URN: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+const PATCH_URN: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
