@@ -1,11 +1,15 @@
 //! SCIM resources, tenants and credentials in a PostgreSQL database, for any number of servers side by side.
 //!
-//! `config` how it is opened · `open`, `begun` and `migrate` the database and its layout · `connection`, `pool`, `local`, `turns`, `near`, `together`,
-//! `statement`, `binds` who runs what where · `commit`, `gather`, `group`, `writing`, `create`, `delete`, `unlocked`, `revise`, `many`, `amend`, `links`
-//! mutations, `lost` what became of one whose answer was lost · `index`, `prepare`, `reindex` the indexed values ·
-//! `compile`, `drive`, `sorted`, `tally`, `query`, `hits`, `scan` filters and lists · `read` known
-//! resources, `around` the links of a list · `changelog` the outbox · `statistics` what the planner knows ·
-//! `control`, `grants` tenants and tokens.
+//! - The database: `config`, `open`, `begun` (is there a store?), `migrate` (its layout), `statistics` (what the planner knows)
+//! - Connections: `connection`, `pool`, `local` (for writes), `near` (for short reads), `turns` (tenants take turns);
+//!   `statement`, `binds`
+//! - Writes: `commit` (a batch), `writing` (one mutation under a lock), `unlocked` and `revise` (changes without one), `create`
+//!   and `many`, `delete`, `amend`, `links`; `lost` (what became of a commit whose answer was lost)
+//! - What is asked at the same time and done together: `gather`; `group` (writes), `together` (reads)
+//! - Indexes: `index`, `prepare`, `reindex`
+//! - Lists: `query`; `compile` (a filter as SQL); `drive` (where a list begins); `sorted`, `tally` (counts), `hits`, `scan`
+//! - Known resources: `read`; the links of a list: `around`
+//! - The rest: `control` and `grants` (tenants and tokens), `external` (ids of clients), `changelog`, `error`
 
 mod amend;
 mod around;
@@ -71,7 +75,7 @@ use secrecy::SecretString;
 
 pub use config::Options;
 pub use error::OpenError;
-pub use reindex::Progress;
+pub use scim_core::store::index::Progress;
 
 use error::Fault;
 use grants::Grants;

@@ -10,10 +10,10 @@ use scim_core::schema::{Kind, ResourceType};
 use scim_core::store::index::{Indexed, State, usable, wanted};
 use scim_core::store::{Result, TenantId};
 
+use crate::Progress;
 use crate::connection::{LOCKS, Link};
 use crate::error::Inner;
 use crate::index::Indexes;
-use crate::reindex::Progress;
 use crate::statement::Sql;
 use crate::{PostgresStore, Shared};
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use scim_core::document::{Document, claims};
 use scim_core::path::AttrPath;
 use scim_core::schema::ResourceType;
-use scim_core::store::index::{Entries, Indexed, State, Via};
+use scim_core::store::index::{Entries, Indexed, Progress, State, Via};
 use scim_core::store::{Result, StoreErrorKind, TenantId};
 
 use crate::connection::Link;
@@ -27,19 +27,6 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// Looks at most: half a minute.
 const LOOKS: u32 = 6_000;
-
-/// How far the building of one type's indexes is.
-#[derive(Debug, Clone)]
-pub struct Progress {
-    /// Whose.
-    pub tenant: TenantId,
-    /// Which type's.
-    pub kind: String,
-    /// Resources done.
-    pub done: u64,
-    /// Resources in all.
-    pub of: u64,
-}
 
 impl PostgresStore {
     /// Builds what is missing of the indexes of every tenant that was prepared. Others may read and write meanwhile.

@@ -1,13 +1,16 @@
 //! SCIM resources, tenants and credentials in one SQLite file.
 //!
-//! `config` how it is opened · `open` and `migrate` the file and its layout, `presence` whether it is still there · `connection`,
-//! `inline`, `readers`, `writer` who runs what where · `writing`, `commit`, `links`, `bundle` one mutation · `index`, `prepare`,
-//! `reindex`, `merge` the indexed values · `compile`, `drive`, `query`, `equal`, `sorted`, `finds`, `order`, `scan`, `functions`
-//! filters and lists · `read` known resources · `holders` links from their far end · `changelog`, `control`, `grants`, `backup`
-//! the rest.
+//! One thread writes; callers that wait at the same moment share its transaction, and each is answered after the commit is
+//! durable. Reads run beside it on the last committed state.
 //!
-//! One thread writes; callers that wait at the same moment share its transaction, and each is answered after the commit
-//! is durable. Reads run beside it on the last committed state.
+//! - The file: `config`, `open`, `migrate` (its layout), `presence` (is it still there?), `backup`
+//! - Connections: `connection`; `readers` and `inline` (short reads); `writer` and `queue`; `binds`
+//! - Writes: `commit` (one mutation), `writing` (the transaction under way), `links`, `bundle`, `order`
+//! - Indexes: `index`, `prepare`, `reindex`, `merge`
+//! - Lists: `query`; `compile` (a filter as SQL) and `functions` (what SQL cannot decide); `drive` (where a list begins);
+//!   `equal`, `sorted`, `finds`, `scan`
+//! - Known resources: `read`; links from their far end: `holders`
+//! - The rest: `control` and `grants` (tenants and tokens), `external` (ids of clients), `changelog`, `error`
 
 mod backup;
 mod binds;
@@ -69,7 +72,7 @@ use secrecy::SecretString;
 pub use backup::BackupError;
 pub use config::Options;
 pub use error::OpenError;
-pub use reindex::Progress;
+pub use scim_core::store::index::Progress;
 
 use index::Catalogue;
 use presence::Presence;

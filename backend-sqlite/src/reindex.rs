@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use scim_core::document::{Document, claims};
 use scim_core::path::AttrPath;
 use scim_core::schema::ResourceType;
-use scim_core::store::index::{State, Via, wanted};
+use scim_core::store::index::{Progress, State, Via, wanted};
 use scim_core::store::{Result, StoreErrorKind, TenantId};
 
 use crate::SqliteStore;
@@ -17,19 +17,6 @@ use crate::writing::Writing;
 
 /// Resources in one transaction: others wait for some milliseconds.
 const PIECE: i64 = 500;
-
-/// How far the building of one type's indexes is.
-#[derive(Debug, Clone)]
-pub struct Progress {
-    /// Whose.
-    pub tenant: TenantId,
-    /// Which type's.
-    pub kind: String,
-    /// Resources done.
-    pub done: u64,
-    /// Resources in all.
-    pub of: u64,
-}
 
 impl SqliteStore {
     /// Builds what is missing of the indexes of every tenant that was prepared, and gives up those that are not

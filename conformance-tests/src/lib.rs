@@ -4,10 +4,13 @@
 //! three data sets (PATCH cases, filter cases, recorded client requests) run over HTTP through a [`Harness`]. The
 //! suite knows no backend by name: what differs between them it reads from their `Capabilities`.
 //!
-//! `contract` the store, topic by topic · `model` random histories against the reference store · `faults` races and
-//! interruption · `humble` a store that can do less · `protocol` HTTP, a file for each section of RFC 7644 · `datasets`
-//! cases that are data · `grade` any server, by the same cases · `coverage` which requirement is held by which test · `servers` real data systems for tests to
-//! run on.
+//! - Stores: `contract` topic by topic; `model`, `alike`: random histories against the reference store; `faults`: races and
+//!   interruption; `humble`: a store that can do less
+//! - Servers: `protocol`, a file for each section of RFC 7644; `datasets`: cases that are data; `session`, `http`, `answer`: what
+//!   a case speaks through
+//! - `grade`, `foreign`: any server, by the same cases
+//! - `coverage`: which requirement is held by which test
+//! - `servers`: real data systems for tests to run on
 
 #![expect(clippy::indexing_slicing, reason = "a case that looks where nothing is has failed; the runner catches it")]
 

@@ -1,8 +1,11 @@
 //! A directory: several servers, of which the first that answers is asked, through connections that are kept.
 //!
-//! `address`, `options` where and how, `password` with what · `connect`, `tls` streams · `connection` one connection: the `seam`, of which `traffic` is the
-//! rule, where all is asked, as `search` waits for it, and through which ldap3 binds, with `translate` as the dictionary · `server` its
-//! servers, `near` the connections to one that requests share · `numbers` what was asked · `sticky` who reads where · `lease`, `walk` connections for one purpose.
+//! - `address`, `options`: where and how; `password`: with what
+//! - `connect`, `tls`: streams; `connection`: one connection
+//! - `seam`: where everything is asked, and through which ldap3 binds; `traffic`: what may pass it; `translate`: ldap3's terms and
+//!   ours; `search`: waits for what a search finds
+//! - `server`: the servers; `near`: connections that requests share; `lease`, `walk`: connections for one purpose
+//! - `sticky`: who reads where; `numbers`: what was asked, counted
 //!
 //! Everything here ends by its deadline. What was only read is asked again elsewhere when a connection breaks; what may
 //! have been written is `Uncertain`.

@@ -1,7 +1,8 @@
-//! `doctor`: what a directory is, what of it SCIM shows, what is missing, and how to mend it.
+//! `doctor`: what a directory is, what of it SCIM shows, what is missing, and how to mend it. Nothing is written.
 //!
-//! `places` where people and groups are · `checks` what is right and what is not · `report` all of it, for people and for
-//! machines · `hidden` what the account may not look for · `example` a configuration for what was found. Nothing is written.
+//! - `places`: where people and groups are; `hidden`: what the account may not look for
+//! - `checks`: what is right and what is not
+//! - `report`: all of it, for people and for machines; `example`: a configuration for what was found
 
 mod checks;
 pub mod example;

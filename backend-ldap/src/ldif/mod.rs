@@ -1,6 +1,7 @@
 //! LDIF (RFC 2849), the text of directories: writes for people, entries for files.
 //!
-//! `write` what is sent, and entries · `read` the entries of a file · `exchange` entries as resources and back, without a directory.
+//! - `read`: the entries of a file; `write`: writes, and entries
+//! - `exchange`: entries as resources and back, without a directory
 
 pub mod exchange;
 pub mod read;

@@ -1,9 +1,12 @@
 //! What an entry of a directory is in SCIM, as data, in both directions.
 //!
-//! `tables` the defaults of each kind of directory · `settings` what the configuration says over them · `column` one attribute of the directory · `country` a country in its three attributes · `computed` what stands in no attribute · `build` names, `line` by line, to
-//! definitions, and what the directory's schema lacks · `syntax` single values · `plan` what is the same for every entry, `read` entries to documents · `write`
-//! documents to values, and the difference of two · `push` filters · `active` who may
-//! log in, `gone` who was deleted and stays, `unnamed` who is of the type without naming its class · `schema` what is asked of a schema.
+//! - `tables`: the defaults for each kind of directory; `settings`: what the configuration says over them
+//! - `build`: both, `line` by line, into a [`Mapping`]; `schema`: what is asked of the directory's schema
+//! - `column`: one attribute of the directory; `syntax`: single values; `country`: a country in its three attributes; `computed`:
+//!   values that stand in no attribute
+//! - `plan`: what is the same for every entry; `read`: entries to documents; `write`: documents to values, and the difference of two
+//! - `push`: filters
+//! - `active`: who may log in; `gone`: who was deleted and stays; `unnamed`: who is of the type without naming its class
 
 pub mod active;
 pub mod build;

@@ -1,9 +1,10 @@
 //! Resources as JSON: read strictly, checked against their type, kept in one canonical form.
 //!
-//! `json` bytes to values, refusing what two readers could read differently · `value` one value against its definition,
-//! `format` the look of text, `link` one link, `urns` the `schemas` member · `check` a whole resource into a
-//! [`check::Draft`], and back into a document · `values` what stands in one · `excerpt` one of which little is read ·
-//! `project` what is shown · `render` a record as it is sent.
+//! - `json`: bytes to values; what two readers could read differently is refused
+//! - `value`: one value against its definition; `format`: what text must look like; `link`: one link; `urns`: the `schemas` member
+//! - `check`: a whole resource into a [`check::Draft`], and back into a document
+//! - `values`: what stands in a document; `excerpt`: a document of which only a few members are read
+//! - `project`: which attributes an answer shows; `render`: a record as it is sent
 
 pub mod check;
 pub(crate) mod excerpt;

@@ -1,8 +1,11 @@
 //! Filters (RFC 7644 section 3.4.2.2): text → [`ast`] → [`BoundFilter`] → yes or no.
 //!
-//! `lex` and `parse` the grammar · `bind` names to definitions and literals to typed operands · `eval` on a record ·
-//! `print` back to text · `literal` text that stands for instants and bytes. Depth is bounded while parsing, so nothing
-//! that walks a filter can exhaust the stack.
+//! - `lex`, `parse`: the grammar
+//! - `bind`: names to definitions, literals to typed operands (`literal`: text that stands for instants and bytes)
+//! - `eval`: a bound filter on a record
+//! - `print`: back to text
+//!
+//! Depth is limited while parsing, so nothing that walks a filter can exhaust the stack.
 
 pub mod ast;
 pub mod bind;

@@ -1,7 +1,8 @@
 //! Attribute paths: the notation of RFC 7644 section 3.10 and the PATH of section 3.5.2.
 //!
-//! `parse` text to [`Path`] · `resolve` names to definitions, [`AttrPath`] and [`Target`] · `near` what an
-//! unknown name means.
+//! - `parse`: text to [`Path`]
+//! - `resolve`: names to definitions, as [`AttrPath`] and [`Target`]
+//! - `near`: which name was meant, for error messages
 
 pub mod near;
 pub mod parse;

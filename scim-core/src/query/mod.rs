@@ -1,7 +1,10 @@
 //! What is asked of a store: which resources, in which order, which part of the list, how much of each.
 //!
-//! `budget` how much a read may take in · `collect` a window out of resources in any order · `sort` the key of a record · `walk` lists that a store does not answer · `cursor` pages by cursor · `explain` what a filter costs · `memo` where walks
-//! by index are.
+//! - `walk`: lists that a store does not answer by itself; `collect`: a window out of resources in any order
+//! - `budget`: how much a read may take in
+//! - `sort`: the key a record is sorted by
+//! - `cursor`: pages by cursor; `memo`: where walks by `startIndex` are
+//! - `explain`: what a filter costs
 
 pub mod budget;
 pub mod collect;

@@ -1,8 +1,11 @@
 //! Schemas and resource types: loaded from the RFC's own JSON, compiled once, immutable (RFC 7643 sections 2, 6 and 7).
 //!
-//! `attribute` one definition · `builtin` the RFC's schemas, embedded · `load` JSON to [`Schema`] (`site` key by key) · `place` where values
-//! live · `compile` definitions put together · `resource_type` a compiled type · `registry` all of a tenant ·
-//! `narrow` without what a store cannot hold · `describe` what discovery shows · `check` does stored data still fit?
+//! - `load`: JSON to [`Schema`], key by key with `site`; `builtin`: the RFC's schemas, embedded
+//! - `attribute`: one definition; `place`: where its values live
+//! - `compile`: definitions put together; `resource_type`: a compiled type; `registry`: all types of a tenant
+//! - `narrow`: a registry without what a store cannot hold
+//! - `describe`: what discovery shows
+//! - `check`: does stored data still fit after a change?
 
 pub mod attribute;
 pub mod builtin;

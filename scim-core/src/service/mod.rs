@@ -1,8 +1,10 @@
-//! The use cases of SCIM, for one store, without a transport: what `scim-server` calls and what an application that
-//! embeds the core calls.
+//! The use cases of SCIM, for one store, without a transport: what `scim-server` calls, and any application that embeds
+//! the core.
 //!
-//! `create` `read` `list` `replace` `patch` `delete` `bulk` `discovery` `me` one use case each · `answer` records to
-//! replies · `conditions` ETags · `secrets` passwords · `commit` what all writes share.
+//! - One use case each: `create`, `read`, `list`, `replace`, `patch`, `delete`, `bulk` (with `references`), `discovery`, `me`
+//! - What writes share: `commit`, `secrets` (passwords), `protected` groups, `domains` of a tenant
+//! - What answers share: `answer` (records to replies), `conditions` (ETags)
+//! - `fit`: does stored data still fit after a schema has changed?
 
 mod answer;
 mod bulk;

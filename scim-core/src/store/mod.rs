@@ -1,8 +1,13 @@
-//! The store: a place where resources live. Four methods are required; the rest make it faster or let it say more.
+//! The store: a place where resources live. Four methods of [`Store`] are required; the rest make it faster or let it say
+//! more.
 //!
-//! `capability` what a store can do, as data · `error` how it fails · `pushdown` which part of a filter it can take ·
-//! `evaluate` what the core does in its place · `link_list` values of a link attribute · `index` what stores that keep indexes have in common · `memory` the reference
-//! store · `control` tenants and credentials.
+//! - `capability`: what a store can do, as data; `pushdown`: which part of a filter it can take; `error`: how it fails
+//! - `evaluate`, `reverse`: what the core does in its place
+//! - `link_list`: the values of a link attribute
+//! - `index`: what stores that keep indexes have in common
+//! - `memory`: the reference store
+//! - `control`: tenants and credentials; `metric`: numbers for whoever watches
+//! - `ext`: conveniences for callers
 
 pub mod capability;
 pub mod control;

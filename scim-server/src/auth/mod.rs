@@ -1,7 +1,9 @@
 //! From the `Authorization` header to a credential and its tenant.
 //!
-//! `token` the form of tokens and their digests · `bearer` the header · `failures` wrong credentials an address ·
-//! `usage` when a credential was last used · `fixed` credentials that stand in the configuration.
+//! - `bearer`: the header; `token`: the form of tokens, and their digests
+//! - `failures`: wrong credentials, counted by address
+//! - `usage`: when a credential was last used
+//! - `fixed`: credentials that stand in the configuration
 //!
 //! Nothing is remembered from one request to the next: a revoked token is refused from the next request on.
 

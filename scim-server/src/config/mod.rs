@@ -1,8 +1,10 @@
-//! Settings: one TOML file, the environment over it, every key known and every value checked before anything starts.
+//! Settings: one TOML file, the environment over it; every key known and every value checked before anything starts.
 //!
-//! A file a section: `server` · `log` · `store` (and `control`) · `tokens` · `schemas`; `[limits]` is
-//! [`scim_core::limits::Limits`]. `keys` knows which keys there are and suggests the nearest, `values` reads lists and
-//! secrets, `show` prints what is in force.
+//! - A file for each section: `server`, `log`, `store` (and `control`), `tokens`, `schemas`, and one for each backend.
+//!   `[limits]` is [`scim_core::limits::Limits`]
+//! - `keys`: which keys there are, and the nearest to one that is not
+//! - `values`: lists and secrets
+//! - `show`: prints what is in force
 
 pub mod keys;
 #[cfg(feature = "ldap")]

@@ -1,7 +1,9 @@
 //! What stores that keep indexes of their own have in common: which attributes are indexed, and what of a document
-//! stands in an index. A store keeps the rows and asks for them; how is its own affair.
+//! stands in an index. How a store keeps and reads the rows is its own affair.
 //!
-//! `wanted` which attributes · `pick` the values of a document and their tokens · `lead` where a list with a filter begins.
+//! - `wanted`: which attributes are indexed
+//! - `pick`: the values of a document and their tokens
+//! - `lead`: where a list with a filter begins
 
 pub mod lead;
 pub mod pick;
@@ -10,6 +12,8 @@ pub mod wanted;
 pub use lead::{By, Lead, Test};
 pub use pick::{Rule, Shape, pick};
 pub use wanted::{usable, wanted};
+
+use super::TenantId;
 
 /// One indexed attribute of one type in one tenant.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,4 +131,17 @@ impl Entries {
     pub fn of(&self, attr: &str) -> &[String] {
         self.0.iter().find(|(own, _)| own == attr).map_or(&[], |(_, tokens)| tokens)
     }
+}
+
+/// How far the building of the indexes of one type in one tenant is, for whoever waits for it.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which type's.
+    pub kind: String,
+    /// Resources done.
+    pub done: u64,
+    /// Resources in all.
+    pub of: u64,
 }
