@@ -322,3 +322,40 @@ fn rules_of_tolerance_named_in_comments_are_explained() {
     assert!(named.len() > 5, "rules are named: {named:?}");
     none("docs/clients.md does not explain these", named.difference(&explained).cloned().collect());
 }
+
+// Links of documents.
+
+/// Every document: those at the root, and those below `docs`.
+fn documents() -> Vec<PathBuf> {
+    let below = |folder: &str| fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let all = ["", "docs", "docs/decisions"].into_iter().flat_map(below);
+    all.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
+}
+
+/// What a heading is called in links: in small letters, without punctuation, with hyphens for blanks.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim_start_matches('#').trim().chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+/// The links of a document that lead to no file, or to no heading in it.
+fn astray(document: &Path) -> Vec<String> {
+    let text = fs::read_to_string(document).unwrap();
+    let links = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
+    let leads = |link: &&str| {
+        let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+        let file = if file.is_empty() { document.to_owned() } else { document.parent().unwrap().join(file) };
+        let has = |text: String| text.lines().any(|line| line.starts_with('#') && anchor(line) == heading);
+        file.exists() && (heading.is_empty() || fs::read_to_string(&file).is_ok_and(has))
+    };
+    let inside = links.filter(|link| !link.starts_with("https://"));
+    inside.filter(|link| !leads(link)).map(|link| format!("{}: {link}", document.display())).collect()
+}
+
+#[test]
+fn links_of_documents_lead_somewhere() {
+    let all = documents();
+    assert!(all.len() > 30, "documents are found");
+    none("these links lead nowhere", all.iter().flat_map(|document| astray(document)).collect());
+    assert_eq!(anchor("## Every setting of `[store.ldap]`"), "every-setting-of-storeldap");
+}
