@@ -1,7 +1,7 @@
 //! Common attributes and the characteristics of others: RFC 7643 sections 3.1 and 7.
 
 use anyhow::{Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Case, case};
 use crate::data::{EXTRA_URN, TEST_URN};
@@ -180,6 +180,24 @@ fn characteristics() -> Vec<Case> {
                 Ok(())
             },
         )
+        .needs(&[Ability::TestSchema]),
+        case("a part returned on request is shown when it is asked for, or was just set", "7643-7-17", |t| {
+            let (number, code) = (format!("/{EXTRA_URN}/pass/number"), format!("/{EXTRA_URN}/pass/code"));
+            let made = t.user(json!({EXTRA_URN: {"pass": {"number": "7", "code": "x"}}}))?;
+            made.has(&number, "7")?.has(&code, "x")?;
+            let path = format!("/Users/{}", made.id()?);
+            t.get(&path)?.is(200)?.has(&number, "7")?.lacks(&code)?;
+            t.get(&format!("{path}?attributes={EXTRA_URN}:pass"))?.is(200)?.has(&number, "7")?.lacks(&code)?;
+            t.get(&format!("{path}?attributes={EXTRA_URN}:pass.code"))?.is(200)?.lacks(&number)?.has(&code, "x")?;
+            let set = |path: &str, value: Value| json!([{"op": "replace", "path": format!("{EXTRA_URN}:{path}"), "value": value}]);
+            t.patch(&path, set("pass.code", json!("y")))?.is(200)?.has(&number, "7")?.has(&code, "y")?;
+            t.patch(&path, set("pass", json!({"Code": "z"})))?.is(200)?.has(&number, "7")?.has(&code, "z")?;
+            t.patch(&path, set("pass", json!({"number": "8"})))?.is(200)?.has(&number, "8")?.lacks(&code)?;
+            t.patch(&path, set("pass.number", json!("9")))?.is(200)?.has(&number, "9")?.lacks(&code)?;
+            let put = t.put(&path, &user(json!({EXTRA_URN: {"pass": {"code": "q"}}})))?.is(200)?;
+            put.lacks(&number)?.has(&code, "q")?;
+            Ok(())
+        })
         .needs(&[Ability::TestSchema]),
         case("a unique value stands once in the tenant", "7643-7-18 7643-7-19", |t| {
             t.user(json!({TEST_URN: {"code": "Kx"}}))?;

@@ -2,12 +2,12 @@
 
 use anyhow::{Result, ensure};
 use scim_core::access::Profile;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::create::changed;
 use super::{Case, case};
 use crate::compare::equal;
-use crate::data::TEST_URN;
+use crate::data::{EXTRA_URN, TEST_URN};
 use crate::harness::Ability;
 use crate::session::{ENTERPRISE, GROUP, Session, USER, unique, user};
 
@@ -64,6 +64,25 @@ pub fn cases() -> Vec<Case> {
             t.put(&path, &with(Some("a")))?.is(200)?.has(&at, "a")?;
             t.put(&path, &with(Some("b")))?.fails(400, "mutability")?;
             t.put(&path, &with(None))?.is(200)?.has(&at, "a")?;
+            Ok(())
+        })
+        .needs(&[Ability::TestSchema]),
+        case("an immutable value is the same in another order", "7644-3.5.1-05 7644-3.5.2-15 7643-2.4-01", |t| {
+            let (path, _) = one(t, json!({}))?;
+            let (at, name) = (format!("/{EXTRA_URN}/labels"), unique("user"));
+            let with = |labels: Value| user(json!({"userName": name, EXTRA_URN: {"labels": labels}}));
+            let replace =
+                |labels: Value| json!([{"op": "replace", "path": format!("{EXTRA_URN}:labels"), "value": labels}]);
+            let put = t.put(&path, &with(json!(["a", "b"])))?.is(200)?;
+            let stored = put.at(&at).clone();
+            let version = put.text("/meta/version").to_owned();
+            let same = t.put(&path, &with(json!(["b", "a"])))?.is(200)?;
+            same.has(&at, stored.clone())?.has("/meta/version", &*version)?;
+            let same = t.patch(&path, replace(json!(["B", "A"])))?.is(200)?;
+            same.has(&at, stored)?.has("/meta/version", &*version)?;
+            t.put(&path, &with(json!(["a", "c"])))?.fails(400, "mutability")?;
+            t.patch(&path, replace(json!(["b"])))?.fails(400, "mutability")?;
+            t.patch(&path, replace(json!(["b", "a", "c"])))?.fails(400, "mutability")?;
             Ok(())
         })
         .needs(&[Ability::TestSchema]),

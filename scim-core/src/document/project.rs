@@ -83,7 +83,7 @@ impl Projection {
         Ok(projection)
     }
 
-    /// Shows these attributes of `returned: request` too: the client set them in this request (7643-7-17).
+    /// Shows these attributes, and sub-attributes, of `returned: request` too: the client set them in this request (7643-7-17).
     pub fn also(mut self, attributes: Vec<AttrPath>) -> Self {
         if matches!(self.mode, Mode::Default) {
             self.also = attributes;
@@ -155,7 +155,17 @@ impl Projection {
         }
         let by_default = attr.returned == Returned::Default;
         match &self.mode {
-            Mode::Default if by_default || self.also.iter().any(same) => Shown::Whole,
+            Mode::Default if by_default || self.also.iter().any(same) => {
+                let on_request = |at: &&AttrPath| at.sub().is_some_and(|sub| sub.returned == Returned::Request);
+                let set = self.also.iter().filter(|at| same(at)).filter(on_request).filter_map(AttrPath::sub);
+                let mut subs = set.cloned().collect::<Vec<_>>();
+                if subs.is_empty() {
+                    return Shown::Whole;
+                }
+                let shown = |sub: &&Arc<AttributeDef>| matches!(sub.returned, Returned::Always | Returned::Default);
+                subs.extend(attr.sub_attributes.iter().filter(shown).cloned());
+                Shown::Subs(subs)
+            }
             Mode::Default => Shown::No,
             Mode::Only(names) => {
                 let mut subs = Vec::new();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::change::Claim;
 use crate::filter::instant;
 use crate::path::AttrPath;
-use crate::schema::{AttributeDef, Place, ResourceType, Type, Uniqueness};
+use crate::schema::{AttributeDef, Place, ResourceType, Returned, Type, Uniqueness};
 
 /// URN of the core Group schema, whose `displayName` a tenant may declare unique (7643-4.2-02).
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
@@ -75,6 +75,30 @@ pub fn key(def: &AttributeDef, value: &Value) -> String {
     let mut key = String::new();
     write_key(def, value, &mut key);
     key
+}
+
+/// The sub-attributes of `returned: request` that stand in a value of the attribute.
+pub fn on_request(at: &AttrPath, value: &Value) -> Vec<AttrPath> {
+    let has = |element: &Value, name: &str| {
+        element.as_object().is_some_and(|parts| parts.keys().any(|part| part.eq_ignore_ascii_case(name)))
+    };
+    let set = |sub: &&Arc<AttributeDef>| {
+        sub.returned == Returned::Request && spread(value).iter().any(|element| has(element, &sub.name))
+    };
+    at.attr().sub_attributes.iter().filter(set).map(|sub| at.with_sub(sub.clone())).collect()
+}
+
+/// Do both mean the same value of the attribute? The elements of a multi-valued one may stand in any order.
+pub fn same(def: &AttributeDef, a: &Value, b: &Value) -> bool {
+    let sorted = |items: &[Value]| {
+        let mut keys = items.iter().map(|item| key(def, item)).collect::<Vec<_>>();
+        keys.sort_unstable();
+        keys
+    };
+    match (a, b) {
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && sorted(a) == sorted(b),
+        _ => key(def, a) == key(def, b),
+    }
 }
 
 /// NUL cannot stand in a value, so keys of several parts stay unambiguous.

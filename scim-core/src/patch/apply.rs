@@ -47,8 +47,7 @@ impl<'a> Working<'a> {
             Step::Edit { at, on, edit } => self.edit(at, on, edit),
             Step::Drop(urn) => self.drop_extension(urn),
             Step::Same { at, value } => {
-                let key = |value: &Value| values::key(at.attr(), value);
-                if values::whole(&self.attributes, at).map(key) == Some(key(value)) {
+                if values::whole(&self.attributes, at).is_some_and(|stored| values::same(at.attr(), stored, value)) {
                     return Ok(());
                 }
                 Err(read_only(at))
@@ -258,8 +257,8 @@ fn one(at: &AttrPath, value: Value, edit: &Edit) -> Result<Option<Value>, ScimEr
 /// An immutable attribute that has a value keeps it; saying it again is no change (7644-3.5.2-15).
 fn kept_if_immutable(at: &AttrPath, before: Option<Value>, after: Option<Value>) -> Result<Option<Value>, ScimError> {
     let Some(before) = before else { return Ok(after) };
-    let key = |value: &Value| values::key(at.attr(), value);
-    if after.as_ref().map(key) == Some(key(&before)) { Ok(Some(before)) } else { Err(immutable(at)) }
+    let same = after.is_some_and(|after| values::same(at.attr(), &before, &after));
+    if same { Ok(Some(before)) } else { Err(immutable(at)) }
 }
 
 pub(super) fn read_only(at: &AttrPath) -> ScimError {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::access::{Dialect, Rules};
 use crate::document::check;
 use crate::document::value::{shown, unassigned, unknown};
+use crate::document::values;
 use crate::error::{ScimError, excerpt};
 use crate::filter::{BoundFilter, eval};
 use crate::limits::Limits;
@@ -88,7 +89,7 @@ impl<'a> Compiler<'a> {
         match target {
             Target::Extension(urn) => self.extension(op, &urn, value),
             Target::Attribute(at) => {
-                self.note(&at);
+                self.note(&at, value);
                 self.bounded |= at.place() != Place::Link;
                 if is_schemas(&at) {
                     return self.schemas(op, value, false);
@@ -102,7 +103,7 @@ impl<'a> Compiler<'a> {
             }
             Target::Element { at, filter, sub } => {
                 let whole = sub.as_ref().map_or_else(|| at.clone(), |sub| at.with_sub(sub.clone()));
-                self.note(&whole);
+                self.note(&whole, value);
                 self.bounded |= at.place() != Place::Link;
                 if is_schemas(&at) {
                     return self.schemas_matching(op, &at, &filter);
@@ -117,9 +118,12 @@ impl<'a> Compiler<'a> {
     }
 
     /// Each attribute is noted once: a request may name one a thousand times.
-    fn note(&mut self, at: &AttrPath) {
-        if !self.requested.contains(at) {
-            self.requested.push(at.clone());
+    fn note(&mut self, at: &AttrPath, value: Option<&Value>) {
+        let parts = value.filter(|_| at.sub().is_none()).map(|value| values::on_request(at, value));
+        for at in std::iter::once(at.clone()).chain(parts.unwrap_or_default()) {
+            if !self.requested.contains(&at) {
+                self.requested.push(at);
+            }
         }
     }
 

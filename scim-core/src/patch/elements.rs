@@ -51,7 +51,7 @@ pub(super) fn remove_part(at: &AttrPath, object: &mut Map<String, Value>, sub: &
 }
 
 fn keep_immutable(at: &AttrPath, sub: &AttributeDef, stored: &Value, given: Option<&Value>) -> Result<(), ScimError> {
-    if given.is_some_and(|given| values::key(sub, stored) == values::key(sub, given)) {
+    if given.is_some_and(|given| values::same(sub, stored, given)) {
         return Ok(());
     }
     Err(ScimError::mutability(format!(

@@ -67,7 +67,7 @@ impl Resolve for Replace {
                 Mutability::ReadOnly => stored,
                 Mutability::Immutable => match (stored, given) {
                     (Some(stored), None) if !self.unassigned.contains(&at) => Some(stored),
-                    (Some(stored), Some(given)) if same(&at, &stored, &given) => Some(stored),
+                    (Some(stored), Some(given)) if values::same(at.attr(), &stored, &given) => Some(stored),
                     (Some(_), _) => {
                         return Err(ScimError::mutability(format!(
                             "{at} is immutable; send the value it has, or leave it out"
@@ -133,8 +133,4 @@ impl Replace {
 
 fn target(value: &LinkValue) -> (ResourceId, Arc<[Kind]>) {
     (value.target.clone(), value.kinds.clone())
-}
-
-fn same(at: &AttrPath, a: &Value, b: &Value) -> bool {
-    values::key(at.attr(), a) == values::key(at.attr(), b)
 }

@@ -8,6 +8,7 @@ use crate::change::{Action, Making, Mutation, Verb};
 use crate::document::check::{self, Draft};
 use crate::document::json;
 use crate::document::project::{Projection, View};
+use crate::document::values;
 use crate::error::ScimError;
 use crate::patch;
 use crate::path::AttrPath;
@@ -139,7 +140,7 @@ impl Service {
     }
 }
 
-/// The attributes of `returned: request` that a body sets.
+/// The attributes, and sub-attributes, of `returned: request` that a body sets.
 pub(super) fn on_request(rt: &ResourceType, draft: &Draft) -> Vec<AttrPath> {
     if rt.hidden.is_empty() {
         return Vec::new();
@@ -152,7 +153,10 @@ pub(super) fn on_request(rt: &ResourceType, draft: &Draft) -> Vec<AttrPath> {
         attributes.map(move |def| (Some(urn.clone()), def, object.and_then(|object| object.get(&def.name))))
     });
     base.chain(extended)
-        .filter(|(_, def, value)| def.returned == Returned::Request && value.is_some())
-        .map(|(urn, def, _)| AttrPath::new(urn, def.clone(), None))
+        .filter_map(|(urn, def, value)| Some((AttrPath::new(urn, def.clone(), None), value?)))
+        .flat_map(|(at, value)| {
+            let whole = (at.attr().returned == Returned::Request).then(|| at.clone());
+            whole.into_iter().chain(values::on_request(&at, value))
+        })
         .collect()
 }
