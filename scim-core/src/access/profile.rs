@@ -89,6 +89,8 @@ pub struct Rules {
     pub unique_group_names: bool,
     /// Entra's `Replace`.
     pub replace_creates: Dialect,
+    /// A PATCH without operations is no error and changes nothing: the validator that Microsoft offers sends one.
+    pub empty_patches: bool,
 }
 
 impl Profile {
@@ -111,6 +113,7 @@ impl Profile {
                 Profile::Named(Client::Entra) => Dialect::On,
                 Profile::Compatible | Profile::Named(_) => Dialect::WhenPlain,
             },
+            empty_patches: matches!(self, Profile::Named(Client::Entra)),
         }
     }
 }

@@ -53,7 +53,7 @@ impl PatchRequest {
         };
         urns::check(member(members, "schemas"), PATCH_URN, |_| false, rules)?;
         let items = match member(members, "Operations") {
-            Some(Value::Array(items)) if !items.is_empty() => items,
+            Some(Value::Array(items)) if !items.is_empty() || rules.empty_patches => items,
             _ => return Err(ScimError::invalid_syntax("Operations must be an array of one or more operations")),
         };
         if items.len() > limits.patch_operations {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use conformance_tests::answer::Answer;
 use conformance_tests::http::{Connection, request};
 use conformance_tests::session::{GROUP, MESSAGES, Session, patch_op, user};
+use scim_core::access::{Client, Profile};
 use serde_json::{Value, json};
 
 use crate::support::{Chance, PATIENCE, Server, authority, client_error, raw, scim_error};
@@ -615,4 +616,30 @@ fn unknown_attributes_are_left_out_or_refused_and_never_kept() {
     let strict = server.tenant(scim_core::access::Profile::Strict);
     client_error(strict.post("/Users", &user(unknown)).unwrap().is(400).unwrap());
     client_error(strict.filter("/Users", "shoeSize eq 43").unwrap().is(400).unwrap());
+}
+
+/// Microsoft's validator begins the tests of groups with a PATCH of nothing, and goes on only after a success.
+#[test]
+fn no_operations_are_no_change_for_entra_alone() {
+    let mut server = Server::start();
+    for (profile, taken) in
+        [(Profile::Named(Client::Entra), true), (Profile::Named(Client::Okta), false), (Profile::Compatible, false)]
+    {
+        let session = server.tenant(profile);
+        let user = session.user(json!({"title": "T"})).unwrap();
+        let group = session.group("Somebodies", &[user.id().unwrap()]).unwrap();
+        for (endpoint, made) in [("Users", &user), ("Groups", &group)] {
+            let place = format!("/{endpoint}/{}", made.id().unwrap());
+            let before = session.get(&place).unwrap().is(200).unwrap();
+            let answer = session.patch(&place, json!([])).unwrap();
+            if taken {
+                assert_eq!(answer.is(200).unwrap().body, before.body);
+            } else {
+                answer.fails(400, "invalidSyntax").unwrap();
+            }
+            assert_eq!(session.get(&place).unwrap().body, before.body);
+        }
+        session.patch("/Groups/nobody", json!([])).unwrap().is(if taken { 404 } else { 400 }).unwrap();
+    }
+    server.is_well();
 }

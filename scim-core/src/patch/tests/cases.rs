@@ -84,6 +84,14 @@ const LENIENT: &[Profile] = &[Profile::Compatible];
 const STRICT: &[Profile] = &[Profile::Strict];
 
 #[test]
+fn no_operations_are_no_change_for_entra_alone() {
+    // 7644-3.5.2-02: Microsoft's validator sends such a message where it finds nothing to patch, and goes on only after a success.
+    let before = user(json!({"title": "T"}));
+    check(&BOTH, before.clone(), json!([]), json!("400 invalidSyntax"));
+    check(&[Profile::Named(crate::access::Client::Entra)], before.clone(), json!([]), before);
+}
+
+#[test]
 fn replace_creates_only_in_entras_dialect() {
     // R11, 7644-3.5.2.3-08
     let one = |op: &str| json!([{"op": op, "path": "phoneNumbers[type eq \"mobile\"].value", "value": "1"}]);
