@@ -194,6 +194,7 @@ fn references() -> Vec<Case> {
             let worker = user(json!({ENTERPRISE: {"manager": {"value": "bulkId:boss"}}}));
             let member = json!([{"op": "add", "path": "members", "value": [{"value": "bulkId:boss"}]}]);
             let reference = json!([{"op": "add", "path": "members", "value": [{"$ref": "/Users/bulkId:worker"}]}]);
+            let object = json!([{"op": "replace", "path": ENTERPRISE, "value": {"manager": {"value": "bulkId:boss"}}}]);
             let done = t.bulk(json!([
                 {"method": "POST", "path": "/Users", "bulkId": "worker", "data": worker},
                 post("boss"),
@@ -201,8 +202,9 @@ fn references() -> Vec<Case> {
                 {"method": "PATCH", "path": "/Groups/bulkId:g", "data": patch_op(member)},
                 {"method": "PATCH", "path": "/Groups/bulkId:g", "data": patch_op(reference)},
                 {"method": "PATCH", "path": "/Users/bulkId:boss", "data": patch_op(json!([{"op": "add", "path": "title", "value": "Boss"}]))},
+                {"method": "PATCH", "path": "/Users/bulkId:worker", "data": patch_op(object)},
             ]))?.is(200)?;
-            for at in 0..6 {
+            for at in 0..7 {
                 ensure!(done.text(&format!("/Operations/{at}/status")).starts_with('2'), "{at}: {}", done.tell());
             }
             let shown = t.with_base(done.text("/Operations/0/location")).get("")?.is(200)?;

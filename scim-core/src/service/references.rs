@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::error::ScimError;
 use crate::name::same;
-use crate::path::{self, AttrPath};
-use crate::schema::{AttributeDef, Place, ResourceType, Type};
+use crate::path::{self, AttrPath, Named};
+use crate::schema::{AttributeDef, Place, ResourceType, Schema, Type};
 use crate::store::ResourceId;
 
 /// How a reference to a temporary id begins.
@@ -21,16 +21,23 @@ pub(super) type Lookup<'a> = &'a mut dyn FnMut(&str) -> Result<ResourceId, ScimE
 pub(super) fn in_resource(data: &mut Value, rt: &ResourceType, lookup: Lookup<'_>) -> Result<(), ScimError> {
     let Value::Object(data) = data else { return Ok(()) };
     for (name, value) in data.iter_mut() {
-        if let Some(extension) = rt.extension(name) {
-            if let Value::Object(inner) = value {
-                for (name, value) in inner.iter_mut() {
-                    if let Some(def) = extension.schema.attribute(name) {
-                        in_attribute(value, def, lookup)?;
-                    }
-                }
-            }
+        if same(name, &rt.schema.id) {
+            in_schema(value, &rt.schema, lookup)?;
+        } else if let Some(extension) = rt.extension(name) {
+            in_schema(value, &extension.schema, lookup)?;
         } else if let Some(at) = path::attribute(name, rt, false) {
             in_target(value, &at, lookup)?;
+        }
+    }
+    Ok(())
+}
+
+/// Replaces references in an object of the attributes of one schema.
+fn in_schema(data: &mut Value, schema: &Schema, lookup: Lookup<'_>) -> Result<(), ScimError> {
+    let Value::Object(data) = data else { return Ok(()) };
+    for (name, value) in data.iter_mut() {
+        if let Some(def) = schema.attribute(name) {
+            in_attribute(value, def, lookup)?;
         }
     }
     Ok(())
@@ -40,17 +47,22 @@ pub(super) fn in_resource(data: &mut Value, rt: &ResourceType, lookup: Lookup<'_
 pub(super) fn in_patch(data: &mut Value, rt: &ResourceType, lookup: Lookup<'_>) -> Result<(), ScimError> {
     let Some(Value::Array(operations)) = member(data, "Operations") else { return Ok(()) };
     for operation in operations {
-        let mut at = None;
+        let mut named = None;
         if let Some(Value::String(path)) = member(operation, "path") {
-            at = Some(path::attribute(path.split('[').next().unwrap_or_default(), rt, true));
-            if at.iter().flatten().any(|at| at.place() == Place::Link) {
+            named = Some(path::named(path.split('[').next().unwrap_or_default(), rt, true));
+            if matches!(&named, Some(Some(Named::Attribute(at))) if at.place() == Place::Link) {
                 *path = in_path_filter(path, lookup)?;
             }
         }
         if let Some(value) = member(operation, "value") {
-            match at {
+            match named {
                 None => in_resource(value, rt, lookup)?,
-                Some(Some(at)) => in_target(value, &at, lookup)?,
+                Some(Some(Named::Attribute(at))) => in_target(value, &at, lookup)?,
+                Some(Some(Named::Extension(urn))) => {
+                    if let Some(extension) = rt.extension(&urn) {
+                        in_schema(value, &extension.schema, lookup)?;
+                    }
+                }
                 Some(None) => {}
             }
         }
