@@ -84,6 +84,30 @@ pub fn cases() -> Vec<Case> {
             t.get(&format!("/Users/{}", made.id()?))?.is(200)?.some(&format!("/{ENTERPRISE}/division"))?;
             Ok(())
         }),
+        case("attributes under the URN of the base schema are those at the top", "7643-3-06 7644-3.1-04", |t| {
+            let name = unique("user");
+            let nested = json!({"schemas": [USER], USER: {"userName": name, "title": "T", "emails": [{"value": "a@example.com"}]}});
+            if t.strict() {
+                return t.post("/Users", &nested)?.fails(400, "invalidSyntax").map(drop);
+            }
+            let made = t.post("/Users", &nested)?.is(201)?;
+            made.has("/userName", &*name)?.has("/title", "T")?.has("/emails/0/value", "a@example.com")?;
+            made.lacks(&format!("/{USER}"))?;
+            let path = format!("/Users/{}", made.id()?);
+            let put = json!({"userName": name, USER.to_uppercase(): {"TITLE": "U", "nickName": null}, "displayName": "D"});
+            let put = t.put(&path, &put)?.is(200)?;
+            put.has("/title", "U")?.has("/displayName", "D")?.lacks("/emails")?.has("/schemas", json!([USER]))?;
+            t.put(&path, &json!({"userName": name, "title": "V", USER: {"title": "V"}}))?.fails(400, "invalidSyntax")?;
+            t.put(&path, &json!({"userName": name, USER: "x"}))?.fails(400, "invalidValue")?;
+            t.put(&path, &json!({"userName": name, USER: null}))?.is(200)?.lacks("/title")?;
+            let group = |bulk_id: &str, members: Value| json!({"method": "POST", "path": "/Groups", "bulkId": bulk_id, "data": {"displayName": unique("g"), GROUP: {"members": members}}});
+            let done = t.bulk(json!([group("a", json!([])), group("b", json!([{"value": "bulkId:a"}]))]))?.is(200)?;
+            let shown = t.with_base(done.text("/Operations/1/location")).get("")?.is(200)?;
+            ensure!(done.text("/Operations/0/location").ends_with(shown.text("/members/0/value")), "{}", shown.tell());
+            ensure!(shown.list("/members").len() == 1, "{}", shown.tell());
+            Ok(())
+        })
+        .needs(&[Ability::Ours]),
         case("an extension that schemas forgets is added to it", "7643-3-07", |t| {
             t.user(json!({ENTERPRISE: {"division": "D"}}))?.has("/schemas", json!([USER, ENTERPRISE]))?;
             Ok(())

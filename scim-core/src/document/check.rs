@@ -63,6 +63,8 @@ pub fn resource(
             reader.attribute(None, attr, given)?;
         } else if let Some(extension) = resource_type.extension(name) {
             reader.extension(&extension.schema, given)?;
+        } else if rules.ignore_unknown && same(name, &resource_type.schema.id) {
+            reader.base(members, given)?;
         } else {
             unknown(name, rules)?;
         }
@@ -119,21 +121,40 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn extension(&mut self, schema: &Schema, given: &Value) -> Result<(), ScimError> {
-        let members = match given {
-            Value::Object(members) => members,
-            empty if unassigned(empty) => return Ok(()),
-            other => {
-                return Err(ScimError::invalid_value(format!("{} takes an object, not {}", schema.id, shown(other))));
+    /// Attributes of the base schema in an object under its URN, as those of extensions are written. They mean the same there;
+    /// leaving them out would lose what a client has said.
+    fn base(&mut self, top: &Map<String, Value>, given: &Value) -> Result<(), ScimError> {
+        let schema = &self.resource_type.schema;
+        for (name, given) in members_of(schema, given)?.into_iter().flatten() {
+            let Some(attr) = schema.attribute(name) else { continue };
+            if top.keys().any(|other| same(other, name)) {
+                return Err(ScimError::invalid_syntax(format!(
+                    "{} stands both at the top and under {}; send it once",
+                    attr.name, schema.id
+                )));
             }
-        };
-        for (name, given) in members {
+            self.attribute(None, attr, given)?;
+        }
+        Ok(())
+    }
+
+    fn extension(&mut self, schema: &Schema, given: &Value) -> Result<(), ScimError> {
+        for (name, given) in members_of(schema, given)?.into_iter().flatten() {
             match schema.attribute(name) {
                 Some(attr) => self.attribute(Some(&schema.id), attr, given)?,
                 None => unknown(&format!("{}:{name}", schema.id), self.rules)?,
             }
         }
         Ok(())
+    }
+}
+
+/// The attributes of a schema in an object under its URN; None where that is unassigned.
+fn members_of<'a>(schema: &Schema, given: &'a Value) -> Result<Option<&'a Map<String, Value>>, ScimError> {
+    match given {
+        Value::Object(members) => Ok(Some(members)),
+        empty if unassigned(empty) => Ok(None),
+        other => Err(ScimError::invalid_value(format!("{} takes an object, not {}", schema.id, shown(other)))),
     }
 }
 
