@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::stream;
 use scim_core::filter::BoundFilter;
-use scim_core::query::Select;
+use scim_core::query::{Pace, Select};
 use scim_core::schema::{Kind, Place, ResourceType};
 use scim_core::store::pushdown::Fit;
 use scim_core::store::{BoxStream, Pushdown, Record, ResourceId, Result, Scan, Scope, StoreErrorKind, TenantId};
@@ -45,6 +45,7 @@ struct Scanning {
     tenant: TenantId,
     scan: Scan,
     types: Option<Arc<[Arc<ResourceType>]>>,
+    pace: Pace,
 }
 
 impl PostgresStore {
@@ -54,23 +55,23 @@ impl PostgresStore {
             tenant: scope.tenant.clone(),
             scan,
             types: self.shared.types_of(&scope.tenant),
+            pace: Pace::new(PIECE),
         };
-        let start = (VecDeque::<Record>::new(), Some(Stand::Start));
-        Box::pin(stream::unfold(start, move |(mut ready, mut stand)| {
-            let scanning = scanning.clone();
-            async move {
-                loop {
-                    if let Some(record) = ready.pop_front() {
-                        return Some((Ok(record), (ready, stand)));
-                    }
-                    let (own, from) = (scanning.clone(), stand.take()?);
-                    let piece = async move {
-                        reading!(own.shared.lender, Some(&own.tenant), link => own.piece(link, &from).await)
-                    };
-                    match self.pool.run("scan", scope.deadline, piece).await {
-                        Ok((records, next)) => (ready, stand) = (records.into(), next),
-                        Err(error) => return Some((Err(error), (ready, None))),
-                    }
+        let start = (VecDeque::<Record>::new(), Some(Arc::new(Stand::Start)), scanning);
+        Box::pin(stream::unfold(start, move |(mut ready, mut stand, mut scanning)| async move {
+            loop {
+                if let Some(record) = ready.pop_front() {
+                    return Some((Ok(record), (ready, stand, scanning)));
+                }
+                scanning.scan.select.budget = scanning.pace.budget();
+                let (own, here) = (scanning.clone(), stand.take()?);
+                let from = here.clone();
+                let piece =
+                    async move { reading!(own.shared.lender, Some(&own.tenant), link => own.piece(link, &from).await) };
+                match self.pool.run("scan", scope.deadline, piece).await {
+                    Ok((records, next)) => (ready, stand) = (records.into(), next.map(Arc::new)),
+                    Err(error) if scanning.pace.slower(&error) => stand = Some(here),
+                    Err(error) => return Some((Err(error), (ready, None, scanning))),
                 }
             }
         }))
@@ -116,7 +117,7 @@ impl Scanning {
                 let sql = format!(
                     "SELECT id FROM resource WHERE tenant = $1 AND kind = $2 AND id > {} ORDER BY id LIMIT 1 OFFSET {}",
                     last.bind(from.clone()),
-                    PIECE - 1
+                    self.pace.count() - 1
                 );
                 let last = link.first(last.sql(sql)).await?.map(|line| line.text(0, ResourceId::new)).transpose()?;
                 let mut place = format!(" AND r.id > {}", binds.bind(from));
@@ -126,8 +127,8 @@ impl Scanning {
                 (place, last.map(Stand::Behind))
             }
             Stand::Before(ids) => {
-                let piece: Vec<String> = ids.iter().take(PIECE).map(|id| id.as_str().to_owned()).collect();
-                let rest: VecDeque<ResourceId> = ids.iter().skip(PIECE).cloned().collect();
+                let piece: Vec<String> = ids.iter().take(self.pace.count()).map(|id| id.as_str().to_owned()).collect();
+                let rest: VecDeque<ResourceId> = ids.iter().skip(self.pace.count()).cloned().collect();
                 let place = format!(" AND r.id = ANY({})", binds.bind(piece));
                 (place, (!rest.is_empty()).then_some(Stand::Before(rest)))
             }
@@ -144,6 +145,7 @@ impl Scanning {
             .weighed(joined.bind(binds.sql(text)), |line| {
                 let mut record = read::record(&line, kind, &seen)?;
                 joined.fill(&line, width + count, &mut record)?;
+                seen.budget.spend_links(&record.links)?;
                 let truths = truths(&line, width, count)?;
                 Ok(rest.is_none_or(|rest| rest.holds(&record, &truths)).then_some(record))
             })

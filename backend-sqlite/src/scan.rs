@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::stream;
 use scim_core::filter::BoundFilter;
+use scim_core::query::Pace;
 use scim_core::schema::{Kind, Place, ResourceType};
 use scim_core::store::pushdown::Fit;
 use scim_core::store::{BoxStream, Pushdown, Record, ResourceId, Result, Scan, Scope, TenantId};
@@ -18,7 +19,7 @@ use crate::index::Catalogue;
 use crate::links::array;
 use crate::read::{self, Stored};
 
-/// Resources looked at in one piece.
+/// Resources looked at in one piece, at most.
 const PIECE: usize = 1_000;
 
 /// All of a filter can be taken but for reverse attributes, which the core closes over nested groups.
@@ -44,6 +45,7 @@ struct Scanning {
     scan: Scan,
     types: Option<Arc<[Arc<ResourceType>]>>,
     catalogue: Arc<Catalogue>,
+    pace: Pace,
 }
 
 impl SqliteStore {
@@ -53,20 +55,21 @@ impl SqliteStore {
             scan,
             types: self.types_of(&scope.tenant),
             catalogue: self.catalogue.clone(),
+            pace: Pace::new(PIECE),
         };
-        let start = (VecDeque::<Record>::new(), Some(Stand::Start));
-        Box::pin(stream::unfold(start, move |(mut ready, mut stand)| {
-            let scanning = scanning.clone();
-            async move {
-                loop {
-                    if let Some(record) = ready.pop_front() {
-                        return Some((Ok(record), (ready, stand)));
-                    }
-                    let (own, from) = (scanning.clone(), stand.take()?);
-                    match self.readers.apart("scan", Some(scope), move |reader| own.piece(reader, from)).await {
-                        Ok((records, next)) => (ready, stand) = (records.into(), next),
-                        Err(error) => return Some((Err(error), (ready, None))),
-                    }
+        let start = (VecDeque::<Record>::new(), Some(Stand::Start), scanning);
+        Box::pin(stream::unfold(start, move |(mut ready, mut stand, mut scanning)| async move {
+            loop {
+                if let Some(record) = ready.pop_front() {
+                    return Some((Ok(record), (ready, stand, scanning)));
+                }
+                scanning.scan.select.budget = scanning.pace.budget();
+                let (own, from) = (scanning.clone(), stand.take()?);
+                let here = from.clone();
+                match self.readers.apart("scan", Some(scope), move |reader| own.piece(reader, from)).await {
+                    Ok((records, next)) => (ready, stand) = (records.into(), next),
+                    Err(error) if scanning.pace.slower(&error) => stand = Some(here),
+                    Err(error) => return Some((Err(error), (ready, None, scanning))),
                 }
             }
         }))
@@ -115,7 +118,7 @@ impl Scanning {
                 let sql = format!(
                     "SELECT id FROM resource WHERE tenant = ?1 AND kind = {mark} AND id > {from} \
                      ORDER BY id LIMIT 1 OFFSET {}",
-                    PIECE - 1
+                    self.pace.count() - 1
                 );
                 binds.each(db, &sql, |row| {
                     last = row.get(0)?;
@@ -131,7 +134,7 @@ impl Scanning {
             }
             Stand::Before(ids) => {
                 let mut ids = Arc::unwrap_or_clone(ids);
-                let rest = ids.split_off(ids.len().min(PIECE));
+                let rest = ids.split_off(ids.len().min(self.pace.count()));
                 let sql = format!(
                     "SELECT {columns} FROM rarray(?{}) ids CROSS JOIN resource r \
                      ON r.tenant = ?1 AND r.kind = {mark} AND r.id = ids.value WHERE {condition}",

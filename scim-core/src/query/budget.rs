@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::store::{Links, Record, Result, StoreErrorKind};
+use crate::store::{Links, Record, Result, StoreError, StoreErrorKind};
 
 /// What a link takes, roughly: two ids, and what it shows.
 const LINK: usize = 128;
@@ -54,6 +54,39 @@ impl Budget {
     }
 }
 
+/// Bytes of a piece of a scan.
+const PIECE: usize = 8 << 20;
+
+/// How many resources a scan reads at a time: fewer of those that take much. For stores.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace(usize);
+
+impl Pace {
+    /// So many, where they take no more than others do.
+    pub fn new(most: usize) -> Self {
+        Pace(most.max(1))
+    }
+
+    /// So many in the next piece.
+    pub fn count(self) -> usize {
+        self.0
+    }
+
+    /// What the next piece may take in. One resource may take what it takes.
+    pub fn budget(self) -> Budget {
+        if self.0 > 1 { Budget::of(PIECE) } else { Budget::default() }
+    }
+
+    /// Is the piece to be read again, with fewer? It failed so.
+    pub fn slower(&mut self, failed: &StoreError) -> bool {
+        let again = self.0 > 1 && matches!(failed.kind, StoreErrorKind::Heavy);
+        if again {
+            self.0 -= self.0 / 2;
+        }
+        again
+    }
+}
+
 /// What records weigh, in the bytes of a [`Budget`].
 pub fn weight(records: &[Record]) -> usize {
     let links =
@@ -71,6 +104,19 @@ impl PartialEq for Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scan_goes_slower_until_it_takes_one_at_a_time() {
+        let (mut pace, heavy) = (Pace::new(1_000), StoreError::new(StoreErrorKind::Heavy));
+        let mut counts = vec![pace.count()];
+        while pace.slower(&heavy) {
+            counts.push(pace.count());
+        }
+        assert_eq!(counts, [1_000, 500, 250, 125, 63, 32, 16, 8, 4, 2, 1]);
+        pace.budget().spend(usize::MAX).unwrap();
+        assert!(Pace::new(2).budget().spend(PIECE + 1).is_err());
+        assert!(!Pace::new(2).slower(&StoreErrorKind::Unavailable.into()));
+    }
 
     #[test]
     fn clones_share_what_is_left() {

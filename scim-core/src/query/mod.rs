@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use budget::Budget;
+pub use budget::{Budget, Pace};
 
 use crate::filter::{BoundFilter, Number};
 use crate::path::AttrPath;

@@ -4,16 +4,18 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
+use futures_util::stream::Fuse;
 
 use crate::filter::{BoundFilter, eval};
 use crate::limits::Limits;
 use crate::schema::{Registry, ReverseType};
-use crate::store::{Pushdown, Record, Result, Scan, Scope, Store, StoreErrorKind};
+use crate::store::{BoxStream, Pushdown, Record, Result, Scan, Scope, Store, StoreErrorKind};
 
+use super::budget::weight;
 use super::{Page, Position, Query, Select, SortKey, Source, Total, Window, sort};
 
-/// Candidates whose reverse attributes are filled in together.
-const BATCH: usize = 500;
+/// Candidates whose reverse attributes are filled in together, and bytes that they take, roughly.
+const BATCH: (usize, usize) = (500, 8 << 20);
 
 /// The page, from the store where it can, else by a walk. `Unavailable` and the like are the store's; `TooMany` says
 /// that more than `limits.scan_max` candidates would have to be looked at.
@@ -81,19 +83,22 @@ async fn collect(
     };
     let (mut select, mut reverse) = residue.map_or((Select::bare(), Vec::new()), |filter| filter.reads(rt));
     if let Some(at) = &source.sort {
-        select.document = true;
         match (rt.link(at), rt.reverse(at)) {
             (Some(link), _) => select = select.with_link(link),
-            (_, Some(back)) if !reverse.contains(back) => reverse.push(back.clone()),
-            _ => {}
+            (_, Some(back)) if reverse.contains(back) => {}
+            (_, Some(back)) => reverse.push(back.clone()),
+            (None, None) => select.document = true,
         }
     }
     tracing::debug!(kind = %source.kind, pushed = pushed.is_some(), residue = residue.is_some(), "walking a list");
     let before = (walk.looked_at, walk.seen.len());
     let scan = Scan { kind: source.kind.clone(), filter: pushed, select };
-    let mut records = store.scan(scope, scan).chunks(BATCH);
-    while let Some(batch) = records.next().await {
-        let mut batch = batch.into_iter().collect::<Result<Vec<_>>>()?;
+    let mut records = store.scan(scope, scan).fuse();
+    loop {
+        let mut batch = batch(&mut records).await?;
+        if batch.is_empty() {
+            break;
+        }
         walk.looked_at += batch.len() as u64;
         // What is only counted costs little: a list of everybody is no careless filter.
         let costly = residue.is_some() || source.sort.is_some();
@@ -110,6 +115,21 @@ async fn collect(
         "walked a list",
     );
     Ok(())
+}
+
+/// The next candidates; none at the end of all.
+async fn batch(records: &mut Fuse<BoxStream<'_, Result<Record>>>) -> Result<Vec<Record>> {
+    let (most, bytes) = BATCH;
+    let (mut batch, mut taken) = (Vec::new(), 0);
+    while batch.len() < most
+        && taken < bytes
+        && let Some(record) = records.next().await
+    {
+        let record = record?;
+        taken += weight(std::slice::from_ref(&record));
+        batch.push(record);
+    }
+    Ok(batch)
 }
 
 async fn fill(store: &dyn Store, scope: &Scope, batch: &mut [Record], wanted: &[Arc<ReverseType>]) -> Result<()> {

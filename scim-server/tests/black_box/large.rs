@@ -76,6 +76,7 @@ fn a_page_holds_no_more_than_fits() {
         "/Users?count=100".to_owned(),
         "/Users?count=100&sortBy=userName&sortOrder=descending".to_owned(),
         "/Users?count=100&sortBy=title".to_owned(),
+        "/Users?count=100&sortBy=groups.display".to_owned(),
         format!("/Users?count=100&filter={}", encode("userName sw \"large\"")),
         format!("/Users?count=100&filter={fragment}"),
         format!("/Users?count=100&filter={unindexed}"),
@@ -94,6 +95,27 @@ fn a_page_holds_no_more_than_fits() {
     let page = session.get("/Users?count=0").unwrap().is(200).unwrap();
     page.has("/totalResults", USERS).unwrap();
     assert!(ids(&page).is_empty());
+    server.is_well();
+}
+
+/// What is gone through, because no store takes the filter as a whole, is read in pieces that are no larger for it.
+#[test]
+fn users_of_a_megabyte_are_gone_through_in_small_pieces() {
+    let mut server = Server::start();
+    let session = server.session();
+    let parts =
+        |n: usize| (0..15).map(|k| json!({"value": format!("{n:03}{k:03}{}", "A".repeat(60_000))})).collect::<Value>();
+    for n in 0..12 {
+        session.user(json!({"userName": format!("large-{n}"), "x509Certificates": parts(n)})).unwrap().is(201).unwrap();
+    }
+    let filter = encode("groups.display eq \"none\" or userName sw \"large\"");
+    for path in
+        [format!("/Users?count=5&filter={filter}"), format!("/Users?count=5&filter={filter}&sortBy=groups.display")]
+    {
+        let page = session.get(&path).unwrap().is(200).unwrap();
+        page.has("/totalResults", 12).unwrap();
+        assert_eq!(ids(&page).len(), 5, "{path}");
+    }
     server.is_well();
 }
 
