@@ -12,6 +12,8 @@ pub struct Options {
     /// `sslmode=require` (or `verify-full`) by TLS with a verified certificate; without either, hosts other than this
     /// one are spoken to by TLS.
     pub url: SecretString,
+    /// The file of the password, read for each connection: one that was changed needs no start.
+    pub password_file: Option<PathBuf>,
     /// Certificates of authorities (PEM) that may vouch for the server, beside those that the system trusts.
     pub ca: Option<PathBuf>,
     /// Connections at most for writes and long reads. Beside these, one listens, and each runtime that reads has one for short reads.
@@ -33,6 +35,7 @@ impl Options {
     pub fn new(url: impl Into<String>) -> Self {
         Options {
             url: SecretString::from(url.into()),
+            password_file: None,
             ca: None,
             connections: 16,
             indexed: Vec::new(),

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection};
@@ -11,7 +12,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::coop::unconstrained;
 use tokio_postgres::config::{Host, SslMode};
@@ -31,6 +32,19 @@ const PIECE: usize = 16;
 /// The first half of the advisory locks of sessions: "SCIM".
 pub(crate) const LOCKS: i32 = 0x5343_494d;
 
+/// How long what was sent may stay unacknowledged by the other side's system before the connection is given up: networks, and what
+/// translates addresses in them, drop connections without a word.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+/// A connection on which nothing was said for so long is asked whether it still is one,
+const IDLE: Duration = Duration::from_secs(20);
+/// as often as this,
+const ASKED_EVERY: Duration = Duration::from_secs(5);
+/// and given up when so many questions stay without an answer.
+const ASKED: u32 = 3;
+
+/// How much longer than the longest statement an answer may take: then none comes, however alive the connection looks.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// What tells a session of `pg_stat_activity` from all others: numbers of processes come again.
 pub(crate) const SESSION: &str = "pid::text || ' ' || extract(epoch FROM backend_start)::text";
 
@@ -41,6 +55,12 @@ pub(crate) struct Address {
     tls: MakeRustlsConnect,
     /// What every session is set to.
     session: Arc<str>,
+    /// The file of the password, which is read for each connection.
+    password_file: Option<Arc<Path>>,
+    /// How long it may take until a session is open.
+    wait: Duration,
+    /// How long a statement may stay without an answer.
+    patience: Duration,
 }
 
 /// An open session.
@@ -53,6 +73,8 @@ pub(crate) struct Link {
     pub session: Arc<str>,
     /// It may not be used again.
     spoiled: AtomicBool,
+    /// How long a statement may stay without an answer.
+    patience: Duration,
     /// Statements that are prepared.
     prepared: Mutex<HashSet<Arc<str>>>,
     /// What it takes of what there is room for, as long as it is open.
@@ -71,7 +93,13 @@ impl Address {
                 if !verified && config.get_hosts().iter().all(is_here) { SslMode::Disable } else { SslMode::Require };
             config.ssl_mode(mode);
         }
-        config.application_name("scim-server").connect_timeout(options.wait).keepalives(true);
+        config.application_name("scim-server").connect_timeout(options.wait);
+        if !url.contains("keepalives") {
+            config.keepalives(true).keepalives_idle(IDLE).keepalives_interval(ASKED_EVERY).keepalives_retries(ASKED);
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(UNACKNOWLEDGED);
+        }
         let millis = options.statement_time.as_millis();
         // A commit is answered when it is on disk; a stronger setting of the server (a synchronous standby) is kept.
         // Every statement looks rows up by an index, also while the server has not looked at the tables yet.
@@ -90,13 +118,35 @@ impl Address {
              SET jit = off; SET random_page_cost = 1.1; SET enable_seqscan = off; \
              SET plan_cache_mode = force_generic_plan"
         );
-        Ok(Address { config, tls: tls(options.ca.as_deref())?, session: session.into() })
+        Ok(Address {
+            config,
+            tls: tls(options.ca.as_deref())?,
+            session: session.into(),
+            password_file: options.password_file.as_deref().map(Arc::from),
+            wait: options.wait,
+            patience: options.statement_time.saturating_add(GRACE),
+        })
+    }
+
+    /// How long it may take until a session is open.
+    pub(crate) fn wait(&self) -> Duration {
+        self.wait
     }
 
     /// Opens a session. Runs in the runtime in which its connection is to live.
     pub(crate) async fn connect(&self) -> Inner<Link> {
+        // The driver's own bound ends where the other side has accepted: it may say nothing from then on.
+        let opened = tokio::time::timeout(self.wait, self.open()).await;
+        opened.unwrap_or_else(|_| Err(Fault::Lost("the database accepts connections and does not answer".into())))
+    }
+
+    async fn open(&self) -> Inner<Link> {
         let lost = |error: tokio_postgres::Error| Fault::Lost(said(&error).into());
-        let (client, connection) = self.config.connect(self.tls.clone()).await.map_err(lost)?;
+        let mut config = self.config.clone();
+        if let Some(path) = &self.password_file {
+            config.password(password(path).map_err(|why| Fault::Lost(why.into()))?.expose_secret());
+        }
+        let (client, connection) = config.connect(self.tls.clone()).await.map_err(lost)?;
         let db = AsyncPgConnection::try_from_client_and_connection(client, connection)
             .await
             .map_err(|error| Fault::Lost(error.into()))?;
@@ -106,6 +156,7 @@ impl Address {
             slot: 0,
             session: Arc::from(""),
             spoiled: AtomicBool::new(false),
+            patience: self.patience,
             prepared: Mutex::default(),
             _room: None,
         };
@@ -119,6 +170,16 @@ impl Address {
             link.session = line.text(0, |text| Arc::from(text))?;
         }
         Ok(link)
+    }
+}
+
+/// The password in this file, without the line's end. A few bytes, once for each connection: not worth a thread.
+fn password(path: &Path) -> Result<SecretString, String> {
+    let text = std::fs::read_to_string(path).map(SecretString::from);
+    let text = text.map_err(|error| format!("the password file {path:?} cannot be read: {error}"))?;
+    match text.expose_secret().trim_end_matches(['\r', '\n']) {
+        "" => Err(format!("the password file {path:?} is empty")),
+        password => Ok(SecretString::from(password.to_owned())),
     }
 }
 
@@ -210,16 +271,32 @@ impl Link {
     /// The same, letting others go on behind so many rows.
     async fn made<T>(&self, sql: Sql<'_>, mut make: impl FnMut(Line) -> Inner<T>, pause: usize) -> Inner<Vec<T>> {
         let text = self.unprepared(&sql);
-        let mut rows = (&mut &self.db).load(sql).await?;
-        let mut made = Vec::new();
-        while let Some(row) = rows.try_next().await? {
-            made.push(make(Line::new(row))?);
-            if made.len().is_multiple_of(pause) {
-                tokio::task::yield_now().await;
+        let made = self.answered(async {
+            let mut rows = (&mut &self.db).load(sql).await?;
+            let mut made = Vec::new();
+            while let Some(row) = rows.try_next().await? {
+                made.push(make(Line::new(row))?);
+                if made.len().is_multiple_of(pause) {
+                    tokio::task::yield_now().await;
+                }
             }
-        }
+            Ok(made)
+        });
+        let made = made.await?;
         self.now_prepared(text);
         Ok(made)
+    }
+
+    /// What comes of a statement, which the server ends when its time is over. Where it does not even say that, nobody is there any
+    /// more, though something on the way still takes what is sent.
+    async fn answered<T>(&self, statement: impl Future<Output = Inner<T>>) -> Inner<T> {
+        match tokio::time::timeout(self.patience, statement).await {
+            Ok(done) => done,
+            Err(_) => {
+                self.spoil();
+                Err(Fault::Lost("the database does not answer any more".into()))
+            }
+        }
     }
 
     /// The same for a statement of which the best plan depends on the values: it is planned for these alone. Must not run
@@ -241,13 +318,18 @@ impl Link {
     /// Runs a statement; gives how many rows it touched.
     pub(crate) async fn run(&self, sql: Sql<'_>) -> Inner<usize> {
         let text = self.unprepared(&sql);
-        let touched = (&mut &self.db).execute_returning_count(sql).await?;
+        let touched = self.answered(async { Ok((&mut &self.db).execute_returning_count(sql).await?) }).await?;
         self.now_prepared(text);
         Ok(touched)
     }
 
     /// Runs statements without values, all in one message.
     pub(crate) async fn batch(&self, text: &str) -> Inner<()> {
+        self.answered(self.patiently(text)).await
+    }
+
+    /// The same, however long it takes: for what lifts the bound of the server, too.
+    pub(crate) async fn patiently(&self, text: &str) -> Inner<()> {
         Ok((&mut &self.db).batch_execute(text).await?)
     }
 
@@ -298,8 +380,10 @@ impl Link {
     pub(crate) fn stop(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         let (token, tls) = (self.db.cancel_token(), self.tls.clone());
         async move {
-            if let Err(error) = token.cancel_query(tls).await {
-                tracing::debug!(%error, "a statement could not be stopped");
+            match tokio::time::timeout(GRACE, token.cancel_query(tls)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!(%error, "a statement could not be stopped"),
+                Err(_) => tracing::debug!("a statement could not be stopped in time"),
             }
         }
     }

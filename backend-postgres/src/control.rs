@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::PostgresStore;
-use crate::error::{BACKEND, Fault, Inner, corrupt};
-use crate::pool::Lender;
+use crate::error::{BACKEND, Inner, corrupt};
+use crate::pool::{Lender, reading};
 use crate::statement::{Line, Sql};
 
 /// The columns that [`tenant`] reads.
@@ -86,12 +86,7 @@ impl PostgresStore {
     /// Runs a statement that only reads; on a second connection where the first turns out dead.
     pub(crate) async fn look(&self, operation: &'static str, sql: Sql<'static>) -> Result<Vec<Line>> {
         let lender = self.pool.lender();
-        let reading = async move {
-            match rows(&lender, sql.clone()).await {
-                Err(Fault::Lost(_)) => rows(&lender, sql).await,
-                done => done,
-            }
-        };
+        let reading = async move { reading!(lender, None, link => link.rows(sql.clone()).await) };
         self.pool.run(operation, None, reading).await
     }
 

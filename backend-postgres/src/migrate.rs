@@ -27,10 +27,10 @@ pub(crate) async fn migrate(link: &Link) -> Result<(), OpenError> {
     let layout = |fault: Fault| OpenError::Layout { why: fault.during("migrate").to_string() };
     for (step, number) in STEPS.iter().zip(1i64..) {
         let lock = format!("BEGIN; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({LOCKS}, 0)");
-        link.batch(&lock).await.map_err(layout)?;
+        link.patiently(&lock).await.map_err(layout)?;
         // Another process may have taken the step while this one waited.
         if check(link).await? < number {
-            link.batch(step).await.map_err(layout)?;
+            link.patiently(step).await.map_err(layout)?;
             let count = Sql::new("UPDATE layout SET steps = $1").once().bind(number);
             link.run(count).await.map_err(layout)?;
         }

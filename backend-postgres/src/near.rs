@@ -133,7 +133,11 @@ impl Place {
         };
         match self.link.get() {
             Some(link) => Ok(link),
-            None => Box::pin(self.link.get_or_try_init(connect)).await,
+            // Where none can be made, nobody waits longer than one takes: not for all who try before them, too.
+            None => {
+                let made = Box::pin(tokio::time::timeout(near.address.wait(), self.link.get_or_try_init(connect)));
+                made.await.unwrap_or_else(|_| Err(Fault::Lost("no connection could be made in time".into())))
+            }
         }
     }
 }

@@ -25,6 +25,7 @@ fn options(section: &Section) -> Result<Options> {
     let settings = section.read::<PostgresSettings>()?;
     settings.check(section.place())?;
     Ok(Options {
+        password_file: settings.password_file.clone(),
         ca: settings.ca.clone(),
         connections: settings.connections,
         indexed: settings.index.clone(),

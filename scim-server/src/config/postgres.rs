@@ -17,6 +17,9 @@ pub struct PostgresSettings {
     pub url: String,
     /// The user's password; better given as `password_file` than in the URL.
     pub password: Option<String>,
+    /// Where that came from, and is read anew for each connection.
+    #[serde(skip_serializing)]
+    pub password_file: Option<PathBuf>,
     /// PEM: authorities that may vouch for the database server, beside those that the system trusts.
     pub ca: Option<PathBuf>,
     /// Connections at most, of each server process, for writes and long reads.
@@ -37,6 +40,7 @@ impl Default for PostgresSettings {
         PostgresSettings {
             url: "postgres://scim@localhost/scim".into(),
             password: None,
+            password_file: None,
             ca: None,
             connections: 16,
             wait: 5,

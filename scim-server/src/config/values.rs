@@ -13,8 +13,8 @@ use crate::backends::Factory;
 /// Keys that hold secrets, whatever table they stand in: shown masked, and readable from `x_file`.
 const SECRETS: &[&str] = &["token", "password", "bind_password", "url"];
 
-/// Of these the file stays known: it is read again when it has changed.
-const KEPT: &[&str] = &["bind_password"];
+/// Of these the file stays known: it is read again for each connection.
+const KEPT: &[&str] = &["bind_password", "password"];
 
 /// Does this key hold a secret, or what may hold one?
 pub fn is_secret(key: &str) -> bool {

@@ -2,7 +2,7 @@
 //! has no need of.
 //!
 //! `start` what it says when it cannot start · `nodes` several servers on one database · `outage` a database that goes and
-//! comes back, servers that are killed · `copy` from SQLite and back · `tenants`, `credentials`, `load`, `protected` and the rest
+//! comes back, servers that are killed · `network` what lies between · `copy` from SQLite and back · `tenants`, `credentials`, `load`, `protected` and the rest
 //! as they are on one file · `ground` where it stores.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on must fail")]
 #![expect(clippy::print_stdout, reason = "what stands beside a failure: the seed of chance, the end of the log")]
@@ -22,6 +22,7 @@ mod injection;
 mod large;
 #[path = "../black_box/load.rs"]
 mod load;
+mod network;
 mod nodes;
 mod outage;
 #[path = "../black_box/protected.rs"]
