@@ -24,6 +24,8 @@ pub struct Options {
     pub indexed: Vec<String>,
     /// May the server run with `fsync` or `full_page_writes` off? What was answered can then be lost.
     pub allow_unsafe: bool,
+    /// Only look: a database of an older layout is refused, and no index is made.
+    pub look: bool,
     /// How long to wait for a connection: for one to be made, and for one to be given back.
     pub wait: Duration,
     /// The longest that a statement may take, where the caller sets no earlier end.
@@ -40,6 +42,7 @@ impl Options {
             connections: 16,
             indexed: Vec::new(),
             allow_unsafe: false,
+            look: false,
             wait: Duration::from_secs(5),
             statement_time: Duration::from_secs(60),
         }

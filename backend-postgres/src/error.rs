@@ -148,6 +148,11 @@ pub enum OpenError {
     Old { found: String },
     #[error("the database is not in UTF-8 but in {found}; create it with ENCODING 'UTF8' TEMPLATE template0")]
     Encoding { found: String },
+    #[error(
+        "the database has the layout of an older scim-server (layout {found}, this one writes {known}); the next start of a server brings \
+         it to today's: those of the older program that run then go on, and do not start again"
+    )]
+    Older { found: i64, known: i64 },
     #[error("the database cannot be brought to today's layout: {why}; see that the user may create tables in it")]
     Layout { why: String },
     #[error("no thread can be started for the database: {why}")]

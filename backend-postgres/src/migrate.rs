@@ -19,10 +19,13 @@ const STEPS: &[&str] = &[
 #[expect(clippy::cast_possible_wrap, reason = "a handful")]
 pub(crate) const LAYOUT: i64 = STEPS.len() as i64;
 
-/// Brings the database to today's layout. Of processes that start together one takes the steps; the others wait for it.
-pub(crate) async fn migrate(link: &Link) -> Result<(), OpenError> {
-    if check(link).await? == LAYOUT {
-        return Ok(());
+/// Brings the database to today's layout; who only looks is refused instead, but for an empty one. Of processes that start together one
+/// takes the steps; the others wait for it.
+pub(crate) async fn migrate(link: &Link, look: bool) -> Result<(), OpenError> {
+    match check(link).await? {
+        LAYOUT => return Ok(()),
+        found if look && found > 0 => return Err(OpenError::Older { found, known: LAYOUT }),
+        _ => {}
     }
     let layout = |fault: Fault| OpenError::Layout { why: fault.during("migrate").to_string() };
     for (step, number) in STEPS.iter().zip(1i64..) {

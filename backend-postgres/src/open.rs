@@ -24,12 +24,12 @@ impl PostgresStore {
     pub async fn open(options: Options) -> Result<PostgresStore, OpenError> {
         let address = Address::new(&options)?;
         let pool = Pool::new(address.clone(), &options)?;
-        let allow_unsafe = options.allow_unsafe;
+        let (allow_unsafe, look) = (options.allow_unsafe, options.look);
         let (watched, near) = (address.clone(), Arc::new(Near::new(address.clone(), pool.home())));
         let opening = async move {
             let link = address.connect().await.map_err(OpenError::unreachable)?;
             check_server(&link, allow_unsafe).await?;
-            migrate::migrate(&link).await?;
+            migrate::migrate(&link, look).await?;
             migrate::catch_up(&link).await
         };
         pool.finish(opening)

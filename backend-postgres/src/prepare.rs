@@ -30,6 +30,9 @@ impl PostgresStore {
                 tracing::warn!(%tenant, "no type has an attribute {name} that can be indexed; see store.postgres.index");
             }
         }
+        if self.shared.options.look {
+            return Ok(());
+        }
         for rt in types {
             let (shared, own, rt) = (self.shared.clone(), tenant.clone(), rt.clone());
             let ready = async move {

@@ -23,6 +23,8 @@ pub struct Options {
     pub queue: usize,
     /// Nobody else may serve the file. Commands beside a running server leave this off.
     pub exclusive: bool,
+    /// Only look: a database of an older layout is refused, and no index is made.
+    pub look: bool,
     /// Kibibytes of page cache for each connection that reads. The writer takes four times as much.
     pub cache_kib: u32,
     /// Bytes of the file that may be mapped into memory.
@@ -42,6 +44,7 @@ impl Options {
             readers: 2,
             queue: 4_096,
             exclusive: false,
+            look: false,
             cache_kib: 4_096,
             mmap: 1 << 30,
             busy: Duration::from_secs(5),

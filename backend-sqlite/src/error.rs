@@ -125,6 +125,15 @@ pub enum OpenError {
          upgrade this program, or restore an older backup"
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
+    #[error(
+        "the database {path:?} has the layout of an older scim-server (layout {found}, this one writes {known}); the next start of the \
+         server brings it to today's, which the older program then refuses"
+    )]
+    Older { path: PathBuf, found: i64, known: i64 },
+    #[error(
+        "an older scim-server serves the database {path:?} (layout {found}, this one writes {known}); stop it first, and start this one"
+    )]
+    ServedByOlder { path: PathBuf, found: i64, known: i64 },
     #[error("the disk that holds the database {path:?} is full; make room on it and start again")]
     Full { path: PathBuf },
     #[error("the database {path:?} cannot be opened: {source}; see that file and directory are in order")]

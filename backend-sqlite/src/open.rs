@@ -3,7 +3,9 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use scim_core::store::{Capabilities, IdsFrom, Keeps, Lock, Newcomers, Secrets, Unique, Versions, Writes};
 
 use crate::config::Options;
@@ -15,6 +17,9 @@ use crate::presence::Presence;
 use crate::readers::Readers;
 use crate::writer::Writer;
 use crate::{SqliteStore, connection, migrate};
+
+/// Between two looks at what becomes so by itself.
+const PAUSE: Duration = Duration::from_millis(50);
 
 impl SqliteStore {
     /// Is there a database already?
@@ -38,9 +43,10 @@ impl SqliteStore {
         let lock = if options.exclusive { Some(lock(&path)?) } else { None };
         let sql = |error| OpenError::sql(&path, error);
         let mut db = connection::writer(&options).map_err(sql)?;
-        migrate::check(&db, &path)?;
+        let older = stands_alone(&db, &options, lock.is_some())?;
         connection::durable(&db, options.busy).map_err(sql)?;
         migrate::migrate(&mut db, &path)?;
+        drop(older);
         let finds = Remembered::default();
         let inline = Inline::open(&options, &finds).map_err(sql)?;
         let readers = Readers::open(&options, inline.clone(), &finds).map_err(sql)?;
@@ -68,6 +74,32 @@ impl SqliteStore {
             options: Arc::new(options),
             _lock: lock,
         })
+    }
+}
+
+/// A server that runs goes on with the layout that it knows, and a newer one would break it: before an older layout is brought to today's,
+/// the lock of whoever serves is taken, unless it is ours already. Where a server has it that is just starting, the layout is today's soon.
+fn stands_alone(db: &Connection, options: &Options, locked: bool) -> Result<Option<File>, OpenError> {
+    let (path, known) = (&options.path, migrate::LAYOUT);
+    let begun = Instant::now();
+    loop {
+        let found = migrate::check(db, path)?;
+        if found == 0 || found == known {
+            return Ok(None);
+        }
+        if options.look {
+            return Err(OpenError::Older { path: path.clone(), found, known });
+        }
+        if locked {
+            return Ok(None);
+        }
+        match lock(path) {
+            Err(OpenError::Served { path }) if begun.elapsed() >= options.busy => {
+                return Err(OpenError::ServedByOlder { path, found, known });
+            }
+            Err(OpenError::Served { .. }) => std::thread::sleep(PAUSE),
+            done => return done.map(Some),
+        }
     }
 }
 

@@ -24,6 +24,9 @@ impl SqliteStore {
                 tracing::warn!(%tenant, "no type has an attribute {name} that can be indexed; see store.sqlite.index");
             }
         }
+        if self.options.look {
+            return Ok(());
+        }
         for rt in types {
             let wanted = wanted(rt, &self.options.indexed, &self.options.substring);
             let known = self.readers.here(|reader| {

@@ -34,7 +34,21 @@ pub enum Purpose {
     Serve,
     /// For a command, which may run beside a server.
     Command,
+    /// To look, beside a server: nothing of a store that is there is changed. One of an older layout is refused with [`Older`].
+    Look,
 }
+
+/// The store has the layout of an older release, and is only to be looked at. Says so in one sentence.
+#[derive(Debug)]
+pub struct Older(pub String);
+
+impl std::fmt::Display for Older {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Older {}
 
 /// One row of the table.
 #[derive(Clone)]

@@ -31,7 +31,7 @@ mod tenancy;
 use std::process::ExitCode;
 
 pub use auth::token;
-pub use backends::{Factory, Opened, Purpose, Upkeep};
+pub use backends::{Factory, Older, Opened, Purpose, Upkeep};
 pub use config::{Section, Settings, Sources};
 pub use first_start::First;
 pub use serve::{Server, Stopper};

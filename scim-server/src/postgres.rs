@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
-use backend_postgres::{Options, PostgresStore};
+use backend_postgres::{OpenError, Options, PostgresStore};
 use futures_util::FutureExt;
 
-use crate::backends::{Factory, Opened, Upkeep};
+use crate::backends::{Factory, Older, Opened, Purpose, Upkeep};
 use crate::config::{Section, keys, postgres::PostgresSettings};
 
 /// `store.backend = "postgres"`.
@@ -17,7 +17,7 @@ pub const FACTORY: Factory = Factory {
     keys: keys::defaults::<PostgresSettings>,
     keeps_control: true,
     begun: |section| begun(&options(section)?),
-    open: |section, _, _| async move { open(&section).await }.boxed(),
+    open: |section, purpose, _| async move { open(&section, purpose).await }.boxed(),
     restore: None,
 };
 
@@ -45,8 +45,12 @@ fn begun(options: &Options) -> Result<bool> {
     std::thread::scope(|scope| scope.spawn(ask).join()).map_err(|_| anyhow!("asking the database failed"))?
 }
 
-async fn open(section: &Section) -> Result<Opened> {
-    let store = Arc::new(PostgresStore::open(options(section)?).await?);
+async fn open(section: &Section, purpose: Purpose) -> Result<Opened> {
+    let options = Options { look: purpose == Purpose::Look, ..options(section)? };
+    let store = match PostgresStore::open(options).await {
+        Err(older @ OpenError::Older { .. }) => return Err(Older(older.to_string()).into()),
+        done => Arc::new(done?),
+    };
     Ok(Opened { store: store.clone(), control: Some(store.clone()), upkeep: Some(Arc::new(Postgres(store))) })
 }
 

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use backend_sqlite::{Options, SqliteStore};
+use backend_sqlite::{OpenError, Options, SqliteStore};
 use futures_util::FutureExt;
 use indicatif::ProgressBar;
 
-use crate::backends::{Factory, Opened, Purpose, Upkeep};
+use crate::backends::{Factory, Older, Opened, Purpose, Upkeep};
 use crate::config::{Section, keys, sqlite::SqliteSettings};
 use crate::say::bar;
 
@@ -36,9 +36,13 @@ fn open(section: &Section, purpose: Purpose) -> Result<Opened> {
         indexed: settings.index.clone(),
         substring: settings.substring.clone(),
         exclusive: purpose == Purpose::Serve,
+        look: purpose == Purpose::Look,
         ..Options::new(&settings.path)
     };
-    let store = SqliteStore::open(options).with_context(|| format!("store.sqlite.path = {:?}", settings.path))?;
+    let store = match SqliteStore::open(options) {
+        Err(older @ OpenError::Older { .. }) => return Err(Older(older.to_string()).into()),
+        done => done.with_context(|| format!("store.sqlite.path = {:?}", settings.path))?,
+    };
     let store = Arc::new(store);
     Ok(Opened { store: store.clone(), control: Some(store.clone()), upkeep: Some(Arc::new(Sqlite(store))) })
 }

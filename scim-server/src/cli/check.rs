@@ -39,7 +39,13 @@ pub async fn run(context: &Context<'_>) -> Result<()> {
         writeln!(out, "# store: there is none yet; the first start makes it")?;
         return Ok(say(out.trim_end())?);
     }
-    let stores = context.new_stores().await?;
+    let stores = match context.looked().await? {
+        Ok(stores) => stores,
+        Err(older) => {
+            writeln!(out, "# store: {older}")?;
+            return Ok(say(out.trim_end())?);
+        }
+    };
     let service = stores.service(settings).await?;
     let config = service.service_provider_config(&base, &Conditions::default());
     write!(out, "# ServiceProviderConfig\n{}", provider_config(&config.body))?;

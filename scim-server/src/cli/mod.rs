@@ -33,7 +33,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::backends::{Factory, Purpose, find};
+use crate::backends::{Factory, Older, Purpose, find};
 use crate::config::{LogFormat, LogSettings, Settings, Sources};
 use crate::say::{complain, reader_left};
 use crate::stores::Stores;
@@ -119,6 +119,15 @@ impl Context<'_> {
             }
         }
         self.new_stores().await
+    }
+
+    /// The stores, to look at: made where they are not there yet, for who looks whether they can be begun, and otherwise left as they are.
+    /// None, and why, where one has the layout of an older release.
+    async fn looked(&self) -> Result<Result<Stores, Older>> {
+        match stores(&self.settings, self.backends, Purpose::Look).await {
+            Ok(stores) => Ok(Ok(stores)),
+            Err(error) => error.downcast().map(Err),
+        }
     }
 
     /// The same, made where they are not there yet: to begin with, or to see whether it can be begun.

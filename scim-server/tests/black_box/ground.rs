@@ -22,7 +22,24 @@ impl Ground {
     pub fn toml(&self) -> String {
         format!("[store.sqlite]\npath = {:?}\n", self.0)
     }
+
+    /// Runs statements in the database, while no server has it.
+    pub fn run(&self, sql: &str) {
+        rusqlite::Connection::open(&self.0).unwrap().execute_batch(sql).unwrap();
+    }
+
+    /// The number of its layout.
+    pub fn layout(&self) -> i64 {
+        let db = rusqlite::Connection::open(&self.0).unwrap();
+        db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+    }
 }
+
+/// A store of the first layout as a server of that time left it, and what that server answered.
+pub const OLDER: [&str; 2] = [include_str!("upgrade/sqlite-1.sql"), include_str!("upgrade/sqlite-1.jsonl")];
+
+/// The setting that names what has an index.
+pub const INDEX: &str = "SCIM__STORE__SQLITE__INDEX";
 
 /// Users that stay while lists are walked.
 pub const STAYING: usize = 20_000;

@@ -5,7 +5,7 @@ use std::thread;
 use conformance_tests::session::user;
 use serde_json::{Value, json};
 
-use crate::support::{Server, TOKEN};
+use crate::support::{Program, Server, TOKEN};
 
 /// Two that start on one file at one moment: one serves, the other says why it does not.
 #[test]
@@ -15,6 +15,25 @@ fn of_two_servers_on_one_file_one_serves() {
     assert!(said.contains("another scim-server") && said.contains("stop it"), "{said}");
     server.session().user(json!({})).unwrap();
     server.is_well();
+}
+
+/// A program that was replaced under its server: the commands of the new one leave the database to the old server, which would not know the
+/// new layout.
+#[test]
+fn commands_leave_the_layout_of_an_older_server_that_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::new(folder.path());
+    program.ground().run(crate::ground::OLDER[0]);
+    let lock = std::fs::File::create(folder.path().join("scim.db-lock")).unwrap();
+    lock.try_lock().unwrap();
+    let output = program.run(&["token", "create", "--tenant", "default", "--name", "x"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("an older scim-server serves the database"), "{said}");
+    program.done(&["check-config"]);
+    assert_eq!(program.ground().layout(), 1);
+    drop(lock);
+    assert!(program.done(&["tenant", "list"]).contains("two"));
+    assert!(program.ground().layout() > 1);
 }
 
 /// Commands beside the running server wait for it and it for them.

@@ -25,11 +25,28 @@ impl Ground {
         format!("[store]\nbackend = \"postgres\"\n[store.postgres]\nurl = \"{}\"\nallow_unsafe = true\n", self.0.url())
     }
 
+    /// Runs statements in the database.
+    pub fn run(&self, sql: &str) {
+        self.0.run(sql).unwrap();
+    }
+
+    /// The number of its layout.
+    pub fn layout(&self) -> i64 {
+        self.0.number("SELECT steps FROM layout").unwrap()
+    }
+
     /// The database itself.
     pub fn database(&self) -> &Database {
         &self.0
     }
 }
+
+/// A store of the first layout as a server of that time left it, and what that server answered.
+pub const OLDER: [&str; 2] =
+    [include_str!("../black_box/upgrade/postgres-1.sql"), include_str!("../black_box/upgrade/postgres-1.jsonl")];
+
+/// The setting that names what has an index.
+pub const INDEX: &str = "SCIM__STORE__POSTGRES__INDEX";
 
 /// The settings that lead a server to the database at this URL.
 pub fn settings(url: &str) -> Vec<(&'static str, String)> {

@@ -37,5 +37,7 @@ mod start;
 mod support;
 #[path = "../black_box/tenants.rs"]
 mod tenants;
+#[path = "../black_box/upgrade.rs"]
+mod upgrade;
 #[path = "../black_box/walks.rs"]
 mod walks;

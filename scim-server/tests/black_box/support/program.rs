@@ -31,6 +31,11 @@ impl Program {
         Program { ground: other.ground.clone(), ..self }.grounded()
     }
 
+    /// What it stores in.
+    pub fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
     /// With no store but what a configuration file names.
     pub fn configured(mut self) -> Self {
         self.settings.retain(|(name, _)| !name.starts_with("SCIM__STORE__"));
