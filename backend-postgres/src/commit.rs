@@ -50,11 +50,17 @@ pub(crate) async fn commit(shared: Arc<Shared>, scope: Scope, mut batch: Vec<Mut
         && let Some(mutation) = batch.pop()
     {
         // Apart, here and below: what is large is moved about by every caller.
-        return vec![Box::pin(group::one(&shared, &scope, mutation)).await.map_err(told)];
+        let done = Box::pin(group::one(&shared, &scope, mutation)).await;
+        shared.writable.learn(&done);
+        return vec![done.map_err(told)];
     }
     match Box::pin(many(&shared, &scope, &batch)).await {
-        Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(told)).collect(),
+        Ok(outcomes) => {
+            outcomes.iter().for_each(|outcome| shared.writable.learn(outcome));
+            outcomes.into_iter().map(|outcome| outcome.map_err(told)).collect()
+        }
         Err(fault) => {
+            shared.writable.refused(&fault);
             let error = told(fault);
             let kind = || match error.kind {
                 StoreErrorKind::Uncertain => StoreErrorKind::Uncertain,
@@ -207,8 +213,9 @@ async fn transaction(
             writing.link.batch("ROLLBACK").await?;
         }
         if let Fault::Refused(error) = fault {
+            let said = error.to_string();
             *reason = Some(writing.reason(Fault::Refused(error), mutation).await?);
-            return Ok(Fault::Refused(diesel::result::Error::RollbackTransaction));
+            return Ok(Fault::refused(said));
         }
         Ok(fault)
     };

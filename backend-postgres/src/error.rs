@@ -39,6 +39,11 @@ impl Fault {
         }
     }
 
+    /// A statement was refused, and the server said so; its transaction was rolled back.
+    pub(crate) fn refused(said: String) -> Fault {
+        Fault::Refused(Driver::DatabaseError(DatabaseErrorKind::Unknown, Box::new(said)))
+    }
+
     /// The constraint that refused a statement.
     pub(crate) fn constraint(&self) -> Option<&str> {
         match self {

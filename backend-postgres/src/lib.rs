@@ -9,6 +9,7 @@
 //! - Indexes: `index`, `prepare`, `reindex`
 //! - Lists: `query`; `compile` (a filter as SQL); `drive` (where a list begins); `sorted`, `tally` (counts), `hits`, `scan`
 //! - Known resources: `read`; the links of a list: `around`
+//! - `writable`: does the database take writes?
 //! - The rest: `control` and `grants` (tenants and tokens), `external` (ids of clients), `changelog`, `error`
 
 mod amend;
@@ -52,6 +53,7 @@ mod tally;
 mod together;
 mod turns;
 mod unlocked;
+mod writable;
 mod writing;
 
 #[cfg(test)]
@@ -87,6 +89,7 @@ use read::ById;
 use statement::Sql;
 use tally::Counts;
 use together::gathered;
+use writable::Writable;
 
 type Types = HashMap<TenantId, Arc<[Arc<ResourceType>]>>;
 
@@ -114,6 +117,8 @@ pub(crate) struct Shared {
     pub options: Options,
     /// Those who wait for mutations of the same kind.
     pub gathered: group::Gathered,
+    /// Does it take writes?
+    pub writable: Writable,
     /// Mutations so far.
     pub written: AtomicU64,
 }
@@ -270,7 +275,13 @@ impl Store for PostgresStore {
         let work = async move {
             // An estimate, as the server keeps one: counting would take longer than an answer may.
             let sql = || Sql::new("SELECT reltuples::bigint FROM pg_class WHERE oid = 'change'::regclass");
-            reading!(shared.lender, None, link => link.first(sql()).await)?.map_or(Ok(0), |line| line.int(0))
+            let asked = reading!(shared.lender, None, link => {
+                match shared.writable.check(link).await {
+                    Ok(()) => link.first(sql()).await,
+                    refused => refused.map(|()| None),
+                }
+            });
+            asked?.map_or(Ok(0), |line| line.int(0))
         };
         let waiting = self.pool.run("health", None, work).await?;
         let note = (waiting > 1_000_000).then(|| {

@@ -14,6 +14,7 @@ use crate::near::Near;
 use crate::pool::Pool;
 use crate::statement::Sql;
 use crate::tally::Counts;
+use crate::writable::Writable;
 use crate::{PostgresStore, Shared, migrate};
 
 impl PostgresStore {
@@ -56,6 +57,7 @@ impl PostgresStore {
                 types: RwLock::default(),
                 options,
                 gathered: Arc::default(),
+                writable: Writable::default(),
                 written: AtomicU64::new(0),
             }),
             near,

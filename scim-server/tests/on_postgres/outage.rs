@@ -182,3 +182,31 @@ fn a_server_killed_under_load_takes_nothing_with_it() {
     one.stop();
     other.stop();
 }
+
+/// A disk that is full, as seen from here: what is read is answered, and nothing new is taken.
+#[test]
+fn a_database_that_takes_no_writes_is_not_ready_and_goes_on_reading() {
+    let mut server = Server::start();
+    let session = server.session();
+    let id = session.user(json!({})).unwrap().id().unwrap().to_owned();
+    let database = server.program().ground().database();
+    database
+        .run(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+               BEGIN RAISE disk_full USING MESSAGE = 'could not extend file'; END $$;
+             CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON resource FOR EACH ROW EXECUTE FUNCTION full_disk();
+             CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON note FOR EACH ROW EXECUTE FUNCTION full_disk()",
+        )
+        .unwrap();
+    let refused = session.post("/Users", &user(json!({}))).unwrap();
+    assert!(refused.status == 503 && refused.header("retry-after").is_some(), "{}", refused.tell());
+    session.get(&format!("/Users/{id}")).unwrap().is(200).unwrap();
+    session.get("/Users").unwrap().is(200).unwrap();
+    assert_eq!((server.probe("/readyz"), server.probe("/healthz")), (Some(503), Some(200)));
+    assert!(server.log().contains("could not extend file"), "the log says why: {}", server.log());
+    database.run("DROP TRIGGER full_disk ON resource; DROP TRIGGER full_disk ON note").unwrap();
+    assert_eq!(server.probe("/readyz"), Some(200));
+    session.user(json!({})).unwrap();
+    session.get("/Users?count=0").unwrap().has("/totalResults", 2).unwrap();
+    server.is_well();
+}
