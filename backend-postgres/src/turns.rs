@@ -1,5 +1,5 @@
 //! Places at something of which there are few. Tenants take turns at them: one that heaps up work makes its own wait, not
-//! that of others.
+//! that of others. What is done in a place may take as long as a request: so a few places are only for those who have none.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +18,10 @@ pub(crate) struct Turns(Mutex<Waiting>);
 struct Waiting {
     /// Places that nobody has.
     free: usize,
+    /// So many of these are for those who have none.
+    spare: usize,
+    /// How many places each lane has.
+    held: HashMap<Lane, usize>,
     /// Those that are not empty.
     lanes: HashMap<Lane, VecDeque<Sender<Place>>>,
     /// Whose turn it is, and whose next. Each lane once.
@@ -25,24 +29,57 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Who is next; their lane stands behind all others afterwards.
-    fn next(&mut self) -> Option<Sender<Place>> {
-        let lane = self.turns.pop_front()?;
+    /// May this lane have one of the places that are free? The store's own work is short, and all wait for it.
+    fn may(&self, lane: &Lane) -> bool {
+        self.free > self.spare || (self.free > 0 && (lane.is_none() || !self.held.contains_key(lane)))
+    }
+
+    /// A place less, for this lane.
+    fn take(&mut self, lane: &Lane) {
+        self.free -= 1;
+        match self.held.get_mut(lane) {
+            Some(held) => *held += 1,
+            None => drop(self.held.insert(lane.clone(), 1)),
+        }
+    }
+
+    /// A place more, of this lane.
+    fn give(&mut self, lane: &Lane) {
+        self.free += 1;
+        if let Some(held) = self.held.get_mut(lane) {
+            *held -= 1;
+            if *held == 0 {
+                self.held.remove(lane);
+            }
+        }
+    }
+
+    /// Who is next, of those who may have a place; their lane stands behind all others afterwards.
+    fn next(&mut self) -> Option<(Lane, Sender<Place>)> {
+        let turn = self.turns.iter().position(|lane| self.may(lane))?;
+        let lane = self.turns.remove(turn)?;
         let row = self.lanes.get_mut(&lane)?;
-        let next = row.pop_front();
+        let next = row.pop_front()?;
         if row.is_empty() {
             self.lanes.remove(&lane);
         } else {
-            self.turns.push_back(lane);
+            self.turns.push_back(lane.clone());
         }
-        next
+        Some((lane, next))
     }
 }
 
 impl Turns {
     /// So many places.
     pub(crate) fn new(places: usize) -> Arc<Turns> {
-        let waiting = Waiting { free: places.max(1), lanes: HashMap::new(), turns: VecDeque::new() };
+        let places = places.max(1);
+        let waiting = Waiting {
+            free: places,
+            spare: places / 4,
+            held: HashMap::new(),
+            lanes: HashMap::new(),
+            turns: VecDeque::new(),
+        };
         Arc::new(Turns(Mutex::new(waiting)))
     }
 
@@ -55,12 +92,13 @@ impl Turns {
         loop {
             let mine = {
                 let mut waiting = self.lock();
-                if waiting.free > 0 {
-                    waiting.free -= 1;
-                    return Place(Some(self.clone()));
+                let lane = tenant.cloned();
+                // Who comes later does not pass by those of the same lane.
+                if waiting.may(&lane) && !waiting.lanes.contains_key(&lane) {
+                    waiting.take(&lane);
+                    return Place(Some((self.clone(), lane)));
                 }
                 let (sender, mine) = oneshot::channel();
-                let lane = tenant.cloned();
                 match waiting.lanes.get_mut(&lane) {
                     Some(row) => row.push_back(sender),
                     None => {
@@ -80,20 +118,21 @@ impl Turns {
 
 /// A place, which the next in turn has when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place(Option<Arc<Turns>>);
+pub(crate) struct Place(Option<(Arc<Turns>, Lane)>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Some(turns) = self.0.take() else { return };
+        let Some((turns, lane)) = self.0.take() else { return };
         let mut waiting = turns.lock();
-        while let Some(next) = waiting.next() {
-            match next.send(Place(Some(turns.clone()))) {
-                Ok(()) => return,
-                // Who waited has gone: the place is for the one behind.
-                Err(mut place) => place.0 = None,
+        waiting.give(&lane);
+        while let Some((lane, next)) = waiting.next() {
+            waiting.take(&lane);
+            // Who waited may have gone: the place is for the one behind.
+            if let Err(mut place) = next.send(Place(Some((turns.clone(), lane.clone())))) {
+                place.0 = None;
+                waiting.give(&lane);
             }
         }
-        waiting.free += 1;
     }
 }
 
@@ -151,5 +190,26 @@ mod tests {
         drop(poll_immediate(&mut last).await.unwrap());
         assert_eq!(turns.lock().free, 1);
         assert!(turns.lock().lanes.is_empty() && turns.lock().turns.is_empty());
+    }
+
+    #[tokio::test]
+    async fn some_places_are_for_those_who_have_none() {
+        let turns = Turns::new(4);
+        let [loud, quiet] = ["loud", "quiet"].map(TenantId::new);
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            held.push(turns.place(Some(&loud)).await);
+        }
+        let mut fourth = waits(&turns, "loud").await;
+        let own = poll_immediate(turns.place(Some(&quiet))).await.unwrap();
+        let mut second = waits(&turns, "quiet").await;
+        drop(own);
+        assert!(poll_immediate(&mut fourth).await.is_none(), "the last place stays free for others");
+        drop(poll_immediate(&mut second).await.unwrap());
+        drop(held.pop());
+        drop(poll_immediate(&mut fourth).await.unwrap());
+        drop(held);
+        let waiting = turns.lock();
+        assert!(waiting.free == 4 && waiting.held.is_empty() && waiting.lanes.is_empty());
     }
 }

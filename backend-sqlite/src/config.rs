@@ -17,7 +17,7 @@ pub struct Options {
     pub substring: Vec<String>,
     /// From so many resources on, a type has an index of fragments. Below, looking at every value is as quick.
     pub search_from: u32,
-    /// Threads for reads that take long. Short reads run where they are called.
+    /// Threads for reads that take long, of one tenant; there are two more for others. Short reads run where they are called.
     pub readers: usize,
     /// Writes, and long reads, that may wait for their turn; one more is refused as unavailable.
     pub queue: usize,

@@ -30,6 +30,9 @@ use crate::{FEW, FEW_LINKS, SqliteStore};
 /// Resources that are skipped where the call comes from.
 const SHORT_SKIP: u64 = 2_000;
 
+/// Resources among which a phrase is looked for where the call comes from: the time rises with them, to some milliseconds.
+const PHRASES_HERE: i64 = 200_000;
+
 impl SqliteStore {
     pub(crate) async fn page(&self, scope: &Scope, query: &Query) -> Result<Option<Page>> {
         let page = self.found(scope, query).await;
@@ -284,6 +287,10 @@ impl Plan<'_> {
 
     fn is_short(&self) -> bool {
         match &self.drive {
+            // SQLite looks for a phrase in one step, which no watch interrupts.
+            Some(drive) if drive.phrase.as_ref().is_some_and(|phrase| phrase.indexed) => {
+                drive.is_short() && self.extent.n <= PHRASES_HERE
+            }
             Some(drive) => drive.is_short(),
             None => self.source.filter.is_none() && self.source.sort.is_none(),
         }

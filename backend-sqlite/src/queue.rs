@@ -23,6 +23,8 @@ type Lane = Option<TenantId>;
 struct Inner<T> {
     /// Those that are not empty.
     lanes: HashMap<Lane, VecDeque<T>>,
+    /// How many items of each lane are under way, of those that were taken by [`Queue::pop_fair`].
+    under_way: HashMap<Lane, usize>,
     /// Whose turn it is, and whose next. Each lane once.
     turns: VecDeque<Lane>,
     length: usize,
@@ -49,10 +51,55 @@ impl<T> Inner<T> {
     }
 }
 
+impl<T> Inner<T> {
+    /// The next item that may begin where so many threads take items, by turns. A lane has `own` of them at most, and not the last one where
+    /// it has another: that is for whoever comes with a first.
+    fn take_fairly(&mut self, threads: usize, own: usize) -> Option<(Lane, T)> {
+        let idle = threads.saturating_sub(self.under_way.values().sum());
+        let may = |lane: &Lane| match self.under_way.get(lane) {
+            None => true,
+            Some(&has) => has < own && idle > 1,
+        };
+        let turn = self.turns.iter().position(may)?;
+        let lane = self.turns.remove(turn)?;
+        self.turns.push_front(lane.clone());
+        let item = self.take(|_| true)?;
+        *self.under_way.entry(lane.clone()).or_default() += 1;
+        Some((lane, item))
+    }
+}
+
+/// An item under way, whose place is free when this is dropped.
+pub(crate) struct UnderWay<'a, T> {
+    queue: &'a Queue<T>,
+    lane: Lane,
+}
+
+impl<T> Drop for UnderWay<'_, T> {
+    fn drop(&mut self) {
+        let mut inner = self.queue.lock();
+        if let Some(has) = inner.under_way.get_mut(&self.lane) {
+            *has -= 1;
+            if *has == 0 {
+                inner.under_way.remove(&self.lane);
+            }
+        }
+        drop(inner);
+        // Also those who wait for the end of a queue that is closed.
+        self.queue.filled.notify_all();
+    }
+}
+
 impl<T> Queue<T> {
     /// Holds so many items at most.
     pub(crate) fn new(most: usize) -> Self {
-        let inner = Inner { lanes: HashMap::new(), turns: VecDeque::new(), length: 0, closed: false };
+        let inner = Inner {
+            lanes: HashMap::new(),
+            under_way: HashMap::new(),
+            turns: VecDeque::new(),
+            length: 0,
+            closed: false,
+        };
         Queue { inner: Mutex::new(inner), filled: Condvar::new(), most: most.max(1) }
     }
 
@@ -88,6 +135,26 @@ impl<T> Queue<T> {
                 return Some(item);
             }
             if inner.closed {
+                return None;
+            }
+            inner = self.filled.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The next item for one of so many threads, waiting for one that may begin: items take long, and whoever has many under way does not
+    /// have all threads. None once the queue is closed and empty.
+    pub(crate) fn pop_fair(&self, threads: usize, own: usize) -> Option<(T, UnderWay<'_, T>)> {
+        let mut inner = self.lock();
+        loop {
+            if let Some((lane, item)) = inner.take_fairly(threads, own) {
+                let more = inner.length > 0;
+                drop(inner);
+                if more {
+                    self.filled.notify_one();
+                }
+                return Some((item, UnderWay { queue: self, lane }));
+            }
+            if inner.closed && inner.length == 0 {
                 return None;
             }
             inner = self.filled.wait(inner).unwrap_or_else(PoisonError::into_inner);
@@ -156,5 +223,34 @@ mod tests {
         queue.close();
         let order: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
         assert_eq!(order, [10, 20, 30, 11, 21, 12]);
+    }
+
+    #[test]
+    fn a_tenant_whose_items_take_long_leaves_a_thread_to_others() {
+        const THREADS: usize = 4;
+        let queue = Queue::new(100);
+        let [loud, other, quiet] = ["loud", "other", "quiet"].map(TenantId::new);
+        for item in 0..4 {
+            queue.push(Some(&loud), item).unwrap();
+        }
+        let (first, one) = queue.pop_fair(THREADS, 2).unwrap();
+        let (second, two) = queue.pop_fair(THREADS, 2).unwrap();
+        assert_eq!((first, second), (0, 1));
+        let take = || queue.lock().take_fairly(THREADS, 2).map(|(_, item)| item);
+        assert_eq!(take(), None, "two of them are under way");
+        queue.push(Some(&other), 10).unwrap();
+        queue.push(Some(&other), 11).unwrap();
+        let (item, three) = queue.pop_fair(THREADS, 2).unwrap();
+        assert_eq!(item, 10);
+        assert_eq!(take(), None, "the last thread is for a first item");
+        queue.push(Some(&quiet), 20).unwrap();
+        let (item, four) = queue.pop_fair(THREADS, 2).unwrap();
+        assert_eq!(item, 20);
+        drop((one, two, three, four));
+        queue.close();
+        let mut rest: Vec<_> = std::iter::from_fn(|| queue.pop_fair(THREADS, 2).map(|(item, _)| item)).collect();
+        rest.sort_unstable();
+        assert_eq!(rest, [2, 3, 11]);
+        assert!(queue.lock().under_way.is_empty());
     }
 }

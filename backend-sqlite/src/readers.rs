@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
 use scim_core::store::control::{Grant, TokenDigest};
@@ -19,6 +19,10 @@ use crate::queue::Queue;
 
 /// How long work may hold a calling thread, in looks at the watch of a thousand machine steps: a millisecond or two.
 const SHORT: u32 = 24;
+
+/// Threads that no tenant has beside those that are for everybody: a read may take as long as a request, and whoever asks for one
+/// does not wait for those of others.
+const SPARE: usize = 2;
 
 type Job = Box<dyn FnOnce(&mut Reader) + Send>;
 
@@ -41,10 +45,11 @@ impl Readers {
     pub(crate) fn open(options: &Options, inline: Arc<Inline>, finds: &Remembered) -> rusqlite::Result<Readers> {
         let queue = Arc::new(Queue::<Job>::new(options.queue));
         let mut threads = Vec::new();
-        for number in 0..options.readers.max(1) {
+        let own = options.readers.max(1);
+        for number in 0..own + SPARE {
             let (mut reader, queue) = (Reader::open(options, finds.clone())?, queue.clone());
             let run = move || {
-                while let Some(job) = queue.pop() {
+                while let Some((job, _under_way)) = queue.pop_fair(own + SPARE, own) {
                     job(&mut reader);
                 }
             };
@@ -95,13 +100,20 @@ impl Readers {
         let deadline = scope.and_then(|scope| scope.deadline);
         let dropped = Arc::new(AtomicBool::new(false));
         let waiting = Waiting(dropped.clone());
+        let asked = Instant::now();
         let job: Job = Box::new(move |reader| {
             if dropped.load(Ordering::Relaxed) {
                 return;
             }
+            let begun = Instant::now();
             reader.watch.set(Bounds { looks: None, deadline, dropped: Some(dropped) });
             let done = whole(reader, work);
             reader.watch.set(Bounds::default());
+            let done = match done {
+                // It may be little that was asked for: most of the time went by in the queue.
+                Err(fault) if fault.interrupted() && begun - asked > begun.elapsed() => Err(late().into()),
+                done => done,
+            };
             // Nobody waits any more: nothing is lost.
             let _gone = answer.send(done);
         });
@@ -116,6 +128,12 @@ impl Readers {
             Err(_) => Err(closed(operation)),
         }
     }
+}
+
+/// The time of a request was over while it waited for its turn.
+fn late() -> StoreError {
+    let late = StoreError::new(StoreErrorKind::Unavailable);
+    StoreError { retry: Retry::Temporary, ..late.because("reads of the same tenant took the time of this one") }
 }
 
 /// Runs work in a state of the database that is opened for it and closed behind it.

@@ -1,12 +1,15 @@
 //! Work that one client heaps up does not become everybody's wait (threats D04, D05, D10).
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use conformance_tests::session::user;
+use scim_core::access::Profile;
 use serde_json::json;
 
-use crate::support::{Server, at_once, raw_json, statuses};
+use crate::ground::HEAP;
+use crate::support::{PATIENCE, Server, at_once, raw_json, statuses, wait_until};
 
 /// Threat D04: hashes wait for their threads, everything else does not.
 #[test]
@@ -68,6 +71,37 @@ fn over_the_rate_it_is_429() {
     let wait = limited.must_header("retry-after").unwrap().parse::<u64>().unwrap();
     thread::sleep(Duration::from_secs(wait));
     session.get("/Users?count=0").unwrap().is(200).unwrap();
+}
+
+/// Threat D05: reads that take long are not all that is read. How many of the one tenant's end before the other's is answered: whoever
+/// waits for one of them sees one end, every time.
+#[test]
+fn reads_of_one_tenant_that_take_long_hold_up_no_other() {
+    const LOUD: usize = 24;
+    let mut server = Server::start();
+    let (loud, quiet) = (server.tenant(Profile::Compatible), server.session());
+    crate::support::populate(&loud, HEAP, |n| format!("loud-{n}"));
+    crate::support::populate(&quiet, 5, |n| format!("quiet-{n}"));
+    let long = (0..200).map(|n| format!("nickName co \"x{n}\"")).collect::<Vec<_>>().join(" or ");
+    let mut seen = Vec::new();
+    while seen.last() != Some(&0) {
+        assert!(seen.len() < 5, "so many came first: {seen:?}");
+        let ended = AtomicUsize::new(0);
+        let before = thread::scope(|scope| {
+            for _ in 0..LOUD {
+                scope.spawn(|| {
+                    loud.filter("/Users", &long).unwrap().is(200).unwrap();
+                    ended.fetch_add(1, Ordering::SeqCst);
+                });
+            }
+            wait_until(PATIENCE, "they are under way", || ended.load(Ordering::SeqCst) > 0);
+            let begun = ended.load(Ordering::SeqCst);
+            quiet.filter("/Users", "nickName co \"x\"").unwrap().is(200).unwrap().has("/totalResults", 0).unwrap();
+            ended.load(Ordering::SeqCst) - begun
+        });
+        seen.push(before);
+    }
+    server.is_well();
 }
 
 /// A request that looks at more than it may is refused with a reason; the server goes on.
