@@ -1,4 +1,5 @@
-//! The layout of the database and its history. Every step is one transaction; a newer layout is refused.
+//! The layout of the database and its history. All steps that are missing are one transaction, so that where one fails the program of
+//! before can go on; a newer layout is refused.
 
 use std::path::Path;
 
@@ -29,17 +30,15 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
     if check(connection, path)? == LAYOUT {
         return Ok(());
     }
-    for (step, number) in STEPS.iter().zip(1i64..) {
-        // Another process may be taking the same steps: what stands is looked at again inside the transaction.
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(sql)?;
-        if check(&transaction, path)? >= number {
-            continue;
-        }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(sql)?;
+    // Another process may have taken the same steps: what stands is looked at again inside the transaction.
+    let found = check(&transaction, path)?;
+    for (step, _) in STEPS.iter().zip(1i64..).filter(|(_, number)| *number > found) {
         transaction.execute_batch(step).map_err(sql)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql)?;
-        transaction.pragma_update(None, "user_version", number).map_err(sql)?;
-        transaction.commit().map_err(sql)?;
     }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql)?;
+    transaction.pragma_update(None, "user_version", LAYOUT).map_err(sql)?;
+    transaction.commit().map_err(sql)?;
     // What was written anew is read from the database itself, not from its log.
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(sql)
 }

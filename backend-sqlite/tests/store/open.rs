@@ -136,6 +136,24 @@ async fn a_database_of_the_first_layout_is_brought_to_todays() {
     assert_eq!(ids(&page), ["u1"]);
 }
 
+/// An upgrade that fails half way, as on a full disk, leaves what the older program goes on with.
+#[tokio::test]
+async fn an_upgrade_that_fails_leaves_the_layout_that_was_there() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("scim.db");
+    let old = laid_out(&path, 1);
+    // In the way of the fourth step.
+    old.execute_batch("CREATE TABLE shelf (x)").unwrap();
+    old.execute("INSERT INTO link VALUES ('acme', 'g1', 'members', 'u1', 'Group', 'User', 'Ann')", []).unwrap();
+    let now = || old.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap();
+    SqliteStore::open(Options::new(&path)).unwrap_err();
+    let links: i64 = old.query_row("SELECT count(*) FROM link WHERE display = 'Ann'", [], |row| row.get(0)).unwrap();
+    assert_eq!((now(), links), (1, 1));
+    old.execute_batch("DROP TABLE shelf").unwrap();
+    SqliteStore::open(Options::new(&path)).unwrap();
+    assert!(now() > 1);
+}
+
 /// Values that named their holders by tenant and id name them by number.
 #[tokio::test]
 async fn values_of_the_third_layout_are_brought_to_todays() {
