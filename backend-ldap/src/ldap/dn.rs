@@ -7,12 +7,13 @@ use std::sync::Arc;
 use scim_core::name::TextRule;
 
 use super::attribute::AttributeName;
+use super::told_apart;
 
 /// The longest name that is taken, in bytes.
 const LONGEST: usize = 64 * 1024;
 
-/// A distinguished name. Two are equal when their normal forms are: attribute names and values without case, blanks
-/// folded, escapes undone, the parts of a relative name in one order.
+/// A distinguished name. Two are equal when their normal forms are: attribute names and values without case (but where a directory
+/// [tells by it](told_apart)), blanks folded, escapes undone, the parts of a relative name in one order.
 #[derive(Clone)]
 pub struct Dn {
     text: Arc<str>,
@@ -267,21 +268,24 @@ const SYNONYMS: &[(&str, &str)] = &[
 fn normal_part((name, value): &(AttributeName, Vec<u8>)) -> String {
     let name = name.as_str().to_ascii_lowercase();
     let name = SYNONYMS.iter().find(|(other, _)| *other == name).map_or(name.as_str(), |(_, usual)| usual);
+    let rule = if told_apart::by_case(name) { TextRule::Exact } else { TextRule::Folded };
     match std::str::from_utf8(value) {
-        Ok(text) => format!("{name}={}", normal_value(text)),
+        Ok(text) => format!("{name}={}", normal_value(text, rule)),
         Err(_) => format!("{name}=#{}", hex_pairs(value)),
     }
 }
 
-/// Without case, blanks folded, each special character as its two digits.
-fn normal_value(text: &str) -> String {
-    let folded = TextRule::UserName.key(text);
+/// Without case, letter by letter: a directory may hold a Strauß and a Strauss. Blanks are folded, and each special character stands as
+/// its two digits.
+fn normal_value(text: &str, rule: TextRule) -> String {
+    let folded = rule.key(text);
+    let folded = folded.trim();
     let mut out = String::with_capacity(folded.len());
     let mut blank = false;
     for c in folded.chars() {
         blank = match c {
-            ' ' if blank => true,
-            ' ' => {
+            c if c.is_whitespace() && !c.is_ascii_control() && blank => true,
+            c if c.is_whitespace() && !c.is_ascii_control() => {
                 out.push(' ');
                 true
             }
@@ -324,7 +328,8 @@ fn plain(text: &str) -> Option<String> {
     let of_part = |part: &[u8]| {
         let at = part.iter().position(|byte| *byte == b'=')?;
         let (name, value) = part.split_at_checked(at)?;
-        (of_name(name) && of_value(value.get(1..)?)).then_some(())
+        let folds = |name: &[u8]| !std::str::from_utf8(name).is_ok_and(told_apart::by_case);
+        (of_name(name) && folds(name) && of_value(value.get(1..)?)).then_some(())
     };
     let fits = text.len() <= LONGEST && text.as_bytes().split(|byte| *byte == b',').all(|part| of_part(part).is_some());
     fits.then(|| text.to_ascii_lowercase())
@@ -516,6 +521,19 @@ mod tests {
         }
         assert_ne!(dn(r"cn=a\,b=c"), dn("cn=a,b=c"));
         assert_ne!(dn(r"cn=a\+b=c"), dn("cn=a+b=c"));
+        assert_eq!(dn("cn=Ann\u{a0}Lee"), dn("cn=ann  lee"));
+        assert_eq!(dn("cn=STRAU\u{1e9e}"), dn("cn=strau\u{df}"));
+        assert_ne!(dn("cn=strau\u{df}"), dn("cn=strauss"), "two people");
+    }
+
+    #[test]
+    fn names_differ_by_case_where_a_directory_tells_by_it() {
+        assert_eq!(dn("x-dn-test=Ann"), dn("X-DN-test=ann"));
+        told_apart::tell(["x-dn-test".to_owned(), "xDn".to_owned()]);
+        assert_ne!(dn("x-dn-test=Ann"), dn("x-dn-test=ann"));
+        assert_ne!(dn("xdn=Ann,o=x"), dn("xdn=ann,o=x"));
+        assert_eq!(dn("XDN=Ann  Lee,o=X"), dn("xdn= Ann Lee , O=x"));
+        assert_eq!(dn("cn=Ann+xdn=a"), dn("xdn=a+cn=ann"));
     }
 
     #[test]

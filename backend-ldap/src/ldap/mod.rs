@@ -1,7 +1,7 @@
 //! LDAP as data: names, filters, entries, controls, requests and answers, and the bytes of what a server sends
 //! (RFC 4511). No I/O.
 //!
-//! `ber` elements · `attribute`, `dn` names · `filter`, `filter_text` filters · `entry` what a search brings · `control`,
+//! `ber` elements · `attribute`, `dn`, `told_apart` names · `filter`, `filter_text` filters · `entry` what a search brings · `control`,
 //! `controls` what goes beside · `request`, `message`, `result` what is asked and answered · `error` what goes wrong ·
 //! `sid` whom a domain of Active Directory knows.
 
@@ -18,6 +18,7 @@ pub(crate) mod message;
 pub(crate) mod request;
 mod result;
 pub(crate) mod sid;
+pub(crate) mod told_apart;
 
 pub use attribute::{AttributeName, BadName};
 pub use control::Control;

@@ -229,6 +229,16 @@ impl Mapping {
         delete.extend(others);
     }
 
+    /// What is shown in the place of a value that the directory wants and nobody gives any more: it comes before the other values, which no
+    /// client sees, and which stay. None: nothing, or what is hidden.
+    fn stands_instead(&self, name: &AttributeName, then: &Map<String, Value>) -> Option<Bytes> {
+        let text = |at: &AttrPath| values::whole(then, at)?.as_str().map(str::to_owned);
+        let fill = self.fills.iter().find(|fill| fill.name == *name)?;
+        let (at, taken) = fill.from.iter().find_map(|at| Some((at, text(at)?)))?;
+        let login = fill.from.iter().filter(|at| at.attr().name == "userName").find_map(text);
+        (at.attr().name != "userName" && login.as_ref() != Some(&taken)).then(|| taken.into())
+    }
+
     fn change(
         &self,
         entry: &Entry,
@@ -251,13 +261,26 @@ impl Mapping {
             delete.extend(strange);
         }
         if !new.is_empty() {
-            let hidden = held.iter().filter(|value| self.hides(entry, &column.name, value) && !delete.contains(value));
-            let hidden: Vec<Bytes> = hidden.cloned().collect();
+            // What stands for a name that nobody gave makes room; a user name beside others was put there by somebody else.
+            let alone = held.iter().all(|value| self.hides(entry, &column.name, value));
+            let ours = |value: &&Bytes| {
+                let fixed = self.placeholder(&column.name).is_some_and(|text| text.as_bytes() == **value);
+                self.hides(entry, &column.name, value) && (alone || fixed) && !delete.contains(value)
+            };
+            let hidden: Vec<Bytes> = held.iter().filter(ours).cloned().collect();
             delete.extend(hidden);
         }
         let rdn = entry.dn.rdn();
         let named = rdn.as_ref().is_some_and(|rdn| rdn.value(column.name.base()).is_some());
         if !column.at.attr().multi_valued && !named {
+            if new.is_empty()
+                && let Some(stands) = self.stands_instead(&column.name, then)
+            {
+                if delete.contains(&stands) {
+                    return;
+                }
+                new.push(stands);
+            }
             self.settle(entry, column, &mut delete, &mut new);
         }
         if delete.len() == held.len() && new.is_empty() && (!named || column.name == self.place.rdn) {

@@ -19,7 +19,7 @@ pub use vendor::Vendor;
 use crate::directory::{Call, Directory};
 use crate::ldap::controls;
 use crate::ldap::request::{END_TRANSACTION, MODIFY_PASSWORD, START_TRANSACTION, WHO_AM_I};
-use crate::ldap::{AttributeName, Dn, Entry, LdapError, Rdn, Search};
+use crate::ldap::{AttributeName, Dn, Entry, LdapError, Rdn, Search, told_apart};
 
 /// RFC 4526: `(&)` is true and `(|)` is false.
 const TRUE_AND_FALSE: &str = "1.3.6.1.4.1.4203.1.5.3";
@@ -65,6 +65,10 @@ impl Profile {
             None => Subschema::default(),
         };
         let vendor = Vendor::of(&root, has_ipa(directory, call, &root).await?);
+        if vendor == Vendor::OpenLdap {
+            // 389 Directory Server folds case in names, whatever its schema says of the attribute; Active Directory has no rules.
+            told_apart::tell(schema.told_by_case().cloned());
+        }
         let integrity = integrity::integrity(directory, call, vendor, &root).await?;
         let member_of = upkeep::member_of(directory, call, vendor, &schema).await?;
         let ascii = upkeep::ascii(directory, call, vendor).await?;

@@ -9,6 +9,9 @@ use super::definition::Definition;
 /// How far a chain of superiors is followed; a circle ends there.
 const SUPERIORS: usize = 32;
 
+/// Rules by which texts are equal in every letter (RFC 4517 section 4.2).
+const EXACT: [&str; 4] = ["caseExactMatch", "2.5.13.5", "caseExactIA5Match", "1.3.6.1.4.1.1466.109.114.1"];
+
 /// An attribute type.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AttributeType {
@@ -124,6 +127,14 @@ impl Subschema {
             own = one.superior.as_deref().and_then(|name| self.attribute(name));
         }
         false
+    }
+
+    /// The names and OIDs of attributes whose texts differ by case.
+    pub fn told_by_case(&self) -> impl Iterator<Item = &String> {
+        let exact = |one: &&AttributeType| {
+            one.equality.as_deref().is_some_and(|rule| EXACT.iter().any(|exact| exact.eq_ignore_ascii_case(rule)))
+        };
+        self.attributes.iter().filter(exact).flat_map(|one| one.names.iter().chain([&one.oid]))
     }
 
     /// The object class of this name or OID.

@@ -11,6 +11,7 @@ use crate::ldap::{AttributeName, Change, Code, Dn, Entry, Filter, LdapError, Ope
 use super::BACKEND;
 use super::claims::Claimed;
 use super::commit::Work;
+use super::create::OBJECT_CLASS;
 use super::membership::Edit;
 use super::modify::{blinded, overtaken};
 use super::result::{of_write, rejected};
@@ -136,7 +137,10 @@ impl<'a> Work<'a> {
                 let requests = claim.into_iter().chain(first).chain([rename]);
                 let lease = self.inner.directory.lease(&self.call).await;
                 let lease = lease.map_err(|error| error.during("rename an entry"))?;
-                lease.transaction(requests).await.map(|_| ())
+                match lease.transaction(requests).await {
+                    Ok(_) => Ok(()),
+                    Err(error) => Err(self.reasoned(entry, &changes, &rdn, error).await),
+                }
             } else {
                 match rename_alone {
                     Some(filter) => self.in_one_step(filter, claim, rename).await?,
@@ -201,6 +205,28 @@ impl<'a> Work<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Why a transaction is refused is not told at its end (slapd): no client could say of a value that somebody else has that it is taken.
+    /// Who asks for the same, and for no class besides, which no entry can be without, is refused for sure, and hears the reason of what
+    /// stands in the way first. Nothing of it is ever written.
+    async fn reasoned(&self, entry: &Entry, changes: &[Change], rdn: &Rdn, error: LdapError) -> LdapError {
+        let code = match &error {
+            LdapError::Refused(result) if result.message.is_empty() => result.code,
+            _ => return error,
+        };
+        if code != Code::CONSTRAINT_VIOLATION {
+            return error;
+        }
+        let own = entry.dn.rdn();
+        let named = rdn.parts().iter().filter(|(name, value)| own.as_ref().is_none_or(|own| !own.has(name, value)));
+        let named = named.map(|(name, value)| Change::Add(name.clone(), vec![Bytes::copy_from_slice(value)]));
+        let impossible = Change::Replace(OBJECT_CLASS, Vec::new());
+        let changes = changes.iter().cloned().chain(named).chain([impossible]).collect();
+        match self.send(Operation::Modify { target: (&entry.dn).into(), changes }.into()).await {
+            Err(LdapError::Refused(told)) if told.code == code => LdapError::Refused(told),
+            _ => error,
+        }
     }
 
     /// A rename that asserts by itself. slapo-unique's own search inherits that, and fails by it: then it goes before.

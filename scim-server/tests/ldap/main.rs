@@ -16,6 +16,7 @@ mod kept;
 mod leaving;
 mod mapped;
 mod member_of;
+mod names;
 mod of_type;
 mod outage;
 mod primary_group;
