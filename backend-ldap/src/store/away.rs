@@ -12,6 +12,7 @@ use crate::mapping::OnDelete;
 use crate::tenant::Tenant;
 
 use super::commit::Work;
+use super::leaving::Leaving;
 use super::modify::overtaken;
 use super::read::{asserted, version};
 use super::result::of_write;
@@ -75,22 +76,25 @@ impl Work<'_> {
             self.turn(&entry.dn, false).await?;
         }
         if let Some((request, superior, rdn)) = moving {
-            let mut new = superior.child(&rdn);
-            self.leaving(&id, &entry.dn, Some(&new)).await?;
+            let first = superior.child(&rdn);
+            let leaving = |new| Leaving { id: &id, old: &entry.dn, new, names: None, cut: &[], noted: false };
+            let mut noted = leaving(Some(&first));
+            self.leaving(&mut noted).await?;
             let mut done = self.send(request).await;
+            let other = with_id(&rdn, &id).map(|other| (superior.child(&other), other));
             if done.as_ref().is_err_and(|error| error.code() == Some(Code::ENTRY_ALREADY_EXISTS))
-                && let Some(other) = with_id(&rdn, &id)
+                && let Some((name, other)) = &other
             {
                 // Somebody of this name was put away before.
-                new = superior.child(&other);
-                self.leaving(&id, &entry.dn, Some(&new)).await?;
-                done = self.send(rename(&entry.dn, &other, superior)).await;
+                noted = leaving(Some(name));
+                self.leaving(&mut noted).await?;
+                done = self.send(rename(&entry.dn, other, superior)).await;
             }
             if let Err(error) = &done {
-                self.not_left(&id, &entry.dn, error).await;
+                self.not_left(&noted, error).await;
             }
             done.map_err(|error| of_write(self.mapping, None, error, "put an entry away"))?;
-            self.left(&id, &entry.dn, Some(&new)).await;
+            self.left(&noted).await;
         }
         if self.mapping.deleted_base.is_none() {
             self.remember(&self.scope.tenant, &id).await?;

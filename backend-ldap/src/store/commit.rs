@@ -100,9 +100,12 @@ fn by_value(change: &Change, expect: &Expect) -> bool {
 }
 
 impl Work<'_> {
-    /// Sends one write. In shadow mode it is logged and goes nowhere.
+    /// Sends one write, once. Where its answer is lost, it is looked up whether it is done.
     pub(super) async fn send(&self, request: Request) -> std::result::Result<Answer, LdapError> {
-        self.inner.directory.perform(&self.call, &request).await
+        match self.inner.directory.perform(&self.call, &request).await {
+            Err(lost) => self.found_done(&request, lost).await,
+            done => done,
+        }
     }
 
     /// Refuses where an entry may not be changed.

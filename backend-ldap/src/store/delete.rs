@@ -6,13 +6,14 @@ use scim_core::error::ScimError;
 use scim_core::query::Select;
 use scim_core::store::{ResourceId, Result, StoreErrorKind};
 
-use crate::ldap::{Change, Code, Dn, Entry, Filter, LdapError, Operation, Request, Search, controls};
+use crate::ldap::{Answer, Change, Code, Dn, Entry, Filter, LdapError, Operation, Request, Search, controls};
 
 use crate::mapping::{LinkColumn, Mapping, OnDelete};
 
 use super::brakes::Loss;
 use super::commit::Work;
 use super::create::placeholder;
+use super::leaving::Leaving;
 use super::membership::moved;
 use super::read::{asserted, version};
 use super::result::{of_write, rejected};
@@ -40,7 +41,10 @@ impl Work<'_> {
         }
         self.shadowed(&[&request])?;
         self.lose(Loss::Deletes, 1).await?;
-        self.leaving(&id, &entry.dn, None).await?;
+        let name = self.user_name(&entry).map(|name| (name, Bytes::new()));
+        let (old, names) = (&entry.dn, name.as_ref());
+        let mut leaving = Leaving { id: &id, old, new: None, names, cut: &[], noted: false };
+        self.leaving(&mut leaving).await?;
         let asserted = match expect {
             Expect::Version(_) if self.inner.features.assertion => asserted(self.mapping, &version),
             _ => None,
@@ -58,7 +62,7 @@ impl Work<'_> {
             },
         };
         if let Err(error) = &sent {
-            self.not_left(&id, &entry.dn, error).await;
+            self.not_left(&leaving, error).await;
         }
         match sent {
             Ok(_) => {}
@@ -70,10 +74,7 @@ impl Work<'_> {
             }
             Err(error) => return Err(of_write(self.mapping, None, error, "delete an entry")),
         }
-        self.left(&id, &entry.dn, None).await;
-        if let Some(name) = self.user_name(&entry) {
-            self.follow_name(&name, None).await;
-        }
+        self.left(&leaving).await;
         Ok(Outcome { id, version, effect: Effect::Deleted, record: None, filled: false })
     }
 
@@ -117,8 +118,9 @@ impl Work<'_> {
 
     /// Lets those who refer to a user by name follow to the new one, or forget the name: whoever takes it later is somebody
     /// else. No directory sees to that.
-    pub(super) async fn follow_name(&self, old: &Bytes, new: Option<&Bytes>) {
+    pub(super) async fn follow_name(&self, old: &Bytes, new: Option<&Bytes>) -> bool {
         let own = &self.mapping.rt.kind;
+        let mut done = true;
         for holder in self.tenant.mappings() {
             for column in holder.links.iter().filter(|column| column.by_name && column.link.kinds.contains(own)) {
                 let changes = |column: &LinkColumn| {
@@ -126,8 +128,17 @@ impl Work<'_> {
                     let come = new.map(|new| Change::Add(column.name.clone(), vec![new.clone()]));
                     std::iter::once(gone).chain(come).collect::<Vec<_>>()
                 };
-                self.refer_anew(holder, column, &String::from_utf8_lossy(old), &changes).await;
+                done &= self.refer_anew(holder, column, &String::from_utf8_lossy(old), &changes).await;
             }
+        }
+        done
+    }
+
+    /// Sends what comes to the same where it is done twice, as changes by value do, once more where its answer was lost.
+    async fn send_again(&self, request: Request) -> std::result::Result<Answer, LdapError> {
+        match self.send(request.clone()).await {
+            Err(LdapError::Uncertain(_)) => self.send(request).await,
+            done => done,
         }
     }
 
@@ -159,7 +170,7 @@ impl Work<'_> {
                 let modify = |changes: &[Change]| {
                     Request::from(Operation::Modify { target: (&entry.dn).into(), changes: changes.to_vec() })
                 };
-                let mut done = self.send(modify(&changes)).await;
+                let mut done = self.send_again(modify(&changes)).await;
                 let again = match done.as_ref().err().and_then(LdapError::code) {
                     Some(Code::OBJECT_CLASS_VIOLATION) => {
                         changes.push(Change::Add(column.name.clone(), vec![placeholder(column)]));
@@ -173,7 +184,7 @@ impl Work<'_> {
                     _ => false,
                 };
                 if again {
-                    done = self.send(modify(&changes)).await;
+                    done = self.send_again(modify(&changes)).await;
                 }
                 if let Err(error) = done
                     && error.code() != Some(Code::NO_SUCH_ATTRIBUTE)

@@ -1,19 +1,21 @@
-//! References by DN to an entry that goes or gets another name, where the directory does not see to them. That they are to follow is noted in
+//! References to an entry that goes or gets another name, where the directory does not see to them. That they are to follow is noted in
 //! the control store before the entry leaves, and forgotten once they have: what a crash, a failure or the end of a request cuts short is
 //! brought to its end later ([`Inner::tend`]).
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use scim_core::clock::Timestamp;
 use scim_core::error::ScimError;
+use scim_core::query::Select;
 use scim_core::schema::Kind;
 use scim_core::store::control::{ExternalIds, LEAVING};
-use scim_core::store::{ResourceId, Result, Scope, TenantId};
+use scim_core::store::{ResourceId, Result, Scope, StoreErrorKind, TenantId};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::directory::Call;
-use crate::ldap::{Code, Dn, LdapError, Search};
+use crate::ldap::{Code, Dn, Entry, Filter, LdapError, Search};
 use crate::mapping::Mapping;
 use crate::settings::Mode;
 use crate::tenant::Tenant;
@@ -27,6 +29,21 @@ const UNDER_WAY: Duration = Duration::from_secs(120);
 /// Notes of a tenant that are taken up at a time.
 const MOST: u32 = 1_000;
 
+/// An entry that is about to leave its name.
+pub(super) struct Leaving<'l> {
+    pub(super) id: &'l ResourceId,
+    /// The name that it leaves.
+    pub(super) old: &'l Dn,
+    /// The one that it takes; None where it goes for good.
+    pub(super) new: Option<&'l Dn>,
+    /// The user name that it leaves, and the one that it takes, where others refer to it by that.
+    pub(super) names: Option<&'l (Bytes, Bytes)>,
+    /// The attributes that are changed before it leaves, and would stay so if it never did.
+    pub(super) cut: &'l [String],
+    /// Was it noted?
+    pub(super) noted: bool,
+}
+
 /// What is noted with the id of an entry.
 #[derive(Debug, Deserialize)]
 struct Note {
@@ -37,6 +54,11 @@ struct Note {
     old: String,
     /// The one that it takes; None where it goes for good.
     new: Option<String>,
+    /// The user name that it leaves.
+    name: Option<String>,
+    /// What was changed before.
+    #[serde(default)]
+    cut: Vec<String>,
 }
 
 /// What a note turns out to mean.
@@ -50,28 +72,37 @@ enum Left {
 }
 
 impl Work<'_> {
-    /// Notes that an entry is about to leave its name, if anything that leads to it has to follow by our hand.
-    pub(super) async fn leaving(&self, id: &ResourceId, old: &Dn, new: Option<&Dn>) -> Result<()> {
-        let Some(kept) = self.inner.kept.get().filter(|_| self.must_follow(old)) else { return Ok(()) };
+    /// Notes that an entry is about to leave its name, if anything that leads to it has to follow by our hand, or would stay half done.
+    pub(super) async fn leaving(&self, entry: &mut Leaving<'_>) -> Result<()> {
+        let follows = entry.new != Some(entry.old) && self.must_follow(entry.old);
+        let wanted = follows || entry.names.is_some() || !entry.cut.is_empty();
+        let Some(kept) = self.inner.kept.get().filter(|_| wanted) else { return Ok(()) };
         let note = json!({
             "kind": self.mapping.rt.kind.as_str(),
             "at": self.scope.now.millis(),
-            "old": old.as_str(),
-            "new": new.map(Dn::as_str),
+            "old": entry.old.as_str(),
+            "new": entry.new.map(Dn::as_str),
+            "name": entry.names.map(|(old, _)| String::from_utf8_lossy(old)),
+            "cut": entry.cut,
         });
-        kept.set(&self.scope.tenant, LEAVING, id, Some(&note.to_string())).await
+        kept.set(&self.scope.tenant, LEAVING, entry.id, Some(&note.to_string())).await?;
+        entry.noted = true;
+        Ok(())
     }
 
-    /// Brings to its end what was cut short of an entry that bore this name, before somebody else bears it and is taken for it.
-    pub(super) async fn vacate(&self, dn: &Dn) -> Result<()> {
-        let Some(kept) = self.inner.kept.get().filter(|_| self.must_follow(dn)) else { return Ok(()) };
+    /// Brings to its end what was cut short of an entry that bore this name or this user name, before somebody else bears it and is taken
+    /// for it.
+    pub(super) async fn vacate(&self, dn: &Dn, name: Option<&Bytes>) -> Result<()> {
+        let wanted = name.is_some() || self.must_follow(dn);
+        let Some(kept) = self.inner.kept.get().filter(|_| wanted) else { return Ok(()) };
         for (id, text) in kept.all(&self.scope.tenant, LEAVING, MOST).await? {
             let Ok(note) = serde_json::from_str::<Note>(&text) else { continue };
-            if !Dn::parse(&note.old).is_ok_and(|old| old == *dn) {
+            let named = note.name.as_deref().is_some_and(|own| name.is_some_and(|name| own.as_bytes() == name));
+            if !named && !Dn::parse(&note.old).is_ok_and(|old| old == *dn) {
                 continue;
             }
             let bearer = self.inner.bearer(&self.call, self.mapping, dn).await;
-            if bearer.map_err(|error| error.during("look who bears a name"))?.is_some() {
+            if !named && bearer.map_err(|error| error.during("look who bears a name"))?.is_some() {
                 // It has not left.
                 continue;
             }
@@ -86,26 +117,60 @@ impl Work<'_> {
     }
 
     /// The directory refused to let it leave. Where that is not certain, the note stays and what became of the entry is looked up.
-    pub(super) async fn not_left(&self, id: &ResourceId, old: &Dn, error: &LdapError) {
+    pub(super) async fn not_left(&self, entry: &Leaving<'_>, error: &LdapError) {
         if error.code().is_some_and(|code| code != Code::NO_SUCH_OBJECT) {
-            self.settled(id, old).await;
+            self.settled(entry).await;
         }
     }
 
     /// Nothing has to follow any more.
-    async fn settled(&self, id: &ResourceId, old: &Dn) {
-        if let Some(kept) = self.inner.kept.get().filter(|_| self.must_follow(old)) {
-            forget(&**kept, &self.scope.tenant, id).await;
+    async fn settled(&self, entry: &Leaving<'_>) {
+        if let Some(kept) = self.inner.kept.get().filter(|_| entry.noted) {
+            forget(&**kept, &self.scope.tenant, entry.id).await;
         }
     }
 
     /// It has left: lets everything that led to it follow.
-    pub(super) async fn left(&self, id: &ResourceId, old: &Dn, new: Option<&Dn>) {
-        let followed = self.follow(old, new).await;
-        let turned = self.turn_follows(old, new).await;
-        if followed && turned {
-            self.settled(id, old).await;
+    pub(super) async fn left(&self, entry: &Leaving<'_>) {
+        let mut followed = true;
+        if entry.new != Some(entry.old) {
+            followed &= self.follow(entry.old, entry.new).await;
+            followed &= self.turn_follows(entry.old, entry.new).await;
         }
+        if let Some((old, new)) = entry.names {
+            followed &= self.follow_name(old, Some(new).filter(|_| entry.new.is_some())).await;
+        }
+        if followed {
+            self.settled(entry).await;
+        }
+    }
+
+    /// Lets those follow who refer by this user name to an entry that bore it. False: they could not.
+    async fn name_left(&self, id: &ResourceId, name: &str) -> Result<bool> {
+        let Some(column) = self.mapping.columns.iter().find(|own| own.at.attr().name == "userName") else {
+            return Ok(true);
+        };
+        let place = &self.mapping.place;
+        let filter = Filter::all([place.filter.clone(), Filter::equal(column.name.clone(), name.to_owned())]);
+        let search = Search::new(place.base.clone(), place.reach, filter, vec![self.mapping.id.name.clone()]);
+        let bearers = self.inner.search(&self.call, &search).await;
+        let bearers = bearers.map_err(|error| error.during("look who bears a user name"))?;
+        let now = match self.find(id, &Select { document: true, ..Select::bare() }).await {
+            Ok(entry) => entry.first(&column.name).cloned(),
+            Err(gone) if matches!(gone.kind, StoreErrorKind::NotFound) => None,
+            Err(error) => return Err(error),
+        };
+        let own = |entry: &Entry| self.mapping.id_of(entry).as_ref() == Some(id);
+        // Of several user names of its own, the first is what others refer to it by.
+        if now.as_ref().is_some_and(|now| now == name) {
+            return Ok(true);
+        }
+        if bearers.iter().any(|entry| !own(entry)) {
+            tracing::error!(tenant = %self.scope.tenant, %id, name,
+                "somebody else has the user name of an entry that left it: groups that name it mean them now; look through them");
+            return Ok(true);
+        }
+        Ok(self.follow_name(&Bytes::copy_from_slice(name.as_bytes()), now.as_ref()).await)
     }
 }
 
@@ -153,13 +218,27 @@ impl Inner {
         let call = self.call(&scope);
         let new = note.new.as_deref().and_then(|new| Dn::parse(new).ok());
         let left = self.what_became(&call, mapping, &id, &old, new).await;
-        match left.map_err(|error| error.during("look for an entry that left"))? {
+        let left = left.map_err(|error| error.during("look for an entry that left"))?;
+        let work = Work { inner: self, scope: &scope, tenant, mapping, call, reply: None };
+        let named = match &note.name {
+            Some(name) => work.name_left(&id, name).await?,
+            None => true,
+        };
+        match left {
             Left::For(new) => {
-                let work = Work { inner: self, scope: &scope, tenant, mapping, call, reply: None };
                 tracing::info!(tenant = %tenant.id, %id, %old, "references follow an entry that left earlier");
-                work.left(&id, &old, new.as_ref()).await;
+                let new = new.as_ref();
+                work.left(&Leaving { id: &id, old: &old, new, names: None, cut: &[], noted: named }).await;
             }
-            Left::Stayed => forget(kept, &tenant.id, &id).await,
+            Left::Stayed => {
+                if !note.cut.is_empty() {
+                    tracing::error!(tenant = %tenant.id, %id, %old, changed = ?note.cut,
+                        "a rename was cut short: what was changed before it may stand, and nobody was told that it does");
+                }
+                if named {
+                    forget(kept, &tenant.id, &id).await;
+                }
+            }
             Left::Taken => {
                 tracing::error!(tenant = %tenant.id, %id, %old,
                     "somebody else has the name of an entry that left: what led there leads to them now, if it was not \

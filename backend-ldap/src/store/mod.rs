@@ -2,7 +2,7 @@
 //!
 //! `read` records by id and by walk, `lean` what finds few of them, `recent` what of them a request need not ask for twice · `list` pages, `ids` what they are cut from · `names` ids to names of entries and back · `members` references of an entry, and who
 //! refers to it, `switch` who a group says may log in, `said` by what entries say themselves, `shelf` groups of a moment ago, `primary` who is in one by its own number · `commit` writing, one entry after another, `brakes` what stops it, `identity` as whom it is done, `metrics` what was counted · `create` with `claims`, `modify`, `rename`, `membership`, `delete`, `away`,
-//! `password` what each write is, `leaving` what follows from an entry that leaves its name.
+//! `password` what each write is, `leaving` what follows from an entry that leaves its name, `lost` what is known of a write without an answer.
 
 mod away;
 mod brakes;
@@ -15,6 +15,7 @@ mod ids;
 mod lean;
 mod leaving;
 mod list;
+mod lost;
 mod members;
 mod membership;
 mod metrics;

@@ -5,7 +5,7 @@ use scim_core::change::{Change as Wanted, ChangeSet, Effect, Expect, Outcome, re
 use scim_core::document::values;
 use scim_core::query::Select;
 use scim_core::store::{Record, ResourceId, Result, StoreError, StoreErrorKind};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::ldap::{Change, Code, Dn, Entry, Filter, LdapError, Operation, Request, controls};
 
@@ -16,6 +16,7 @@ use super::brakes::Loss;
 use super::claims::Claimed;
 use super::commit::Work;
 use super::create::OBJECT_CLASS;
+use super::leaving::Leaving;
 use super::membership::{Edit, EditError};
 use super::read::{asserted, record, version};
 use super::rename::{Renaming, contrary};
@@ -148,20 +149,15 @@ impl Work<'_> {
         self.lose_members(id, &entry.dn, &edits).await?;
         let unique = self.unique(&change.claim);
         let mut assertion = self.assertion(&entry, expect, change.document.is_some());
-        let names = self.user_name(&entry).zip(self.new_user_name(&change));
-        let names = names.filter(|(old, new)| old != new);
+        let named = change.document.as_ref().and_then(|document| self.new_user_name(&document.parse()));
+        let names = self.user_name(&entry).zip(named).filter(|(old, new)| old != new);
         let (renamed, rest) = self.renamed(&entry, changes)?;
         let rdn = renamed.or_else(|| superior.as_ref().and_then(|_| entry.dn.rdn()));
         if let Some(rdn) = rdn {
-            let renaming = Renaming { id, rdn, superior, claimed: &claimed, secrets: &change.secrets };
+            let renaming = Renaming { id, rdn, superior, claimed: &claimed, secrets: &change.secrets, names: &names };
             let done = self.rename(&entry, renaming, rest, edits, assertion.as_ref(), unique.as_ref()).await?;
             return Ok(match done {
-                true => {
-                    if let Some((old, new)) = &names {
-                        self.follow_name(old, Some(new)).await;
-                    }
-                    Tried::Done(self.outcome(id.clone(), Effect::Changed, None).await?)
-                }
+                true => Tried::Done(self.outcome(id.clone(), Effect::Changed, None).await?),
                 false => Tried::Overtaken,
             });
         }
@@ -192,6 +188,12 @@ impl Work<'_> {
             let changes: Vec<Change> = rest.iter().cloned().chain(edits.iter().flat_map(Edit::changes)).collect();
             undo = contrary(&entry, &changes);
         }
+        let mut leaving =
+            Leaving { id, old: &entry.dn, new: Some(&entry.dn), names: names.as_ref(), cut: &[], noted: false };
+        if let (Some((_, new)), Mode::Write) = (&names, self.inner.settings.mode) {
+            self.vacate(&entry.dn, Some(new)).await?;
+            self.leaving(&mut leaving).await?;
+        }
         let asserted = assertion.as_ref();
         let again = asserted.map(|filter| (filter, edits.clone()));
         let mut sent = self.send_edits(&entry.dn, &rest, edits, |request| dressed(request, asserted)).await;
@@ -209,6 +211,7 @@ impl Work<'_> {
             Err(EditError::Store(error)) => return Err(error),
             Err(EditError::Ldap(error)) if overtaken(&error) => return Ok(Tried::Overtaken),
             Err(EditError::Ldap(error)) => {
+                self.not_left(&leaving, &error).await;
                 return Err(of_write(self.mapping, unique.as_ref(), error, "modify an entry"));
             }
         };
@@ -219,8 +222,8 @@ impl Work<'_> {
         if !password_first {
             self.set_behind(&entry.dn, None, &change.secrets, undo).await?;
         }
-        if let Some((old, new)) = &names {
-            self.follow_name(old, Some(new)).await;
+        if names.is_some() {
+            self.left(&leaving).await;
         }
         if !change.secrets.is_empty() {
             return self.outcome(id.clone(), Effect::Changed, None).await.map(Tried::Done);
@@ -231,11 +234,11 @@ impl Work<'_> {
         }
     }
 
-    /// The user name that a change asks for.
-    fn new_user_name(&self, change: &ChangeSet) -> Option<Bytes> {
+    /// The user name that a document has, where somebody refers to its entry by that.
+    pub(super) fn new_user_name(&self, document: &Map<String, Value>) -> Option<Bytes> {
         let column = self.mapping.columns.iter().find(|own| own.at.attr().name == "userName")?;
-        let document = change.document.as_ref()?.parse();
-        column.to_ldap(values::whole(&document, &column.at)?).ok()
+        let named = values::whole(document, &column.at).filter(|_| self.is_held_by_name())?;
+        column.to_ldap(named).ok()
     }
 
     /// What the new document changes, `active` with it.
@@ -265,9 +268,10 @@ impl Work<'_> {
         Ok(request.with(controls::assertion(filter)?))
     }
 
-    /// Sends it.
+    /// Sends it. What changes nothing cannot be seen to be done where its answer is lost.
     pub(super) async fn claim(&self, entry: &Entry, filter: &Filter) -> std::result::Result<(), LdapError> {
-        self.send(self.claiming(entry, filter)?).await.map(|_| ())
+        let claiming = self.claiming(entry, filter)?;
+        self.inner.directory.perform(&self.call, &claiming).await.map(|_| ())
     }
 
     /// What must still be so when the change arrives: the version that was read, where a document was worked out from it or

@@ -38,7 +38,14 @@ impl Work<'_> {
             };
             // What the policy objects to comes beside the refusal.
             let request = request.with(controls::password_policy());
-            self.send(request).await.map_err(|error| self.refused(&secret.at, error))?;
+            let done = match self.inner.directory.perform(&self.call, &request).await {
+                // Once more, it is the same password. A policy may refuse that because it was set: then nobody knows.
+                Err(lost @ LdapError::Uncertain(_)) => {
+                    self.inner.directory.perform(&self.call, &request).await.map_err(|_| lost)
+                }
+                done => done,
+            };
+            done.map_err(|error| self.refused(&secret.at, error))?;
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use super::BACKEND;
 use super::claims::Claimed;
 use super::commit::Work;
 use super::create::OBJECT_CLASS;
+use super::leaving::Leaving;
 use super::membership::Edit;
 use super::modify::{blinded, overtaken};
 use super::result::{of_write, rejected};
@@ -26,6 +27,8 @@ pub(super) struct Renaming<'r> {
     pub(super) claimed: &'r Claimed,
     /// Its passwords from now on.
     pub(super) secrets: &'r [SecretEdit],
+    /// The user name that it leaves and the one that it takes, where others refer to it by that.
+    pub(super) names: &'r Option<(Bytes, Bytes)>,
 }
 
 impl<'a> Work<'a> {
@@ -90,7 +93,7 @@ impl<'a> Work<'a> {
     pub(super) async fn rename(
         &self,
         entry: &Entry,
-        Renaming { id, rdn, superior, claimed, secrets }: Renaming<'_>,
+        Renaming { id, rdn, superior, claimed, secrets, names }: Renaming<'_>,
         rest: Vec<Change>,
         edits: Vec<Edit<'a>>,
         assertion: Option<&Filter>,
@@ -112,7 +115,14 @@ impl<'a> Work<'a> {
         let transaction = self.inner.features.transactions && self.inner.settings.transactions;
         // Why one step of a transaction failed is not told at its end.
         let mut apart = transaction || self.spreads() && !edits.is_empty();
-        let mut noted = false;
+        // What a crash would leave behind of a Modify before the rename.
+        let cut: Vec<String> = match transaction {
+            true => Vec::new(),
+            false => changes.iter().map(|change| change.parts().0.to_string()).collect(),
+        };
+        let (old, names) = (&entry.dn, names.as_ref());
+        let mut leaving = Leaving { id, old, new: Some(&new), names, cut: &cut, noted: false };
+        let mut vacant = false;
         let done = loop {
             let (claim, first) = match (assertion, changes.is_empty()) {
                 (None, true) => (None, None),
@@ -127,10 +137,10 @@ impl<'a> Work<'a> {
                 }
             };
             self.shadowed(&first.iter().chain([&rename]).collect::<Vec<_>>())?;
-            if !noted {
-                self.vacate(&new).await?;
-                self.leaving(id, &entry.dn, Some(&new)).await?;
-                noted = true;
+            if !vacant {
+                self.vacate(&new, names.map(|(_, name)| name)).await?;
+                self.leaving(&mut leaving).await?;
+                vacant = true;
             }
             let rename = rename.clone();
             let done = if transaction {
@@ -139,6 +149,7 @@ impl<'a> Work<'a> {
                 let lease = lease.map_err(|error| error.during("rename an entry"))?;
                 match lease.transaction(requests).await {
                     Ok(_) => Ok(()),
+                    Err(LdapError::Uncertain(_)) if self.is_called(&entry.dn, &new).await.unwrap_or(false) => Ok(()),
                     Err(error) => Err(self.reasoned(entry, &changes, &rdn, error).await),
                 }
             } else {
@@ -160,11 +171,11 @@ impl<'a> Work<'a> {
                     return Err(taken);
                 }
                 self.set_behind(&entry.dn, Some(&new), secrets, contrary(entry, &changes)).await?;
-                self.left(id, &entry.dn, Some(&new)).await;
+                self.left(&leaving).await;
                 Ok(true)
             }
             Err(error) => {
-                self.not_left(id, &entry.dn, &error).await;
+                self.not_left(&leaving, &error).await;
                 if overtaken(&error) {
                     return Ok(false);
                 }
@@ -241,33 +252,44 @@ impl<'a> Work<'a> {
             Err(error) if blinded(&error) => {}
             done => return Ok(done.map(|_| ())),
         }
-        for request in claim.into_iter().chain([rename]) {
-            if let Err(error) = self.send(request).await {
-                return Ok(Err(error));
-            }
+        if let Some(claim) = claim
+            && let Err(error) = self.inner.directory.perform(&self.call, &claim).await
+        {
+            return Ok(Err(error));
         }
-        Ok(Ok(()))
+        Ok(self.send(rename).await.map(|_| ()))
     }
 
-    /// Modify first, then rename; undone where the second is refused.
+    /// Modify first, then rename; undone where the second is refused, and where nobody knows what became of it but the entry is seen under
+    /// its old name.
     async fn in_two_steps(
         &self,
         entry: &Entry,
-        before: [Option<Request>; 2],
+        [claim, first]: [Option<Request>; 2],
         rename: Request,
         changes: &[Change],
     ) -> Result<std::result::Result<(), LdapError>> {
-        for request in before.into_iter().flatten() {
-            if let Err(error) = self.send(request).await {
-                return Ok(Err(error));
-            }
+        if let Some(claim) = claim
+            && let Err(error) = self.inner.directory.perform(&self.call, &claim).await
+        {
+            return Ok(Err(error));
+        }
+        if let Some(first) = first
+            && let Err(error) = self.send(first).await
+        {
+            return Ok(Err(error));
         }
         let Err(error) = self.send(rename).await else { return Ok(Ok(())) };
-        if !changes.is_empty() && error.code().is_some() {
+        if changes.is_empty() {
+        } else if error.code().is_some() {
             let back = self.take_back(&entry.dn, None, contrary(entry, changes)).await;
             back.inspect_err(
                 |_| tracing::error!(dn = %entry.dn, %error, "a rename was refused, and what went before it stays"),
             )?;
+        } else if self.take_back(&entry.dn, None, contrary(entry, changes)).await.is_err() {
+            let changed: Vec<String> = changes.iter().map(|change| change.parts().0.to_string()).collect();
+            tracing::error!(dn = %entry.dn, ?changed, %error,
+                "the connection broke before a rename was answered, and what was changed before it may stay");
         }
         if error.code() == Some(Code::NO_SUCH_OBJECT) {
             return Err(StoreErrorKind::NotFound.into());

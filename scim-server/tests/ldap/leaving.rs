@@ -156,3 +156,65 @@ fn whoever_gets_the_name_is_not_taken_for_who_bore_it() {
     assert_eq!(noted(&server), [""; 0]);
     assert!(!members(&slapd, "staff").contains("user000001"));
 }
+
+/// Groups by user name (`memberUid`), for two who are named by it and one who is not.
+#[test]
+fn members_by_user_name_follow_later_too() {
+    let group = |name: &str| {
+        format!(
+            "dn: cn={name},ou=groups,dc=example,dc=org\nobjectClass: posixGroup\ncn: {name}\ngidNumber: 7\nmemberUid: user000001\n\
+             memberUid: user000002\nmemberUid: cyd\nmemberUid: root\n\n"
+        )
+    };
+    let account = format!(
+        "dn: {ACCOUNT}\nobjectClass: applicationProcess\nobjectClass: simpleSecurityObject\ncn: gateway\nuserPassword: {PASSWORD}\n\n"
+    );
+    let cyd = "dn: cn=Cyd,ou=people,dc=example,dc=org\nobjectClass: inetOrgPerson\ncn: Cyd\nsn: C\nuid: cyd\n\n";
+    let entries = people(0..3) + cyd + &group("staff") + &group("others") + &account;
+    let slapd = Slapd::start(&Setup { entries, ..Setup::default() }).unwrap();
+    ldapmodify(&slapd, ALLOWED);
+    let posix = "[store.ldap.groups]\nbase = \"ou=groups,dc=example,dc=org\"\nfilter = \"(objectClass=posixGroup)\"\n\
+                 object_classes = [\"posixGroup\"]\n[store.ldap.groups.attributes]\nmembers = \"memberUid\"\n";
+    let server = with_control_as(&slapd, ACCOUNT, posix);
+    let held = |name: &str| -> Vec<String> {
+        let found = slapd.search(&format!("(cn={name})"), &["memberUid"]).unwrap();
+        let mut held: Vec<String> =
+            found.lines().filter_map(|line| line.strip_prefix("memberUid: ")).map(str::to_owned).collect();
+        held.sort_unstable();
+        held
+    };
+    ldapmodify(&slapd, REFUSED);
+    let [gone, renamed, named] = ["user000001", "user000002", "cyd"].map(|name| user(&server, name));
+    assert_eq!(server.request("DELETE", &format!("/scim/v2/Users/{gone}")).send().status, 204);
+    assert_eq!(patch_user(&server, &renamed, "userName", json!("another")).status, 200);
+    assert_eq!(patch_user(&server, &named, "userName", json!("cydney")).status, 200);
+    let after = ["another", "cydney", "root"];
+    assert_eq!((held("others"), held("staff").len()), (after.map(str::to_owned).to_vec(), 4));
+    assert_eq!(noted(&server).len(), 3);
+    // Nobody else gets a name by which the group still means who left it.
+    let new = |name: &str| json!({"schemas": [USER], "userName": name, "name": {"familyName": "New"}});
+    for name in ["user000001", "cyd"] {
+        let refused = server.post("/scim/v2/Users", &new(name));
+        assert_eq!(refused.status, 409, "{refused:?}");
+    }
+    ldapmodify(&slapd, ALLOWED);
+    let made = server.post("/scim/v2/Users", &new("user000001"));
+    assert_eq!((made.status, made.json()["groups"].is_null()), (201, true), "{made:?}");
+    assert_eq!(held("staff"), ["cyd", "root", "user000002"]);
+    tend(&server, 5);
+    assert_eq!(held("staff"), after);
+    assert_eq!(noted(&server), [""; 0]);
+    // Somebody who got it past the gateway is not taken for who left it, and nothing of the sort stays noted.
+    ldapmodify(&slapd, REFUSED);
+    assert_eq!(patch_user(&server, &named, "userName", json!("cyd")).status, 200);
+    assert_eq!(held("staff"), after);
+    ldapmodify(
+        &slapd,
+        "dn: uid=cydney,ou=people,dc=example,dc=org\nchangetype: add\nobjectClass: inetOrgPerson\nuid: cydney\ncn: C\nsn: C\n",
+    );
+    ldapmodify(&slapd, ALLOWED);
+    tend(&server, 5);
+    assert_eq!(held("staff"), after, "nobody can tell whom it means");
+    assert_eq!(noted(&server), [""; 0]);
+    assert_eq!(patch_user(&server, &named, "title", json!("T")).status, 200);
+}
