@@ -1,12 +1,13 @@
 //! `doctor`: what a directory is, what of it SCIM shows, what is missing, and how to mend it. Nothing is written.
 //!
 //! - `places`: where people and groups are; `hidden`: what the account may not look for
-//! - `checks`: what is right and what is not
+//! - `checks`: what is right and what is not; `lockout`: whether locks keep anybody out
 //! - `report`: all of it, for people and for machines; `example`: a configuration for what was found
 
 mod checks;
 pub mod example;
 mod hidden;
+mod lockout;
 pub mod places;
 mod report;
 
@@ -77,6 +78,7 @@ pub async fn examine(
             let rows = rows(mapping, &shortfalls, writes);
             let (one, ids) = type_report(directory, &call, mapping, rows, &mut report.findings).await?;
             report.findings.extend(hidden::hidden(directory, &call, &profile, mapping, &ids).await?);
+            report.findings.extend(lockout::lockout(directory, &call, &profile, mapping).await?);
             report.types.push(TypeReport { tenant: several.then(|| name.clone()), ..one });
             report.findings.extend(checks::empty_groups(&profile, mapping));
             report.findings.extend(checks::references(&profile, &features, &tenant, mapping, settings.mode));

@@ -193,6 +193,11 @@ impl Active {
         *self == Active::AdControl
     }
 
+    /// Does a new password let in whoever was not active? OpenLDAP's policy takes every lock away with the old one.
+    pub fn ends_with_password(&self) -> bool {
+        *self == Active::PpolicyLock
+    }
+
     /// The class that a new entry needs for it beside those it has.
     pub fn class(&self, active: bool) -> Option<&'static str> {
         matches!(self, Active::ShadowExpire(_)).then_some(SHADOW_ACCOUNT).filter(|_| !active)

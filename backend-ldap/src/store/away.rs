@@ -77,7 +77,8 @@ impl Work<'_> {
         }
         if let Some((request, superior, rdn)) = moving {
             let first = superior.child(&rdn);
-            let leaving = |new| Leaving { id: &id, old: &entry.dn, new, names: None, cut: &[], noted: false };
+            let leaving =
+                |new| Leaving { id: &id, old: &entry.dn, new, names: None, cut: &[], lock: false, noted: false };
             let mut noted = leaving(Some(&first));
             self.leaving(&mut noted).await?;
             let mut done = self.send(request).await;

@@ -14,6 +14,7 @@ use crate::mapping::write::Values;
 
 use super::BACKEND;
 use super::commit::Work;
+use super::leaving::Leaving;
 use super::lost::done_answer;
 use super::members::is_placeholder;
 use super::result::{of_write, rejected, told, unholdable};
@@ -95,15 +96,31 @@ impl Work<'_> {
             Some(wanted) => self.turn(&dn, wanted).await.map(drop),
             None => Ok(()),
         };
+        let locked = turned.filter(|(active, wanted)| !wanted && active.ends_with_password()).map(|(active, _)| active);
+        let mut id = None;
         if finished.is_ok() && !change.secrets.is_empty() {
-            finished = self.admit(&dn, &change.secrets, enable).await;
+            if locked.is_some() {
+                id = Some(self.id_at(&dn, &answer).await?);
+            }
+            let mut lock = id.as_ref().map(|id| Leaving::staying(id, &dn));
+            if let Some(lock) = &mut lock {
+                self.locking(lock).await;
+            }
+            finished = self.admit(&dn, &change.secrets, enable, locked).await;
+            if let Some(lock) = &lock {
+                // It is locked out, or nothing of it stays.
+                self.left(lock).await;
+            }
         }
         if let Err(refused) = finished {
             // A user who cannot log in, or can, was not asked for: nothing of it stays.
             self.unmake(&dn, turn.is_some()).await;
             return Err(refused);
         }
-        let id = self.id_at(&dn, &answer).await?;
+        let id = match id {
+            Some(id) => id,
+            None => self.id_at(&dn, &answer).await?,
+        };
         if let Err(taken) = self.still_alone(&claimed, &id).await {
             self.unmake(&dn, turn.is_some()).await;
             return Err(taken);
@@ -122,26 +139,32 @@ impl Work<'_> {
     }
 
     /// Gives a new user its password, and lets it in where that has to wait for the password.
-    async fn admit(&self, dn: &Dn, secrets: &[SecretEdit], enable: Option<&Active>) -> Result<()> {
-        self.set_secrets(dn, secrets).await?;
+    async fn admit(
+        &self,
+        dn: &Dn,
+        secrets: &[SecretEdit],
+        enable: Option<&Active>,
+        locked: Option<&Active>,
+    ) -> Result<()> {
+        self.set_secrets(dn, secrets, locked).await?;
         match enable {
-            Some(active) => self.enable(dn, active).await,
+            Some(active) => self.make_active(dn, active, true).await,
             None => Ok(()),
         }
     }
 
-    /// Lets in who may not yet.
-    pub(super) async fn enable(&self, dn: &Dn, active: &Active) -> Result<()> {
+    /// Lets in who may not, or locks out who may.
+    pub(super) async fn make_active(&self, dn: &Dn, active: &Active, wanted: bool) -> Result<()> {
         let search = Search::entry(dn.clone(), active.attribute().into_iter().collect());
         let entry = self.inner.directory.entry(&self.call, &search).await;
         let entry = entry.map_err(|error| error.during("read whether a user may log in"))?;
-        let changes = entry.map(|entry| active.write(&entry, true)).unwrap_or_default();
+        let changes = entry.map(|entry| active.write(&entry, wanted)).unwrap_or_default();
         if changes.is_empty() {
             return Ok(());
         }
         let modify = Operation::Modify { target: dn.into(), changes };
         let done = self.send(modify.into()).await;
-        done.map(drop).map_err(|error| of_write(self.mapping, None, error, "let a user log in"))
+        done.map(drop).map_err(|error| of_write(self.mapping, None, error, "say whether a user may log in"))
     }
 
     /// The id that a new entry is given, where the directory itself gives none.

@@ -43,7 +43,7 @@ impl Work<'_> {
         self.lose(Loss::Deletes, 1).await?;
         let name = self.user_name(&entry).map(|name| (name, Bytes::new()));
         let (old, names) = (&entry.dn, name.as_ref());
-        let mut leaving = Leaving { id: &id, old, new: None, names, cut: &[], noted: false };
+        let mut leaving = Leaving { id: &id, old, new: None, names, cut: &[], lock: false, noted: false };
         self.leaving(&mut leaving).await?;
         let asserted = match expect {
             Expect::Version(_) if self.inner.features.assertion => asserted(self.mapping, &version),

@@ -10,9 +10,9 @@ use scim_core::error::ScimError;
 use scim_core::query::Select;
 use scim_core::schema::Kind;
 use scim_core::store::control::{ExternalIds, LEAVING};
-use scim_core::store::{ResourceId, Result, Scope, StoreErrorKind, TenantId};
+use scim_core::store::{ResourceId, Result, Scope, StoreError, StoreErrorKind, TenantId};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::directory::Call;
 use crate::ldap::{Code, Dn, Entry, Filter, LdapError, Search};
@@ -40,8 +40,17 @@ pub(super) struct Leaving<'l> {
     pub(super) names: Option<&'l (Bytes, Bytes)>,
     /// The attributes that are changed before it leaves, and would stay so if it never did.
     pub(super) cut: &'l [String],
+    /// Is it locked out, and to be so again behind a new password?
+    pub(super) lock: bool,
     /// Was it noted?
     pub(super) noted: bool,
+}
+
+impl<'l> Leaving<'l> {
+    /// One that keeps its name.
+    pub(super) fn staying(id: &'l ResourceId, dn: &'l Dn) -> Self {
+        Leaving { id, old: dn, new: Some(dn), names: None, cut: &[], lock: false, noted: false }
+    }
 }
 
 /// What is noted with the id of an entry.
@@ -59,6 +68,9 @@ struct Note {
     /// What was changed before.
     #[serde(default)]
     cut: Vec<String>,
+    /// Must it be locked out again?
+    #[serde(default)]
+    lock: bool,
 }
 
 /// What a note turns out to mean.
@@ -75,7 +87,7 @@ impl Work<'_> {
     /// Notes that an entry is about to leave its name, if anything that leads to it has to follow by our hand, or would stay half done.
     pub(super) async fn leaving(&self, entry: &mut Leaving<'_>) -> Result<()> {
         let follows = entry.new != Some(entry.old) && self.must_follow(entry.old);
-        let wanted = follows || entry.names.is_some() || !entry.cut.is_empty();
+        let wanted = follows || entry.names.is_some() || entry.lock || !entry.cut.is_empty();
         let Some(kept) = self.inner.kept.get().filter(|_| wanted) else { return Ok(()) };
         let note = json!({
             "kind": self.mapping.rt.kind.as_str(),
@@ -84,6 +96,7 @@ impl Work<'_> {
             "new": entry.new.map(Dn::as_str),
             "name": entry.names.map(|(old, _)| String::from_utf8_lossy(old)),
             "cut": entry.cut,
+            "lock": entry.lock,
         });
         kept.set(&self.scope.tenant, LEAVING, entry.id, Some(&note.to_string())).await?;
         entry.noted = true;
@@ -142,6 +155,47 @@ impl Work<'_> {
         }
         if followed {
             self.settled(entry).await;
+        }
+    }
+
+    /// Notes that who is about to get a password is locked out again behind it.
+    pub(super) async fn locking(&self, entry: &mut Leaving<'_>) {
+        entry.lock = true;
+        if let Err(error) = self.leaving(entry).await {
+            tracing::warn!(id = %entry.id, %error, "a crash now would let in who is not active: that could not be noted");
+        }
+    }
+
+    /// The directory refused a password, and all of the change is taken back; where that is not certain, the note stays.
+    pub(super) async fn given_up(&self, entry: &Leaving<'_>, why: &StoreError) {
+        if !matches!(why.kind, StoreErrorKind::Uncertain | StoreErrorKind::Unavailable) {
+            self.settled(entry).await;
+        }
+    }
+
+    /// Whoever is made active is not locked out later for what was cut short before.
+    pub(super) async fn unlocked(&self, id: &ResourceId) -> Result<()> {
+        let Some(kept) = self.inner.kept.get() else { return Ok(()) };
+        for (id, text) in kept.of(&self.scope.tenant, LEAVING, std::slice::from_ref(id)).await? {
+            if let Ok(mut note) = serde_json::from_str::<Value>(&text)
+                && note["lock"] == true
+            {
+                note["lock"] = false.into();
+                kept.set(&self.scope.tenant, LEAVING, &id, Some(&note.to_string())).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Locks out whom a new password may have let in.
+    async fn lock_again(&self, id: &ResourceId) -> Result<()> {
+        let active =
+            self.mapping.active.as_ref().map(|(_, active)| active).filter(|active| active.ends_with_password());
+        let Some(active) = active else { return Ok(()) };
+        match self.find(id, &Select::bare()).await {
+            Ok(entry) => self.make_active(&entry.dn, active, false).await,
+            Err(gone) if matches!(gone.kind, StoreErrorKind::NotFound) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -220,6 +274,10 @@ impl Inner {
         let left = self.what_became(&call, mapping, &id, &old, new).await;
         let left = left.map_err(|error| error.during("look for an entry that left"))?;
         let work = Work { inner: self, scope: &scope, tenant, mapping, call, reply: None };
+        if note.lock {
+            tracing::info!(tenant = %tenant.id, %id, %old, "a change of a password was cut short: who was not active is locked out again");
+            work.lock_again(&id).await?;
+        }
         let named = match &note.name {
             Some(name) => work.name_left(&id, name).await?,
             None => true,
@@ -228,7 +286,7 @@ impl Inner {
             Left::For(new) => {
                 tracing::info!(tenant = %tenant.id, %id, %old, "references follow an entry that left earlier");
                 let new = new.as_ref();
-                work.left(&Leaving { id: &id, old: &old, new, names: None, cut: &[], noted: named }).await;
+                work.left(&Leaving { new, noted: named, ..Leaving::staying(&id, &old) }).await;
             }
             Left::Stayed => {
                 if !note.cut.is_empty() {

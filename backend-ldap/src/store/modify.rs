@@ -139,6 +139,13 @@ impl Work<'_> {
         if turned == Some(false) {
             self.lose(Loss::Deactivations, 1).await?;
         }
+        // Who is not active stays so with a new password.
+        let active =
+            self.mapping.active.as_ref().map(|(_, active)| active).filter(|active| active.ends_with_password());
+        let locked = active.filter(|active| !turned.unwrap_or_else(|| active.read(&entry)));
+        if turned == Some(true) && active.is_some() {
+            self.unlocked(id).await?;
+        }
         let claimed = match &change.document {
             Some(document) => self.claim_values(&change.claim, &document.parse(), Some(id)).await?,
             None => Claimed::default(),
@@ -154,7 +161,8 @@ impl Work<'_> {
         let (renamed, rest) = self.renamed(&entry, changes)?;
         let rdn = renamed.or_else(|| superior.as_ref().and_then(|_| entry.dn.rdn()));
         if let Some(rdn) = rdn {
-            let renaming = Renaming { id, rdn, superior, claimed: &claimed, secrets: &change.secrets, names: &names };
+            let renaming =
+                Renaming { id, rdn, superior, claimed: &claimed, secrets: &change.secrets, names: &names, locked };
             let done = self.rename(&entry, renaming, rest, edits, assertion.as_ref(), unique.as_ref()).await?;
             return Ok(match done {
                 true => Tried::Done(self.outcome(id.clone(), Effect::Changed, None).await?),
@@ -180,7 +188,7 @@ impl Work<'_> {
         let enabled = enabled.and_then(|(_, active)| active.attribute());
         let password_first = rest.iter().any(|change| Some(change.parts().0) == enabled.as_ref());
         if password_first {
-            self.set_secrets(&entry.dn, &change.secrets).await?;
+            self.set_secrets(&entry.dn, &change.secrets, None).await?;
         }
         let mut undo = Vec::new();
         if claimed.is_open() || !change.secrets.is_empty() {
@@ -188,10 +196,11 @@ impl Work<'_> {
             let changes: Vec<Change> = rest.iter().cloned().chain(edits.iter().flat_map(Edit::changes)).collect();
             undo = contrary(&entry, &changes);
         }
-        let mut leaving =
-            Leaving { id, old: &entry.dn, new: Some(&entry.dn), names: names.as_ref(), cut: &[], noted: false };
-        if let (Some((_, new)), Mode::Write) = (&names, self.inner.settings.mode) {
-            self.vacate(&entry.dn, Some(new)).await?;
+        let mut leaving = Leaving { names: names.as_ref(), ..Leaving::staying(id, &entry.dn) };
+        if self.inner.settings.mode == Mode::Write {
+            if let Some((_, new)) = &names {
+                self.vacate(&entry.dn, Some(new)).await?;
+            }
             self.leaving(&mut leaving).await?;
         }
         let asserted = assertion.as_ref();
@@ -209,7 +218,10 @@ impl Work<'_> {
         let answer = match sent {
             Ok(answer) => answer,
             Err(EditError::Store(error)) => return Err(error),
-            Err(EditError::Ldap(error)) if overtaken(&error) => return Ok(Tried::Overtaken),
+            Err(EditError::Ldap(error)) if overtaken(&error) => {
+                self.not_left(&leaving, &error).await;
+                return Ok(Tried::Overtaken);
+            }
             Err(EditError::Ldap(error)) => {
                 self.not_left(&leaving, &error).await;
                 return Err(of_write(self.mapping, unique.as_ref(), error, "modify an entry"));
@@ -217,12 +229,19 @@ impl Work<'_> {
         };
         if let Err(taken) = self.still_alone(&claimed, id).await {
             self.take_back(&entry.dn, None, undo).await?;
+            self.given_up(&leaving, &taken).await;
             return Err(taken);
         }
         if !password_first {
-            self.set_behind(&entry.dn, None, &change.secrets, undo).await?;
+            if locked.is_some() && !change.secrets.is_empty() {
+                self.locking(&mut leaving).await;
+            }
+            if let Err(refused) = self.set_behind(&entry.dn, None, &change.secrets, undo, locked).await {
+                self.given_up(&leaving, &refused).await;
+                return Err(refused);
+            }
         }
-        if names.is_some() {
+        if names.is_some() || leaving.noted {
             self.left(&leaving).await;
         }
         if !change.secrets.is_empty() {

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::ldap::controls::{self, PasswordProblem};
 use crate::ldap::{AttributeName, Change, Code, Dn, LdapError, Operation, Request};
+use crate::mapping::Active;
 
 use super::commit::Work;
 use super::result::{self, of_write, rejected};
@@ -18,8 +19,18 @@ const DURING: &str = "set a password";
 const UNICODE_PWD: AttributeName = AttributeName::known("unicodePwd");
 
 impl Work<'_> {
-    /// Sets or clears the passwords of an entry.
-    pub(super) async fn set_secrets(&self, dn: &Dn, secrets: &[SecretEdit]) -> Result<()> {
+    /// Sets or clears the passwords of an entry. Who is to be locked out all the same is locked out again behind it.
+    pub(super) async fn set_secrets(&self, dn: &Dn, secrets: &[SecretEdit], locked: Option<&Active>) -> Result<()> {
+        let set = self.set_each(dn, secrets).await;
+        let Some(active) = locked.filter(|_| !secrets.is_empty()) else { return set };
+        let locked = self.make_active(dn, active, false).await;
+        if let Err(error) = &locked {
+            tracing::error!(%dn, %error, "a user who is not active may have got a password, and could not be locked out again");
+        }
+        set.and(locked)
+    }
+
+    async fn set_each(&self, dn: &Dn, secrets: &[SecretEdit]) -> Result<()> {
         for secret in secrets {
             let Some(column) = self.mapping.columns.iter().find(|column| column.at == secret.at) else {
                 return Err(rejected(ScimError::invalid_value(format!(

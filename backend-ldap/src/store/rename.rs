@@ -7,6 +7,7 @@ use scim_core::path::AttrPath;
 use scim_core::store::{ResourceId, Result, StoreError, StoreErrorKind};
 
 use crate::ldap::{AttributeName, Change, Code, Dn, Entry, Filter, LdapError, Operation, Rdn, Request, controls};
+use crate::mapping::Active;
 
 use super::BACKEND;
 use super::claims::Claimed;
@@ -29,6 +30,8 @@ pub(super) struct Renaming<'r> {
     pub(super) secrets: &'r [SecretEdit],
     /// The user name that it leaves and the one that it takes, where others refer to it by that.
     pub(super) names: &'r Option<(Bytes, Bytes)>,
+    /// Who is locked out, also with a new password.
+    pub(super) locked: Option<&'r Active>,
 }
 
 impl<'a> Work<'a> {
@@ -93,7 +96,7 @@ impl<'a> Work<'a> {
     pub(super) async fn rename(
         &self,
         entry: &Entry,
-        Renaming { id, rdn, superior, claimed, secrets, names }: Renaming<'_>,
+        Renaming { id, rdn, superior, claimed, secrets, names, locked }: Renaming<'_>,
         rest: Vec<Change>,
         edits: Vec<Edit<'a>>,
         assertion: Option<&Filter>,
@@ -121,7 +124,7 @@ impl<'a> Work<'a> {
             false => changes.iter().map(|change| change.parts().0.to_string()).collect(),
         };
         let (old, names) = (&entry.dn, names.as_ref());
-        let mut leaving = Leaving { id, old, new: Some(&new), names, cut: &cut, noted: false };
+        let mut leaving = Leaving { id, old, new: Some(&new), names, cut: &cut, lock: false, noted: false };
         let mut vacant = false;
         let done = loop {
             let (claim, first) = match (assertion, changes.is_empty()) {
@@ -168,9 +171,17 @@ impl<'a> Work<'a> {
             Ok(()) => {
                 if let Err(taken) = self.still_alone(claimed, id).await {
                     self.take_back(&entry.dn, Some(&new), contrary(entry, &changes)).await?;
+                    self.given_up(&leaving, &taken).await;
                     return Err(taken);
                 }
-                self.set_behind(&entry.dn, Some(&new), secrets, contrary(entry, &changes)).await?;
+                if locked.is_some() && !secrets.is_empty() {
+                    self.locking(&mut leaving).await;
+                }
+                let set = self.set_behind(&entry.dn, Some(&new), secrets, contrary(entry, &changes), locked).await;
+                if let Err(refused) = set {
+                    self.given_up(&leaving, &refused).await;
+                    return Err(refused);
+                }
                 self.left(&leaving).await;
                 Ok(true)
             }
@@ -191,8 +202,9 @@ impl<'a> Work<'a> {
         now: Option<&Dn>,
         secrets: &[SecretEdit],
         undo: Vec<Change>,
+        locked: Option<&Active>,
     ) -> Result<()> {
-        let Err(refused) = self.set_secrets(now.unwrap_or(dn), secrets).await else { return Ok(()) };
+        let Err(refused) = self.set_secrets(now.unwrap_or(dn), secrets, locked).await else { return Ok(()) };
         // Where nobody knows whether they were set, nobody knows what to take back.
         if !matches!(refused.kind, StoreErrorKind::Uncertain | StoreErrorKind::Unavailable) {
             self.take_back(dn, now, undo).await?;

@@ -6,6 +6,8 @@ use conformance_tests::servers::slapd::{ADMIN, MemberOf, PASSWORD, Setup, Slapd,
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::ldapmodify;
+
 struct Machine {
     folder: TempDir,
     slapd: Slapd,
@@ -207,4 +209,21 @@ fn what_the_account_may_not_look_for_is_named() {
     let seen = report(&machine.run(&[&["doctor", "--url", &url][..], &who].concat()));
     let warnings = findings(&seen, "warning");
     assert!(warnings.contains("User: filters on title, employeeNumber leave out"), "{warnings}");
+}
+
+/// OpenLDAP's policy looks at locks only where it is told to.
+#[test]
+fn a_policy_that_keeps_nobody_out_is_named() {
+    let entries = people_of(0..3, &[]);
+    let machine = Machine::new(&Setup { entries, password_policy: true, ..Setup::default() });
+    let config = text(&machine.doctor(&["--print-config"]));
+    let config = config.replace("[store.ldap.users]\n", "[store.ldap.users]\nactive = \"ppolicy_lock\"\n");
+    std::fs::write(machine.folder.path().join("scim-server.toml"), config).unwrap();
+    let problems = || findings(&report(&machine.run(&["doctor", "--format", "json"])), "problem");
+    assert!(problems().contains("cn=default,ou=policies,dc=example,dc=org"), "{}", problems());
+    ldapmodify(
+        &machine.slapd,
+        "dn: cn=default,ou=policies,dc=example,dc=org\nchangetype: modify\nadd: pwdLockout\npwdLockout: TRUE\n",
+    );
+    assert_eq!(problems(), "");
 }

@@ -36,19 +36,19 @@ fn user(server: &Running, name: &str) -> String {
 
 /// Lets the store do what it does by itself, as if so many minutes had gone by.
 #[expect(clippy::disallowed_methods, reason = "the clock of the server is the system's")]
-fn tend(server: &Running, minutes: i64) {
+pub fn tend(server: &Running, minutes: i64) {
     let now = Timestamp::from_millis(jiff::Timestamp::now().as_millisecond() + minutes * 60_000);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(server.store.tend(now)).unwrap();
 }
 
 /// A connection of the test's own to the control store.
-fn control(server: &Running) -> rusqlite::Connection {
+pub fn control(server: &Running) -> rusqlite::Connection {
     rusqlite::Connection::open(server.directory.path().join("control.db")).unwrap()
 }
 
 /// The ids of those who leave.
-fn noted(server: &Running) -> Vec<String> {
+pub fn noted(server: &Running) -> Vec<String> {
     let db = control(server);
     let mut statement = db.prepare("SELECT id FROM external WHERE client = ?1 ORDER BY id").unwrap();
     let rows = statement.query_map([LEAVING], |row| row.get(0)).unwrap();

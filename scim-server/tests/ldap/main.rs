@@ -14,6 +14,7 @@ mod files;
 mod grown;
 mod kept;
 mod leaving;
+mod locked;
 mod lost;
 mod mapped;
 mod member_of;
