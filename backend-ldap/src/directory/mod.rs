@@ -30,6 +30,7 @@ mod walk;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use tokio::runtime::{Builder, Runtime};
@@ -99,6 +100,8 @@ struct Inner {
     options: Options,
     threads: Arc<Threads>,
     numbers: Arc<Numbers>,
+    /// The longest page that none of the servers has refused.
+    page: AtomicU32,
 }
 
 /// The threads of connections, as long as one of those who use them is there.
@@ -137,7 +140,7 @@ impl Directory {
         let servers = options.servers.iter().map(|address| Server::new(address.clone(), connector.clone())).collect();
         let sticky = Sticky::new(options.sticky_time);
         let threads = Arc::new(Threads(Some(runtime)));
-        Ok(Directory { inner: Arc::new(Inner { servers, sticky, options, threads, numbers: Arc::default() }) })
+        Ok(Directory { inner: Arc::new(Inner { servers, sticky, options, threads, numbers: Arc::default(), page: AtomicU32::new(u32::MAX) }) })
     }
 
     /// Each of its servers by itself: for what has to be so on all of them. They share the connections.
@@ -146,7 +149,7 @@ impl Directory {
             let options = Options { servers: vec![server.address.clone()], ..self.inner.options.clone() };
             let (sticky, threads) = (Sticky::new(options.sticky_time), self.inner.threads.clone());
             let numbers = self.inner.numbers.clone();
-            Directory { inner: Arc::new(Inner { servers: vec![server.clone()], sticky, options, threads, numbers }) }
+            Directory { inner: Arc::new(Inner { servers: vec![server.clone()], sticky, options, threads, numbers, page: AtomicU32::new(self.page()) }) }
         };
         self.inner.servers.iter().map(one).collect()
     }
@@ -301,6 +304,18 @@ impl Directory {
     /// All that a search finds, page by page of at most so many entries, over a connection of its own.
     pub fn walk(&self, call: &Call, search: Search, page: u32) -> Walk {
         Walk::new(self.clone(), call.clone(), search, page)
+    }
+
+    /// The longest page that the servers give, as far as is known.
+    fn page(&self) -> u32 {
+        self.inner.page.load(Ordering::Relaxed)
+    }
+
+    /// A page of twice as many was refused.
+    fn shorten(&self, page: u32) {
+        if self.inner.page.fetch_min(page, Ordering::Relaxed) > page {
+            tracing::info!(page, "the directory gives shorter pages than store.ldap.page says");
+        }
     }
 
     /// Until when one operation of this call may take.

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use crate::ldap::{Entry, LdapError, Search, controls};
+use crate::ldap::{Code, Entry, LdapError, Search, controls};
 
 use super::lease::Lease;
 use super::{Call, Directory, Found, again};
@@ -52,12 +52,17 @@ impl Walk {
     }
 
     /// The first page. Nothing is lost yet where its connection breaks: it is asked for again, of every server once.
-    async fn begin(&self) -> Result<(Box<Lease>, Found), LdapError> {
+    async fn begin(&mut self) -> Result<(Box<Lease>, Found), LdapError> {
         let mut tries = self.directory.options().servers.len();
         loop {
+            self.page = self.page.min(self.directory.page());
             let lease = Box::new(self.directory.lease(&self.call).await?);
             match lease.search(&self.page_behind(&[])).await {
                 Err(error) if again(&error) && tries > 0 && self.directory.has_time(&self.call) => tries -= 1,
+                Err(error) if self.page > 1 && is_too_long(&error) => {
+                    lease.give_back();
+                    self.directory.shorten(self.page / 2);
+                }
                 found => return found.map(|found| (lease, found)),
             }
         }
@@ -66,4 +71,10 @@ impl Walk {
     fn page_behind(&self, cookie: &[u8]) -> Search {
         self.search.clone().with(controls::paged(self.page, cookie))
     }
+}
+
+/// Does the server give no pages of this size? OpenLDAP refuses what is above its `size.pr`, and does not say what that is.
+fn is_too_long(error: &LdapError) -> bool {
+    let LdapError::Refused(result) = error else { return false };
+    result.code == Code::ADMIN_LIMIT && result.message.contains("page size")
 }

@@ -98,6 +98,25 @@ fn limits_of_the_directory_are_told_as_limits() {
     }
 }
 
+/// OpenLDAP refuses pages that are longer than it likes, and does not say how long that is.
+#[test]
+fn pages_are_as_short_as_the_directory_wants_them() {
+    let who = "dn.exact=\"cn=scim,dc=example,dc=org\"";
+    let account = format!(
+        "dn: cn=scim,dc=example,dc=org\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: scim\n\
+         userPassword: {PASSWORD}\n\n"
+    );
+    let configuration = format!(
+        "olcAccess: {{0}}to * by {who} write by * auth\nolcLimits: {who} size.soft=50 size.hard=50 size.pr=7 size.prtotal=unlimited\n"
+    );
+    let slapd = Slapd::start(&Setup { entries: account + &people(0..80), configuration, ..Setup::default() }).unwrap();
+    let tables = "[store.ldap.users]\nbase = \"ou=people,dc=example,dc=org\"\n\
+                  [store.ldap.groups]\nbase = \"ou=groups,dc=example,dc=org\"\n";
+    let server = gateway_as(&slapd, "cn=scim,dc=example,dc=org", tables, &["acme"]);
+    let list = server.get("/scim/v2/Users?count=50");
+    assert_eq!((list.status, &list.json()["totalResults"]), (200, &json!(80)), "{list:?}");
+}
+
 #[test]
 fn a_base_that_is_not_there_is_no_missing_resource() {
     let slapd = Slapd::start(&Setup { entries: people(0..3), ..Setup::default() }).unwrap();
