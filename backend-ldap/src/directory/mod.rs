@@ -140,7 +140,16 @@ impl Directory {
         let servers = options.servers.iter().map(|address| Server::new(address.clone(), connector.clone())).collect();
         let sticky = Sticky::new(options.sticky_time);
         let threads = Arc::new(Threads(Some(runtime)));
-        Ok(Directory { inner: Arc::new(Inner { servers, sticky, options, threads, numbers: Arc::default(), page: AtomicU32::new(u32::MAX) }) })
+        Ok(Directory {
+            inner: Arc::new(Inner {
+                servers,
+                sticky,
+                options,
+                threads,
+                numbers: Arc::default(),
+                page: AtomicU32::new(u32::MAX),
+            }),
+        })
     }
 
     /// Each of its servers by itself: for what has to be so on all of them. They share the connections.
@@ -149,7 +158,16 @@ impl Directory {
             let options = Options { servers: vec![server.address.clone()], ..self.inner.options.clone() };
             let (sticky, threads) = (Sticky::new(options.sticky_time), self.inner.threads.clone());
             let numbers = self.inner.numbers.clone();
-            Directory { inner: Arc::new(Inner { servers: vec![server.clone()], sticky, options, threads, numbers, page: AtomicU32::new(self.page()) }) }
+            Directory {
+                inner: Arc::new(Inner {
+                    servers: vec![server.clone()],
+                    sticky,
+                    options,
+                    threads,
+                    numbers,
+                    page: AtomicU32::new(self.page()),
+                }),
+            }
         };
         self.inner.servers.iter().map(one).collect()
     }

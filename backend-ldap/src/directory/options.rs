@@ -36,6 +36,8 @@ pub struct Tls {
     pub identity: Option<Identity>,
     /// Trust whoever answers. For a test only: readiness and the log say so.
     pub insecure: bool,
+    /// TLS 1.3 and nothing older; else 1.2 too.
+    pub newest: bool,
 }
 
 /// A certificate with those that vouch for it, and its key.

@@ -8,6 +8,7 @@ use scim_core::schema::Type;
 use serde_json::Value;
 
 use super::country;
+use crate::ldap::sid;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -33,6 +34,8 @@ pub enum Syntax {
     Binary,
     /// Sixteen bytes of Microsoft's order; a UUID in SCIM.
     Guid,
+    /// A security identifier of Active Directory; `S-1-5-…` in SCIM.
+    Sid,
     /// Lines divided by `$` (RFC 4517 section 3.3.28); by line breaks in SCIM.
     Lines,
     /// A picture; a `data:` URI in SCIM.
@@ -68,6 +71,7 @@ impl Syntax {
             | Syntax::Filetime
             | Syntax::Binary
             | Syntax::Guid
+            | Syntax::Sid
             | Syntax::Lines
             | Syntax::Photo => text,
         }
@@ -94,6 +98,7 @@ impl Syntax {
             Syntax::Filetime => Some(filetime(text()?)?.to_string().into()),
             Syntax::Binary => (!bytes.is_empty()).then(|| STANDARD.encode(bytes).into()),
             Syntax::Guid => Some(guid_text(bytes)?.into()),
+            Syntax::Sid => Some(sid::text(bytes)?.into()),
             Syntax::Lines => Some(lines(text()?).into()),
             Syntax::Json => serde_json::from_slice(bytes).ok(),
             Syntax::Photo => (!bytes.is_empty()).then(|| format!("{}{}", PHOTO, STANDARD.encode(bytes)).into()),
@@ -124,6 +129,9 @@ impl Syntax {
             }
             Syntax::Binary => decode_base64(&text, false).map(Bytes::from).ok_or_else(|| "it is no base64 text".into()),
             Syntax::Guid => guid_bytes(&text).map(|bytes| bytes.to_vec().into()).ok_or_else(|| "it is no UUID".into()),
+            Syntax::Sid => {
+                sid::bytes(&text).map(Bytes::from).ok_or_else(|| "it is no security identifier (S-1-…)".into())
+            }
             Syntax::Lines => Ok(to_lines(&text).into()),
             Syntax::Photo => text
                 .split_once(";base64,")

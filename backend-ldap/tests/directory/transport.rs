@@ -2,7 +2,7 @@
 
 use backend_ldap::directory::{Credentials, Directory, Identity, Options, Password, Tls};
 use backend_ldap::ldap::{LdapError, Request};
-use conformance_tests::servers::slapd::{Setup, Slapd};
+use conformance_tests::servers::slapd::{ADMIN, PASSWORD, Setup, Slapd};
 use secrecy::SecretString;
 
 use super::support::*;
@@ -91,4 +91,23 @@ async fn a_password_that_was_changed_is_read_anew() {
         assert!(begun.elapsed() < LONG, "the new password is not read: {error}");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn the_oldest_tls_that_is_spoken_is_a_setting() {
+    let slapd = slapd(&Setup::default());
+    let tls = |newest| Options { tls: Tls { newest, ..trusting(&slapd) }, ..options(&[slapd.tls_url()]) };
+    assert_eq!(who(tls(true)).await.unwrap(), BOUND);
+    // One that speaks nothing newer than 1.2.
+    let ldif = "dn: cn=config\nchangetype: modify\nadd: olcTLSCipherSuite\nolcTLSCipherSuite: NORMAL:-VERS-TLS1.3\n";
+    let mut tool = std::process::Command::new("ldapmodify")
+        .args(["-x", "-H", &slapd.url(), "-D", ADMIN, "-w", PASSWORD])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut tool.stdin.take().unwrap(), ldif.as_bytes()).unwrap();
+    assert!(tool.wait().unwrap().success());
+    assert_eq!(who(tls(false)).await.unwrap(), BOUND);
+    let refused = who(tls(true)).await.unwrap_err();
+    assert!(matches!(refused, LdapError::Unavailable(_)), "{refused:?}");
 }

@@ -40,6 +40,8 @@ pub struct LdapSettings {
     /// Our own certificate and its key, for SASL EXTERNAL.
     cert: Option<PathBuf>,
     key: Option<PathBuf>,
+    /// The oldest TLS that is spoken: `1.2` or `1.3`.
+    tls_min: String,
     /// Trust whoever answers: for tests.
     insecure: bool,
     /// Send the password in clear to another machine.
@@ -102,6 +104,7 @@ impl Default for LdapSettings {
             ca: None,
             cert: None,
             key: None,
+            tls_min: "1.2".into(),
             insecure: false,
             insecure_plain: false,
             connections: 4,
@@ -139,7 +142,7 @@ pub fn keys() -> Value {
     };
     json!({
         "urls": settings.urls, "bind_dn": null, "bind_password": null, "mode": settings.mode, "profile": settings.profile,
-        "start_tls": false, "ca": null, "cert": null, "key": null, "insecure": false, "insecure_plain": false,
+        "start_tls": false, "ca": null, "cert": null, "key": null, "tls_min": settings.tls_min, "insecure": false, "insecure_plain": false,
         "connections": settings.connections, "leases": settings.leases, "connect_time": settings.connect_time,
         "operation_time": settings.operation_time, "start_time": settings.start_time, "page": settings.page, "fragment_min": settings.fragment_min,
         "transactions": false, "authorize_as": null, "member_of": settings.member_of, "users": of(), "groups": of(), "tenants": null,
@@ -183,7 +186,17 @@ impl LdapSettings {
         };
         Ok(Options {
             credentials,
-            tls: Tls { start: self.start_tls, authorities: read("ca", &self.ca)?, identity, insecure: self.insecure },
+            tls: Tls {
+                start: self.start_tls,
+                authorities: read("ca", &self.ca)?,
+                identity,
+                insecure: self.insecure,
+                newest: match self.tls_min.as_str() {
+                    "1.2" => false,
+                    "1.3" => true,
+                    other => anyhow::bail!("store.ldap.tls_min = {other:?}: write \"1.2\" or \"1.3\""),
+                },
+            },
             insecure_plain: self.insecure_plain,
             connections: self.connections,
             leases: self.leases,
@@ -212,6 +225,7 @@ impl LdapSettings {
         line("ca", path(&self.ca));
         line("cert", path(&self.cert));
         line("key", path(&self.key));
+        line("tls_min", (self.tls_min != "1.2").then(|| quoted(&self.tls_min)));
         line("insecure", on(self.insecure));
         line("insecure_plain", on(self.insecure_plain));
         line("profile", (self.profile != "auto").then(|| quoted(&self.profile)));

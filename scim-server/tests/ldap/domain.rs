@@ -309,3 +309,28 @@ fn entries_move_and_go_with_what_is_below_them() {
     assert_eq!(domain.count("userName eq \"hugo\""), 0);
     assert_eq!(domain.raw("below", "distinguishedName"), None);
 }
+
+/// An identifier that other systems know an account by, as they write it.
+#[test]
+fn a_security_identifier_is_shown_as_text() {
+    let domain = Domain::of("identifiers", "", |_| {
+        "[store.ldap.users.attributes]\nnickName = { attribute = \"objectSid\", syntax = \"sid\", direction = \"read_only\" }\n"
+            .to_owned()
+    });
+    let (ann, bob) =
+        (domain.user("sid-ann", json!({"active": false})), domain.user("sid-bob", json!({"active": false})));
+    let shown = |user: &Value| user["nickName"].as_str().unwrap_or_default().to_owned();
+    let (own, other) = (shown(&ann), shown(&bob));
+    assert!(own.starts_with("S-1-5-21-") && own != other, "{own} {other}");
+    // Samba's own search takes the text.
+    let base = format!("OU=people,{}", domain.base);
+    let found = tool("ldapsearch", domain.samba)
+        .args(["-LLL", "-D", ADMIN, "-w", PASSWORD, "-b", &base, &format!("(objectSid={own})"), "cn"])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&found.stdout).contains("cn: sid-ann"), "{found:?}");
+    assert_eq!(domain.count(&format!("nickName eq \"{own}\"")), 1);
+    assert_eq!(domain.count("nickName sw \"S-1-5-21-\""), 2);
+    let path = format!("/scim/v2/Users/{}", ann["id"].as_str().unwrap());
+    assert_eq!(domain.patch(&path, json!([{"op": "replace", "path": "nickName", "value": other}])), 400);
+}
