@@ -12,7 +12,7 @@ use scim_core::schema::Kind;
 use scim_core::store::control::{ExternalIds, LEAVING};
 use scim_core::store::{ResourceId, Result, Scope, StoreError, StoreErrorKind, TenantId};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::directory::Call;
 use crate::ldap::{Code, Dn, Entry, Filter, LdapError, Search};
@@ -177,11 +177,10 @@ impl Work<'_> {
     pub(super) async fn unlocked(&self, id: &ResourceId) -> Result<()> {
         let Some(kept) = self.inner.kept.get() else { return Ok(()) };
         for (id, text) in kept.of(&self.scope.tenant, LEAVING, std::slice::from_ref(id)).await? {
-            if let Ok(mut note) = serde_json::from_str::<Value>(&text)
-                && note["lock"] == true
-            {
-                note["lock"] = false.into();
-                kept.set(&self.scope.tenant, LEAVING, &id, Some(&note.to_string())).await?;
+            let Ok(mut note) = serde_json::from_str::<Map<String, Value>>(&text) else { continue };
+            if note.get("lock") == Some(&Value::Bool(true)) {
+                note.insert("lock".into(), false.into());
+                kept.set(&self.scope.tenant, LEAVING, &id, Some(&Value::Object(note).to_string())).await?;
             }
         }
         Ok(())
