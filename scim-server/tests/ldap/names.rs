@@ -43,8 +43,8 @@ fn are_two_people(slapd: &Slapd, first: &str, second: &str) {
     let of = |name: &str| groups().into_iter().find(|(own, _)| own == name).unwrap().1;
     let mut both = vec![one.clone(), two.clone()];
     both.sort();
-    assert_eq!(ids(&of("first"), "members"), [one.clone()], "{first}");
-    assert_eq!(ids(&of("second"), "members"), [two.clone()], "{second}");
+    assert_eq!(ids(&of("first"), "members"), std::slice::from_ref(&one), "{first}");
+    assert_eq!(ids(&of("second"), "members"), std::slice::from_ref(&two), "{second}");
     assert_eq!(ids(&of("both"), "members"), both);
     let list = server.get("/scim/v2/Users").json();
     for user in list["Resources"].as_array().unwrap() {
@@ -58,10 +58,10 @@ fn are_two_people(slapd: &Slapd, first: &str, second: &str) {
     let path = format!("{path}{}", of("both")["id"].as_str().unwrap());
     let body = json!({"schemas": [schema], "displayName": "both", "members": [{"value": two}]});
     assert_eq!(server.request("PUT", &path).json(&body).send().status, 200);
-    assert_eq!(ids(&of("both"), "members"), [two.clone()]);
+    assert_eq!(ids(&of("both"), "members"), std::slice::from_ref(&two));
     let deleted = server.request("DELETE", &format!("/scim/v2/Users/{one}")).send();
     assert_eq!(deleted.status, 204, "{deleted:?}");
-    assert_eq!(ids(&of("both"), "members"), [two.clone()]);
+    assert_eq!(ids(&of("both"), "members"), std::slice::from_ref(&two));
     assert_eq!(ids(&of("second"), "members"), [two]);
     assert_eq!(ids(&of("first"), "members"), [""; 0]);
 }
@@ -115,7 +115,7 @@ fn a_member_told_by_bits_behind_its_name_is_left_alone() {
     let server = gateway_of(&slapd, &tables, &["acme"]);
     let (one, two) = (id_of(&server, "one"), id_of(&server, "two"));
     let staff = || server.get("/scim/v2/Groups").json()["Resources"][0].clone();
-    assert_eq!(ids(&staff(), "members"), [two.clone()]);
+    assert_eq!(ids(&staff(), "members"), std::slice::from_ref(&two));
     let path = format!("/scim/v2/Groups/{}", staff()["id"].as_str().unwrap());
     let schema = "urn:ietf:params:scim:schemas:core:2.0:Group";
     for members in [json!([{"value": one}, {"value": two}]), json!([{"value": two}]), json!([])] {
