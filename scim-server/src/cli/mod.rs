@@ -124,7 +124,7 @@ impl Context<'_> {
     /// The stores, to look at: made where they are not there yet, for who looks whether they can be begun, and otherwise left as they are.
     /// None, and why, where one has the layout of an older release.
     async fn looked(&self) -> Result<Result<Stores, Older>> {
-        match stores(&self.settings, self.backends, Purpose::Look).await {
+        match Stores::open(&self.settings, self.backends, Purpose::Look).await {
             Ok(stores) => Ok(Ok(stores)),
             Err(error) => error.downcast().map(Err),
         }
