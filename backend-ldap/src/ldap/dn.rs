@@ -13,7 +13,7 @@ use super::told_apart;
 const LONGEST: usize = 64 * 1024;
 
 /// A distinguished name. Two are equal when their normal forms are: attribute names and values without case (but where a directory
-/// [tells by it](told_apart)), blanks folded, escapes undone, the parts of a relative name in one order.
+/// tells by it: `told_apart`), blanks folded, escapes undone, the parts of a relative name in one order.
 #[derive(Clone)]
 pub struct Dn {
     text: Arc<str>,
