@@ -164,8 +164,10 @@ async fn a_query_past_its_deadline_is_stopped() {
         outcome.unwrap();
     }
     let mut scope = scope();
-    scope.deadline = Some(std::time::Instant::now());
-    let mut slow = query("User", Some("title co \"x\" or name.familyName co \"y\""));
+    // Long enough for its turn to come, and far too short for the rest.
+    scope.deadline = Some(std::time::Instant::now() + std::time::Duration::from_millis(20));
+    let terms = (0..200).map(|n| format!("title co \"x{n}\"")).collect::<Vec<_>>().join(" or ");
+    let mut slow = query("User", Some(&terms));
     slow.window = Window::Offset { skip: 0, count: 1_000 };
     let error = home.store.query(&scope, &slow).await.unwrap_err();
     assert!(matches!(error.kind, StoreErrorKind::TooMany), "{error}");
