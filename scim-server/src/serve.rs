@@ -204,7 +204,6 @@ impl Server {
                 }
             }
         }
-        tracing::info!("stopping: no new connections, finishing what was accepted");
         listen::stop(&self.app, doors, &handles).await;
         running.await??;
         if let Some(metrics) = metrics {

@@ -100,6 +100,8 @@ pub fn doors(listeners: &[TcpListener]) -> std::io::Result<Vec<Socket>> {
 /// is simply closed resets the connections in its queue, whose clients have sent their requests already.
 pub async fn stop(app: &App, doors: Vec<Socket>, servers: &[ServerHandle]) {
     app.draining.store(true, Ordering::Relaxed);
+    // Said when it is so: who reads it in the log and asks then is told that its connection ends.
+    tracing::info!("stopping: no new connections, finishing what was accepted");
     tokio::time::sleep(FAREWELL).await;
     for door in &doors {
         if let Err(error) = shut(door) {
