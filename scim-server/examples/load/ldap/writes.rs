@@ -56,22 +56,17 @@ impl Run {
     /// A creation, and a change of one attribute.
     pub(super) async fn writes(&self) -> Result<Vec<Line>> {
         let next = Arc::new(AtomicU64::new(self.fresh(1 << 30)));
-        let numbers = next.clone();
-        let make: Requests = Arc::new(move |_, _| {
-            let name = format!("served{}", numbers.fetch_add(1, Ordering::Relaxed));
-            send("POST", "/scim/v2/Users", &person(&name))
-        });
+        // Names of one form on both sides: of a longer one, each value is in an index of fragments more often.
+        let newcomer = move || format!("newcomer{}", next.fetch_add(1, Ordering::Relaxed));
+        let named = newcomer.clone();
+        let make: Requests = Arc::new(move |_, _| send("POST", "/scim/v2/Users", &person(&named())));
         let raw = async || {
-            let next = next.clone();
-            self.floor
-                .run(
-                    CLIENTS as usize,
-                    Arc::new(move |mut ldap, _, _| {
-                        let entry = entry(&format!("raw{}", next.fetch_add(1, Ordering::Relaxed)));
-                        async move { floor::add(&mut ldap, entry).await }
-                    }),
-                )
-                .await
+            let named = newcomer.clone();
+            let once = move |mut ldap, _, _| {
+                let entry = entry(&named());
+                async move { floor::add(&mut ldap, entry).await }
+            };
+            self.floor.run(CLIENTS as usize, Arc::new(once)).await
         };
         let found = self.against(make, raw).await?;
         let mut lines = vec![Line::share("POST of one user", "the same Add", &found, 0.85)];
