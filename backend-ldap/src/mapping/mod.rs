@@ -169,6 +169,13 @@ pub struct LinkColumn {
     pub deref: Option<Control>,
 }
 
+impl LinkColumn {
+    /// Does it name one entry, in one attribute of its own?
+    pub fn is_single(&self) -> bool {
+        !self.link.multi_valued() && !self.by_name && !self.by_primary
+    }
+}
+
 /// What the directory wants to have though SCIM may not name it.
 #[derive(Debug, Clone)]
 pub struct Fill {

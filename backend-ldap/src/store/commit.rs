@@ -11,12 +11,12 @@ use crate::directory::Call;
 use crate::fence::holds;
 use crate::ldap::{Answer, Entry, LdapError, Reach, Request, Search, controls};
 use crate::ldif;
-use crate::mapping::Mapping;
+use crate::mapping::{LinkColumn, Mapping};
 use crate::settings::Mode;
 use crate::tenant::Tenant;
 
 use super::brakes::Loss;
-use super::read::{attributes, record, version};
+use super::read::{attributes, link_columns, record, version};
 use super::result::rejected;
 use super::{BACKEND, Inner, mapped, with_names};
 
@@ -99,6 +99,12 @@ fn by_value(change: &Change, expect: &Expect) -> bool {
     }
 }
 
+/// Is an entry by itself all that is selected? Whoever it refers to, or refers to it, would have to be looked up.
+fn stands_alone(mapping: &Mapping, select: &Select, entry: &Entry) -> bool {
+    let refers_to_nobody = |column: &LinkColumn| column.is_single() && entry.values(&column.name).is_empty();
+    select.reverse.is_empty() && link_columns(mapping, select).iter().all(|(_, column)| refers_to_nobody(column))
+}
+
 impl Work<'_> {
     /// Sends one write, once. Where its answer is lost, it is looked up whether it is done.
     pub(super) async fn send(&self, request: Request) -> std::result::Result<Answer, LdapError> {
@@ -161,7 +167,9 @@ impl Work<'_> {
             return request;
         }
         let select = self.reply.clone().unwrap_or_else(Select::bare);
-        request.with(controls::post_read(&attributes(self.mapping, &select)))
+        let single = link_columns(self.mapping, &select).into_iter().filter(|(_, column)| column.is_single());
+        let names = single.map(|(_, column)| column.name.clone());
+        request.with(controls::post_read(&with_names(attributes(self.mapping, &select), names)))
     }
 
     /// The outcome of a write that was answered, with the entry as it has become.
@@ -170,8 +178,8 @@ impl Work<'_> {
         let shown =
             answer.and_then(|answer| controls::read_entry(&answer.result.controls, controls::POST_READ).ok().flatten());
         let entry = shown.filter(|entry| self.mapping.id_of(entry).as_ref() == Some(&id));
-        let without_links = select.as_ref().is_none_or(|select| select.links.is_empty());
-        if let (Some(entry), true) = (&entry, without_links) {
+        let is_whole = |entry: &&Entry| select.as_ref().is_none_or(|select| stands_alone(self.mapping, select, entry));
+        if let Some(entry) = entry.as_ref().filter(is_whole) {
             let record = select.and_then(|select| record(self.mapping, entry, select.document)).map(Box::new);
             return Ok(Outcome { id, version: version(self.mapping, entry), effect, record, filled: false });
         }

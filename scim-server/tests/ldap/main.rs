@@ -4,6 +4,7 @@
 
 mod active;
 mod active_directory;
+mod answered;
 mod away;
 mod brakes;
 mod doctor;
