@@ -132,6 +132,8 @@ pub struct Examination {
     pub limits: Limits,
     /// Is a configuration wanted rather than a report?
     pub print_config: bool,
+    /// Is it tried too what only writing shows?
+    pub write_probe: bool,
 }
 
 /// What was found.

@@ -1,18 +1,24 @@
 //! The LDAP row of the factory table.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use backend_ldap::LdapStore;
 use backend_ldap::directory::Directory;
-use backend_ldap::doctor;
+use backend_ldap::doctor::{self, Finding, Probe};
+use backend_ldap::settings::Settings;
 use futures_util::FutureExt;
+use scim_core::clock::Entropy;
 use scim_core::limits::Limits;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::backends::{Diagnosis, Doctor, Examination, Factory, Opened, Purpose, Reached};
 use crate::config::Section;
 use crate::config::ldap::{LdapSettings, keys};
+use crate::edge::SystemEntropy;
+use crate::say::complain;
 
 /// Between two tries to reach a directory at the start.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -76,6 +82,40 @@ async fn examine(asked: Examination) -> Result<Diagnosis> {
         let text = doctor::example::config(&directory, &settings, &connection).await.context(SILENT)?;
         return Ok(Diagnosis { json: serde_json::json!({ "config": text }), text, works: true });
     }
-    let report = doctor::examine(&directory, &settings, &asked.types, asked.now).await.context(SILENT)?;
+    if let Some(why) = doctor::refusal(&settings).filter(|_| asked.write_probe) {
+        bail!(why);
+    }
+    let mut report = doctor::examine(&directory, &settings, &asked.types, asked.now).await.context(SILENT)?;
+    if asked.write_probe {
+        report.add(probe(&directory, &settings, &asked).await.context(SILENT)?);
+    }
     Ok(Diagnosis { text: report.to_string(), json: serde_json::to_value(&report)?, works: !report.has_problems() })
+}
+
+/// Tries what only writing shows. Who asks the command to end is heard, and waits until all that was made is removed.
+async fn probe(directory: &Directory, settings: &Settings, asked: &Examination) -> Result<Vec<Finding>> {
+    let mut chance = [0; 16];
+    SystemEntropy.fill(&mut chance);
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let told = stop.clone();
+    let listens = tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                _ = hangup.recv() => {}
+            }
+            complain("stopping: what the probe made is removed");
+            told.store(true, Ordering::Relaxed);
+        }
+    });
+    let probe = Probe { types: &asked.types, now: asked.now, chance: u128::from_be_bytes(chance), stop: &stop };
+    // Whoever ends the process without a word knows what may be left.
+    complain(format!("probing: entries {} are made, and removed again", probe.names()));
+    let found = probe.run(directory, settings).await;
+    listens.abort();
+    Ok(found?)
 }

@@ -113,17 +113,24 @@ pub(super) fn integrity(profile: &Profile, mode: Mode) -> Finding {
         (Integrity::Unknown, _) => {
             Finding::note("whether members that are deleted leave their groups cannot be seen with this account")
         }
-        (Integrity::Not, Mode::Write) if profile.vendor == Vendor::OpenLdap => Finding::warning(
-            "members that are deleted stay in their groups, unless they are deleted through the gateway",
-            "load the refint overlay with olcRefintAttribute: member and olcRefintAttribute: manager",
-        ),
         (Integrity::Not, Mode::Write) => Finding::warning(
             "members that are deleted stay in their groups, unless they are deleted through the gateway",
-            "dsconf INSTANCE plugin referential-integrity enable, and restart the server",
+            integrity_mend(profile),
         ),
         (Integrity::Not, _) => {
             Finding::note("members that are deleted stay in their groups, unless who deletes them takes care")
         }
+    }
+}
+
+/// How a directory is told to keep references right.
+pub(super) fn integrity_mend(profile: &Profile) -> &'static str {
+    match profile.vendor {
+        Vendor::OpenLdap => "load the refint overlay with olcRefintAttribute: member and olcRefintAttribute: manager",
+        Vendor::Ds389 | Vendor::FreeIpa => {
+            "dsconf INSTANCE plugin referential-integrity enable, and restart the server"
+        }
+        _ => "let the directory keep member and manager right by itself, if it can",
     }
 }
 

@@ -1,7 +1,9 @@
-//! `doctor`: what a directory is, what of it SCIM shows, what is missing, and how to mend it. Nothing is written.
+//! `doctor`: what a directory is, what of it SCIM shows, what is missing, and how to mend it. Nothing is written, except by
+//! a probe where one is asked for.
 //!
 //! - `places`: where people and groups are; `hidden`: what the account may not look for
 //! - `checks`: what is right and what is not; `lockout`: whether locks keep anybody out
+//! - `probe`: what only writing shows
 //! - `report`: all of it, for people and for machines; `example`: a configuration for what was found
 
 mod checks;
@@ -9,6 +11,7 @@ pub mod example;
 mod hidden;
 mod lockout;
 pub mod places;
+mod probe;
 mod report;
 
 use std::sync::Arc;
@@ -28,6 +31,7 @@ use crate::profile::Profile;
 use crate::settings::{MemberOf, Mode, Settings};
 use crate::tenant::Tenant;
 
+pub use probe::{Probe, refusal};
 pub use report::{Finding, Level, Report, Row, TypeReport};
 
 /// So many entries are counted.
@@ -97,6 +101,14 @@ pub async fn examine(
     report.findings.push(checks::indexes(&profile, &mappings.iter().map(Arc::as_ref).collect::<Vec<_>>()));
     report.findings.sort_by_key(|finding| finding.level);
     Ok(report)
+}
+
+impl Report {
+    /// Adds what a probe found.
+    pub fn add(&mut self, found: Vec<Finding>) {
+        self.findings.extend(found);
+        self.findings.sort_by_key(|finding| finding.level);
+    }
 }
 
 /// What the account may not see tells nothing; a server that is gone is an error.

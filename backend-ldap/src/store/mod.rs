@@ -58,7 +58,7 @@ use crate::settings::{Mode, Settings};
 use crate::tenant::Tenant;
 
 pub(crate) use members::dereferenced;
-pub(crate) use read::{record, seen};
+pub(crate) use read::{asserted, record, seen};
 
 use brakes::Brakes;
 use list::Lists;

@@ -304,7 +304,7 @@ pub(super) fn version(mapping: &Mapping, entry: &Entry) -> Version {
 }
 
 /// What a version says must still be so, where the directory can compare it.
-pub(super) fn asserted<'v>(mapping: &Mapping, version: &'v Version) -> Option<(AttributeName, &'v str)> {
+pub(crate) fn asserted<'v>(mapping: &Mapping, version: &'v Version) -> Option<(AttributeName, &'v str)> {
     let VersionSource::Attribute(name) = &mapping.version else { return None };
     let (text, revision) = version.as_str().rsplit_once('.')?;
     (revision == format!("{:08x}", mapping.revision)).then(|| (name.clone(), text))

@@ -27,6 +27,10 @@ pub struct Arguments {
     /// Print a ready configuration for what is found there.
     #[arg(long)]
     print_config: bool,
+    /// Also make two users and a group in a directory of mode "write", change, rename and delete them, and look what comes of it:
+    /// memberOf, references, assertions, post-read. They cannot log in, and are removed again in any case.
+    #[arg(long, conflicts_with = "print_config")]
+    write_probe: bool,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -75,10 +79,16 @@ pub async fn run(context: &Context<'_>, arguments: Arguments) -> Result<()> {
                 now: SystemClock.now(),
                 limits: context.settings.limits.clone(),
                 print_config: arguments.print_config,
+                write_probe: arguments.write_probe,
             };
             (doctor.examine)(examination).await?
         }
         None if arguments.print_config => bail!("the backend {} needs no configuration to be found out", store.backend),
+        None if arguments.write_probe => bail!(
+            "--write-probe: a store of the backend {} is the server's own: there is nothing that only writing shows; leave --write-probe \
+             out",
+            store.backend
+        ),
         None => ask(context).await?,
     };
     match arguments.format {

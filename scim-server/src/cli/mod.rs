@@ -56,7 +56,8 @@ enum Command {
     Serve,
     /// Check the configuration, print the effective settings (secrets masked) and every shortfall.
     CheckConfig,
-    /// Look at the store, a directory above all: what is there, what is missing, and how to mend it. Changes nothing.
+    /// Look at the store, a directory above all: what is there, what is missing, and how to mend it. Changes nothing, unless
+    /// --write-probe asks for it.
     Doctor(doctor::Arguments),
     /// Say how a filter is answered: what the store takes of it, what is compared here, what that costs.
     Explain(explain::Arguments),

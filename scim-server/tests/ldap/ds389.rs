@@ -13,7 +13,7 @@ const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const SECRET: &str = "Correct.Horse.1";
 
 /// Makes changes with a tool of the directory's own, as its administrator.
-fn tool(ds389: &Ds389, name: &str, ldif: &str) {
+pub fn tool(ds389: &Ds389, name: &str, ldif: &str) {
     let mut tool = Command::new(name)
         .args(["-x", "-H", &ds389.url(), "-D", ADMIN, "-w", PASSWORD])
         .stdin(Stdio::piped())

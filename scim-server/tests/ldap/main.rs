@@ -31,6 +31,7 @@ mod support;
 mod tenants;
 mod unique;
 mod versions;
+mod write_probe;
 mod writing;
 
 use std::process::{Command, Stdio};
