@@ -402,7 +402,7 @@ fn a_389_directory_server_does_all_of_it_right() {
 #[test]
 fn a_domain_does_all_of_it_right() {
     let domain = Domain::new("probed");
-    domain.user("ann", json!({"active": false}));
+    domain.user("probed", json!({"active": false}));
     let all = || {
         let mut search = domain::tool("ldapsearch", domain.samba);
         search.args(["-LLL", "-D", samba::ADMIN, "-w", samba::PASSWORD, "-b", &domain.base, "(objectClass=*)"]);
