@@ -32,7 +32,7 @@ pub mod protocol;
 pub mod servers;
 pub mod session;
 
-pub use contract::{store_contract, store_contract_but, store_contract_on};
+pub use contract::{store_contract, store_contract_but, store_contract_on, store_contract_on_frail};
 pub use foreign::Foreign;
 pub use harness::{Ability, Harness, Site};
 pub use protocol::protocol_contract;

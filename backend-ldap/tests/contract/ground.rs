@@ -78,14 +78,18 @@ impl Server {
         (LdapStore::new(directory.clone(), settings, features.clone(), schema.clone()), turn)
     }
 
-    async fn look(&self) -> Found {
+    /// The directory, each operation within so much time.
+    pub fn open(&self, time: Duration) -> Directory {
         let dn = Dn::parse(self.admin).unwrap();
         let credentials = Credentials::Simple { dn, password: self.password.to_owned().into() };
         let tls = Tls { authorities: self.authority.clone().map(String::into_bytes), ..Tls::default() };
-        let long = Duration::from_secs(60);
         let options = Options::new(vec![Address::parse(&self.url).unwrap()]);
-        let options = Options { credentials, tls, connect_time: long, operation_time: long, ..options };
-        let directory = Directory::open(options).unwrap();
+        let options = Options { credentials, tls, connect_time: time, operation_time: time, ..options };
+        Directory::open(options).unwrap()
+    }
+
+    async fn look(&self) -> Found {
+        let directory = self.open(Duration::from_secs(60));
         let profile = Profile::probe(&directory, &Call::default()).await.unwrap();
         let features = features(&profile, None, true);
         (directory, features, Arc::new(profile.schema))

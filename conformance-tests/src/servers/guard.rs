@@ -13,9 +13,9 @@ use anyhow::{Context, Result, ensure};
 
 /// Waits at a pipe that the test process holds. A line on it is the signal to end the server with; the end of the pipe
 /// means that the test process is gone, and then the folder goes too. It ignores what a terminal sends to everybody,
-/// so as to be there still. A server that was stopped goes on, so that it ends.
+/// so as to be there still. A server that was stopped goes on, so that it ends; one that hangs is killed.
 const GUARD: &str = r#"
-folder=$1 last=$2; shift 2
+folder=$1 last=$2 patience=$3; shift 3
 exec 3<&0
 "$@" 3<&- </dev/null &
 server=$!
@@ -23,9 +23,20 @@ trap '' INT HUP TERM
 read -r signal <&3 || gone=yes
 kill -s "${signal:-$last}" "$server" 2>/dev/null
 kill -s CONT "$server" 2>/dev/null
+{
+  left=$((patience * 5))
+  while [ "$left" -gt 0 ] && kill -s 0 "$server" 2>/dev/null; do sleep 0.2; left=$((left - 1)); done
+  if kill -s 0 "$server" 2>/dev/null; then
+    echo "it did not end within $patience s, and is killed"
+    kill -s KILL "$server"
+  fi
+} &
 wait "$server"
 [ -z "$gone" ] || rm -rf "$folder"
 "#;
+
+/// How long a server may take to end, in seconds, before it counts as one that hangs.
+const PATIENCE: u32 = 60;
 
 /// A folder for one server, owned by the user it will run as.
 #[derive(Debug)]
@@ -88,10 +99,20 @@ impl Folder {
     /// Starts a server in the folder. Its output goes to the file `log`, anew each time; `end` is the signal, by its short name, that it is ended
     /// with when nobody needs it any more.
     pub fn start(&self, program: &Path, arguments: &[String], end: &str) -> Result<Guarded> {
+        self.start_patiently(program, arguments, end, PATIENCE)
+    }
+
+    fn start_patiently(&self, program: &Path, arguments: &[String], end: &str, patience: u32) -> Result<Guarded> {
         let log = self.path.join("log");
         let output = std::fs::File::create(&log)?;
         let mut guard = self.command("sh");
-        guard.args(["-c", GUARD, "guard"]).arg(&self.path).arg(end).arg(program).args(arguments);
+        guard
+            .args(["-c", GUARD, "guard"])
+            .arg(&self.path)
+            .arg(end)
+            .arg(patience.to_string())
+            .arg(program)
+            .args(arguments);
         guard.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output);
         // A group of its own: what kills the test's whole group must leave the guard alive.
         guard.process_group(0);
@@ -157,4 +178,40 @@ fn first_user(names: &[&str]) -> Result<(u32, u32)> {
     };
     let found = names.iter().find_map(|name| Some((id("-u", name)?, id("-g", name)?)));
     found.with_context(|| format!("a test server cannot run as root, and there is no user {}", names.join(" or ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// A server that says that it runs, and then ends as it likes.
+    fn server(script: &str, patience: u32) -> (Folder, Guarded) {
+        let folder = Folder::new(&["nobody"]).unwrap();
+        let arguments = ["-c".to_owned(), format!("{script}; echo ready; while :; do sleep 0.1; done")];
+        let server = folder.start_patiently(Path::new("/bin/sh"), &arguments, "TERM", patience).unwrap();
+        let begun = Instant::now();
+        while !server.log().contains("ready") {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it does not start: {}", server.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        (folder, server)
+    }
+
+    #[test]
+    fn a_server_ends_with_its_signal() {
+        let (folder, server) = server("trap 'echo over; exit' TERM", 600);
+        server.end("TERM").unwrap();
+        let said = std::fs::read_to_string(folder.path().join("log")).unwrap();
+        assert!(said.contains("over") && !said.contains("killed"), "{said}");
+    }
+
+    #[test]
+    fn a_server_that_hangs_is_killed() {
+        let (folder, server) = server("trap '' TERM", 1);
+        server.end("TERM").unwrap();
+        let said = std::fs::read_to_string(folder.path().join("log")).unwrap();
+        assert!(said.contains("is killed"), "{said}");
+    }
 }
