@@ -239,14 +239,7 @@ where
                         case.check(bench).await
                     })
                 };
-                let begun = Instant::now();
-                let checked = match catch_unwind(AssertUnwindSafe(check)) {
-                    Ok(Ok(())) => Ok(()),
-                    _failed if hung(begun) => check(),
-                    Ok(Err(error)) => Err(error),
-                    Err(panic) => resume_unwind(panic),
-                };
-                match (checked, why) {
+                match (again_where_hung(check, &*hung), why) {
                     (Err(error), None) => Err(Failed::from(format!("{error:#}"))),
                     (Ok(()), Some(why)) => {
                         Err(Failed::from(format!("listed as one that cannot pass ({why}), and it does: unlist it")))
@@ -258,4 +251,40 @@ where
         }
     }
     trials
+}
+
+/// What a check says; where it fails and `hung` says that its server did, what it says the second time.
+fn again_where_hung(check: impl Fn() -> Result<()>, hung: impl Fn(Instant) -> bool) -> Result<()> {
+    let begun = Instant::now();
+    match catch_unwind(AssertUnwindSafe(&check)) {
+        Ok(Ok(())) => Ok(()),
+        _failed if hung(begun) => check(),
+        Ok(Err(error)) => Err(error),
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_check_is_made_again_where_its_server_hung_and_nowhere_else() {
+        let times = Cell::new(0);
+        let fails_once = || {
+            times.set(times.get() + 1);
+            anyhow::ensure!(times.get() > 1, "on purpose");
+            Ok(())
+        };
+        assert!(again_where_hung(fails_once, |_| false).is_err());
+        times.set(0);
+        assert!(again_where_hung(fails_once, |_| true).is_ok());
+        assert!(again_where_hung(|| anyhow::bail!("each time"), |_| true).is_err());
+        let panics_once =
+            || if times.replace(2) == 0 { std::panic::resume_unwind(Box::new("on purpose")) } else { Ok(()) };
+        times.set(0);
+        assert!(again_where_hung(panics_once, |_| true).is_ok());
+    }
 }
