@@ -54,22 +54,26 @@ impl Admission {
         rate.take(now).map_err(|wait| later(ErrorKind::TooManyRequests, detail, wait))
     }
 
-    /// A place at work, in order of arrival. 503 where too many wait already, and nothing was done.
-    pub async fn enter(&self) -> Result<SemaphorePermit<'_>, ScimError> {
-        self.place(&self.work).await
+    /// A place at work, in order of arrival. 503 where too many wait already, or none came free by `until`; nothing was done.
+    pub async fn enter(&self, until: Instant) -> Result<SemaphorePermit<'_>, ScimError> {
+        self.place(&self.work, until).await
     }
 
     /// A place for a body that is large, or may be, while it arrives: they are held in memory until they are whole.
-    pub async fn receive(&self) -> Result<SemaphorePermit<'_>, ScimError> {
-        self.place(&self.arriving).await
+    /// 503 as for `enter`.
+    pub async fn receive(&self, until: Instant) -> Result<SemaphorePermit<'_>, ScimError> {
+        self.place(&self.arriving, until).await
     }
 
-    async fn place<'a>(&'a self, places: &'a Semaphore) -> Result<SemaphorePermit<'a>, ScimError> {
+    async fn place<'a>(&'a self, places: &'a Semaphore, until: Instant) -> Result<SemaphorePermit<'a>, ScimError> {
         if let Ok(permit) = places.try_acquire() {
             return Ok(permit);
         }
         let _place = Waiting::join(&self.waiting, self.most_waiting).ok_or_else(busy)?;
-        places.acquire().await.map_err(|_| busy())
+        match tokio::time::timeout_at(until.into(), places.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(busy()),
+        }
     }
 }
 
@@ -148,18 +152,35 @@ mod tests {
         Admission::new(&Limits { in_work, waiting, rate, ..Limits::default() })
     }
 
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
+    #[tokio::test]
+    async fn who_waits_in_vain_is_told_that_nothing_was_done() {
+        let admission = admission(1, 1, 0);
+        let _at_work = admission.enter(soon()).await.unwrap();
+        let _body = admission.receive(soon()).await.unwrap();
+        for refused in [admission.enter(Instant::now()).await, admission.receive(Instant::now()).await] {
+            let refused = refused.unwrap_err();
+            assert!(refused.kind == ErrorKind::Unavailable && refused.retry_after.is_some());
+            assert_eq!(refused.detail, busy().detail);
+        }
+        assert_eq!(admission.waiting.load(Ordering::Relaxed), 0);
+    }
+
     #[tokio::test]
     async fn beyond_those_who_work_and_wait_it_is_503() {
         let admission = admission(1, 1, 0);
-        let first = admission.enter().await.unwrap();
-        let mut second = Box::pin(admission.enter());
+        let first = admission.enter(soon()).await.unwrap();
+        let mut second = Box::pin(admission.enter(soon()));
         assert!(futures_util::poll!(&mut second).is_pending());
-        let refused = admission.enter().await.unwrap_err();
+        let refused = admission.enter(soon()).await.unwrap_err();
         assert_eq!(refused.kind, ErrorKind::Unavailable);
         assert!(refused.retry_after.is_some());
         drop(first);
         assert!(second.await.is_ok());
-        assert!(admission.enter().await.is_ok(), "places are given back");
+        assert!(admission.enter(soon()).await.is_ok(), "places are given back");
     }
 
     #[test]
@@ -178,9 +199,9 @@ mod tests {
     #[tokio::test]
     async fn who_stops_waiting_gives_the_place_back() {
         let admission = admission(1, 1, 0);
-        let _first = admission.enter().await.unwrap();
+        let _first = admission.enter(soon()).await.unwrap();
         for _ in 0..3 {
-            let mut waiting = Box::pin(admission.enter());
+            let mut waiting = Box::pin(admission.enter(soon()));
             assert!(futures_util::poll!(&mut waiting).is_pending());
         }
     }
@@ -188,9 +209,9 @@ mod tests {
     #[tokio::test]
     async fn large_bodies_on_their_way_keep_nobody_from_work() {
         let admission = admission(1, 1, 0);
-        let _body = admission.receive().await.unwrap();
-        assert!(futures_util::poll!(Box::pin(admission.receive())).is_pending());
-        assert!(admission.enter().await.is_ok());
+        let _body = admission.receive(soon()).await.unwrap();
+        assert!(futures_util::poll!(Box::pin(admission.receive(soon()))).is_pending());
+        assert!(admission.enter(soon()).await.is_ok());
     }
 
     #[test]

@@ -2,7 +2,6 @@
 //! through here (threats A01, A02, A09, A11, A13).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use scim_core::access::Principal;
 use scim_core::clock::Clock;
@@ -56,7 +55,7 @@ pub async fn admit(
         principal: Arc::new(principal(&grant)),
         request: asked.id.as_str().into(),
         base: base.clone(),
-        deadline: asked.at.checked_add(Duration::from_secs(app.limits.request_time)),
+        deadline: Some(asked.until),
     };
     if !app.service.may_act(&caller).await? {
         return Err(wrong(app, asked, "the user whom this token stands for is deactivated or gone"));

@@ -1,6 +1,6 @@
 //! Reads a body within limits of size and time, without a copy where it came in one piece.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix_web::http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING, UPGRADE};
 use actix_web::web::{Bytes, BytesMut, Payload};
@@ -24,8 +24,7 @@ pub async fn read(headers: &HeaderMap, payload: Payload, most: usize, until: Ins
     if announced(headers).is_some_and(|length| length > most) {
         return Err(too_large(most));
     }
-    let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-    match tokio::time::timeout(left, collect(payload, most, of_an_upgrade(headers))).await {
+    match tokio::time::timeout_at(until.into(), collect(payload, most, of_an_upgrade(headers))).await {
         Ok(body) => body,
         Err(_) => Err(ScimError::new(ErrorKind::Timeout, "the body did not arrive in time")),
     }

@@ -97,6 +97,9 @@ pub struct Asked<'a> {
     pub id: RequestId,
     /// When it came.
     pub at: Instant,
+    /// When it must be answered. All that waits for it waits until this instant and no other: so it is the innermost that
+    /// says what was waited for.
+    pub until: Instant,
 }
 
 impl Asked<'_> {
@@ -136,14 +139,15 @@ pub struct Trace {
     reason = "each thread counts its own requests: one counter would go from processor to processor"
 )]
 pub async fn handle(app: Rc<Arc<App>>, http: HttpRequest, payload: web::Payload) -> HttpResponse {
-    let asked = Asked { http: &http, id: app.ids.next(), at: Instant::now() };
+    let at = Instant::now();
+    let until = at + Duration::from_secs(app.limits.request_time);
+    let asked = Asked { http: &http, id: app.ids.next(), at, until };
     let _in_flight = app.metrics.begin();
     let _working = app.watch.begin(&http);
     let mut trace = Trace { route: Route::Other, caller: None, tenant: None };
-    let whole = Duration::from_secs(app.limits.request_time);
     let outcome = {
         let work = AssertUnwindSafe(answer(&app, &asked, payload, &mut trace)).catch_unwind();
-        match tokio::time::timeout(whole, work).await {
+        match tokio::time::timeout_at(until.into(), work).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => {
                 app.metrics.panicked();

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderName};
@@ -88,7 +87,7 @@ pub async fn answer(
     let share = &tenant.share;
     share.pace(asked.at)?;
     // Who sends a body enters when it is there.
-    let _place = if asked.brings_body() { None } else { Some(share.enter().await?) };
+    let _place = if asked.brings_body() { None } else { Some(share.enter(asked.until).await?) };
     Request { app, asked, query: query?, payload, share: Some(share) }.at(place, caller).await
 }
 
@@ -310,14 +309,14 @@ impl<'a> Request<'a> {
     async fn body(self, most: usize) -> Result<Sent<'a>, ScimError> {
         let headers = self.asked.http.headers();
         negotiate::check_body(headers)?;
-        let until = self.asked.at + Duration::from_secs(self.app.limits.request_time);
+        let until = self.asked.until;
         let Some(share) = self.share else {
             return Ok(Sent { bytes: body::read(headers, self.payload, most, until).await?, _place: None });
         };
-        let arriving = if body::may_be_large(headers) { Some(share.receive().await?) } else { None };
+        let arriving = if body::may_be_large(headers) { Some(share.receive(until).await?) } else { None };
         let bytes = body::read(headers, self.payload, most, until).await?;
         drop(arriving);
-        Ok(Sent { bytes, _place: Some(share.enter().await?) })
+        Ok(Sent { bytes, _place: Some(share.enter(until).await?) })
     }
 }
 
