@@ -6,7 +6,7 @@ use backend_sqlite::{Options, SqliteStore};
 use futures_util::future::join_all;
 use rusqlite::Connection;
 use scim_core::query::{Total, Window};
-use scim_core::store::{ChangeLog, Retry, Store, StoreErrorKind};
+use scim_core::store::{ChangeLog, Retry, Scope, Store, StoreErrorKind};
 
 use crate::common::*;
 
@@ -163,14 +163,19 @@ async fn a_query_past_its_deadline_is_stopped() {
     for outcome in home.store.commit(&scope(), batch).await {
         outcome.unwrap();
     }
-    let mut scope = scope();
-    // Long enough for its turn to come, and far too short for the rest.
-    scope.deadline = Some(std::time::Instant::now() + std::time::Duration::from_millis(20));
     let terms = (0..200).map(|n| format!("title co \"x{n}\"")).collect::<Vec<_>>().join(" or ");
     let mut slow = query("User", Some(&terms));
     slow.window = Window::Offset { skip: 0, count: 1_000 };
-    let error = home.store.query(&scope, &slow).await.unwrap_err();
-    assert!(matches!(error.kind, StoreErrorKind::TooMany), "{error}");
+    let mut seen = Vec::new();
+    while seen.last().is_none_or(|kind| !matches!(kind, StoreErrorKind::TooMany)) {
+        // On a busy machine its turn may come too late.
+        let waited_only = seen.iter().all(|kind| matches!(kind, StoreErrorKind::Unavailable));
+        assert!(waited_only && seen.len() < 50, "{seen:?}");
+        // Long enough for its turn to come, and far too short for the rest.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_millis(20);
+        let hurried = Scope { deadline: Some(deadline), ..scope() };
+        seen.push(home.store.query(&hurried, &slow).await.unwrap_err().kind);
+    }
 }
 
 /// SQLite itself goes on writing into a file that nobody can open any more.
