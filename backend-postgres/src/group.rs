@@ -2,9 +2,11 @@
 //! of documents. What is refused for one is refused for all; then each is tried by itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use scim_core::change::{Mutation, Outcome};
 use scim_core::schema::Kind;
+use scim_core::store::gather::{Asker, Gather, Told, Turn};
 use scim_core::store::{Scope, StoreError, StoreErrorKind, TenantId};
 use tokio::runtime::{Handle, Id};
 
@@ -12,12 +14,14 @@ use crate::Shared;
 use crate::commit::{late, record_of, single, writing};
 use crate::create::{creations, is_one_statement};
 use crate::error::{Fault, Inner};
-use crate::gather::{Asker, Gather, Told, Turn};
 use crate::lost::{self, Number, Trace};
 use crate::pool::Lease;
 use crate::revise::{self, Revision};
 use crate::unlocked::{self, Ready};
 use crate::writing::{ALONE, Writing};
+
+/// How long anyone waits for those before: several times what they usually take.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// What is done together: mutations of resources of one type and tenant, of those who ask in one runtime.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -68,7 +72,7 @@ pub(crate) async fn one(shared: &Arc<Shared>, scope: &Scope, mutation: Mutation)
     let Ok(runtime) = Handle::try_current() else { return single(shared, scope, &mutation).await };
     let like = Like { what, kind: mutation.kind.clone(), tenant: scope.tenant.clone(), runtime: runtime.id() };
     let own = Asked { scope: scope.clone(), mutation: Arc::new(mutation) };
-    let answer = match shared.gathered.ask(&like, own.clone()).await {
+    let answer = match shared.gathered.ask(&like, own.clone(), tokio::time::sleep(PATIENCE)).await {
         Told::Lead(turn, others) if others.is_empty() => {
             let done = single(shared, scope, &own.mutation).await;
             drop(turn);

@@ -27,7 +27,6 @@ mod delete;
 mod drive;
 mod error;
 mod external;
-mod gather;
 mod grants;
 mod group;
 mod hits;

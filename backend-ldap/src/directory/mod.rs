@@ -346,13 +346,17 @@ impl Directory {
         call.deadline.is_none_or(|deadline| Instant::now() < deadline)
     }
 
+    /// Which of the servers this one reads from, where it wrote there just now.
+    pub(crate) fn reads_at(&self, call: &Call) -> Option<usize> {
+        let who = call.who.as_ref().filter(|_| self.inner.servers.len() > 1)?;
+        self.inner.sticky.server(who, Instant::now())
+    }
+
     /// The servers to ask, in this order. The first comes twice: a connection may have died of old age, without that the
     /// server is down. One that turns out to be so takes no more of the time that there is for the others.
     fn candidates(&self, call: &Call) -> Vec<Arc<Server>> {
         let servers = &self.inner.servers;
-        let stuck = call.who.as_ref().filter(|_| servers.len() > 1);
-        let stuck = stuck.and_then(|who| self.inner.sticky.server(who, Instant::now()));
-        let first = stuck.and_then(|index| servers.get(index));
+        let first = self.reads_at(call).and_then(|index| servers.get(index));
         let others = servers.iter().filter(|server| first.is_none_or(|first| !Arc::ptr_eq(first, server)));
         let mut all =
             first.into_iter().chain(others).filter(|server| server.down().is_none()).cloned().collect::<Vec<_>>();

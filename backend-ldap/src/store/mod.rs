@@ -1,8 +1,15 @@
 //! A directory as a store.
 //!
-//! `read` records by id and by walk, `lean` what finds few of them, `recent` what of them a request need not ask for twice · `list` pages, `ids` what they are cut from · `names` ids to names of entries and back · `members` references of an entry, and who
-//! refers to it, `switch` who a group says may log in, `said` by what entries say themselves, `shelf` groups of a moment ago, `primary` who is in one by its own number · `commit` writing, one entry after another, `brakes` what stops it, `identity` as whom it is done, `metrics` what was counted · `create` with `claims`, `modify`, `rename`, `membership`, `delete`, `away`,
-//! `password` what each write is, `leaving` what follows from an entry that leaves its name, `lost` what is known of a write without an answer.
+//! - `read`: records by id and by walk; `together`: single ones by one search; `lean`: what finds few of them; `recent`: what of them a request
+//!   need not ask for twice
+//! - `list`: pages; `ids`: what they are cut from
+//! - `names`: ids to names of entries and back
+//! - `members`: references of an entry, and who refers to it; `switch`: who a group says may log in; `said`: by what entries say
+//!   themselves; `shelf`: groups of a moment ago; `primary`: who is in one by its own number
+//! - `commit`: writing, one entry after another (`queue`); `brakes`: what stops it; `identity`: as whom it is done; `metrics`: what was
+//!   counted
+//! - `create` with `claims`, `modify`, `rename`, `membership`, `delete`, `away`, `password`: what each write is; `leaving`: what follows
+//!   from an entry that leaves its name; `result`, `lost`: what its answer means, and what is known without one
 
 mod away;
 mod brakes;
@@ -31,6 +38,7 @@ mod result;
 mod said;
 mod shelf;
 mod switch;
+mod together;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -67,6 +75,7 @@ use primary::Primaries;
 use queue::Queue;
 use recent::Recent;
 use shelf::Shelf;
+use together::Gathered;
 
 /// The name of this backend in errors and logs.
 pub(crate) const BACKEND: &str = "ldap";
@@ -88,6 +97,7 @@ pub(crate) struct Inner {
     /// Of those who take a value that may stand once.
     claims: Queue,
     lists: Lists,
+    together: Gathered,
     recent: Recent,
     shelf: Shelf,
     primaries: Primaries,
@@ -139,6 +149,7 @@ impl LdapStore {
             queue: Queue::default(),
             claims: Queue::default(),
             lists: Lists::default(),
+            together: Gathered::default(),
             recent: Recent::default(),
             shelf: Shelf::default(),
             primaries: Primaries::default(),

@@ -42,16 +42,20 @@ impl Inner {
         // Of a type that stands nowhere there is nothing.
         let Some(mapping) = tenant.mapping(kind) else { return Ok(Vec::new()) };
         let columns = link_columns(mapping, select);
-        let attributes = self.attributes(mapping, select);
-        let with = |search| self.with_links(&columns, search);
-        let entries = self.entries(call, mapping, ids, attributes, with).await;
+        let entries = match ids {
+            [id] => self.one(call, mapping, id, select, &columns).await,
+            _ => {
+                let with = |search| self.with_links(&columns, search);
+                self.entries(call, mapping, ids, self.attributes(mapping, select), with).await
+            }
+        };
         let entries = entries.map_err(|error| error.during("read entries by id"))?;
         self.note(call, mapping, select, &entries);
         self.records(tenant, call, mapping, select, entries).await
     }
 
     /// What a search must ask for, with what tells of groups where they are asked for next.
-    fn attributes(&self, mapping: &Mapping, select: &Select) -> Vec<AttributeName> {
+    pub(super) fn attributes(&self, mapping: &Mapping, select: &Select) -> Vec<AttributeName> {
         let mut names = attributes(mapping, select);
         if self.features.member_of && !select.reverse.is_empty() {
             names.push(MEMBER_OF);

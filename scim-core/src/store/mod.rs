@@ -7,13 +7,14 @@
 //! - `index`: what stores that keep indexes have in common
 //! - `memory`: the reference store
 //! - `control`: tenants and credentials; `metric`: numbers for whoever watches
-//! - `ext`: conveniences for callers
+//! - `ext`: conveniences for callers; `gather`: work that is asked for at the same time, done together
 
 pub mod capability;
 pub mod control;
 pub mod error;
 pub mod evaluate;
 pub mod ext;
+pub mod gather;
 pub mod index;
 pub mod link_list;
 pub mod memory;

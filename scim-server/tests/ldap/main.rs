@@ -29,6 +29,7 @@ mod refusals;
 #[path = "../server/support.rs"]
 mod support;
 mod tenants;
+mod together;
 mod unique;
 mod versions;
 mod write_probe;

@@ -28,7 +28,7 @@ fn doctor(configuration: &str, more: &[&str]) -> Output {
 
 fn configuration(slapd: &Slapd, account: &str, lines: &str, tables: &str) -> String {
     format!(
-        "[store]\nbackend = \"ldap\"\n[store.ldap]\nurls = [\"{}\"]\nbind_dn = \"{account}\"\nbind_password = \"{PASSWORD}\"\n{lines}\n{tables}",
+        "[store]\nbackend = \"ldap\"\n[store.ldap]\nurls = [\"{}\"]\nbind_dn = \"{account}\"\nbind_password = \"{PASSWORD}\"\noperation_time = 60\nconnect_time = 60\n{lines}\n{tables}",
         slapd.url()
     )
 }
@@ -383,7 +383,7 @@ fn a_389_directory_server_does_all_of_it_right() {
     let unit = |ou| format!("dn: ou={ou},{}\nobjectClass: organizationalUnit\nou: {ou}\n\n", ds389::SUFFIX);
     crate::ds389::tool(&ds389, "ldapadd", &(unit("people") + &unit("groups")));
     let text = format!(
-        "[store]\nbackend = \"ldap\"\n[store.ldap]\nurls = [\"{}\"]\nbind_dn = \"{}\"\nbind_password = \"{}\"\nmode = \"write\"\n{}",
+        "[store]\nbackend = \"ldap\"\n[store.ldap]\nurls = [\"{}\"]\nbind_dn = \"{}\"\nbind_password = \"{}\"\nmode = \"write\"\noperation_time = 60\nconnect_time = 60\n{}",
         ds389.url(),
         ds389::ADMIN,
         ds389::PASSWORD,

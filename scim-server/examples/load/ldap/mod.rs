@@ -8,6 +8,7 @@ mod listing;
 mod reads;
 mod writes;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -44,6 +45,9 @@ const CLIENTS: u64 = 8;
 const ROWS: [&str; 5] = ["reads", "pages", "groups", "writes", "members"];
 /// Groups, by their number of members.
 const GROUPS: [usize; 3] = [10, 10_000, 100_000];
+/// Groups of which any is asked for, and their members.
+const SMALL: usize = 100;
+const SMALL_SIZE: usize = 10;
 
 /// One run.
 struct Run {
@@ -53,15 +57,16 @@ struct Run {
     people: Arc<Vec<String>>,
     /// Ids of groups, with their number of members.
     groups: Vec<(usize, String)>,
+    /// Ids of small groups.
+    small: Arc<Vec<String>>,
     time: Duration,
     rounds: usize,
     fresh: AtomicU64,
 }
 
 /// A directory as an administrator keeps it: indexes, memberOf, refint, policies, and what it answers is on the disk.
-fn directory(users: usize, groups: &[usize]) -> Result<Slapd> {
-    let groups: Vec<(String, usize)> = groups.iter().map(|size| (name(*size), *size)).collect();
-    let held: Vec<(&str, std::ops::Range<usize>)> = groups.iter().map(|(name, size)| (&**name, 0..*size)).collect();
+fn directory(users: usize, groups: &[(String, Range<usize>)]) -> Result<Slapd> {
+    let held: Vec<(&str, Range<usize>)> = groups.iter().map(|(name, members)| (&**name, members.clone())).collect();
     // As a slapd with the memberof overlay would have made them: entries say in which groups they are.
     let mut entries = people_of(0..users, &held);
     for (name, members) in held {
@@ -72,6 +77,14 @@ fn directory(users: usize, groups: &[usize]) -> Result<Slapd> {
 
 fn name(size: usize) -> String {
     format!("group of {size}")
+}
+
+fn sized(size: usize) -> (String, Range<usize>) {
+    (name(size), 0..size)
+}
+
+fn small(number: usize) -> (String, Range<usize>) {
+    (format!("small group {number}"), number * SMALL_SIZE..(number + 1) * SMALL_SIZE)
 }
 
 /// The settings that lead a server to it.
@@ -124,12 +137,13 @@ pub async fn run(options: &Options, program: Program, users: u64, time: Duration
         return listing::of_fake(fake, server, users).await;
     }
     if options.listing {
-        let slapd = directory(users, &[users / 10])?;
+        let slapd = directory(users, &[sized(users / 10)])?;
         let server = started(program.set(folder.path(), &settings(&slapd))).await?;
         return listing::of_slapd(&slapd, server, users).await;
     }
     let groups: Vec<usize> = GROUPS.into_iter().filter(|size| *size <= users).collect();
-    let slapd = directory(users, &groups)?;
+    let all = groups.iter().copied().map(sized).chain((0..SMALL.min(users / SMALL_SIZE)).map(small));
+    let slapd = directory(users, &all.collect::<Vec<_>>())?;
     let floor = Arc::new(Floor::open(&slapd.url(), time).await?);
     let people = Arc::new(floor.ids(&floor::people(), "(objectClass=inetOrgPerson)").await?);
     ensure!(people.len() == users, "{} users instead of {users}", people.len());
@@ -140,8 +154,9 @@ pub async fn run(options: &Options, program: Program, users: u64, time: Duration
         let id = found.attrs.get("entryUUID").and_then(|ids| ids.first()).context("a group without id")?;
         by_size.push((size, id.clone()));
     }
+    let small = Arc::new(floor.ids(&floor::groups(), "(cn=small group*)").await?);
     let server = started(program.set(folder.path(), &settings(&slapd))).await?;
-    let run = Run { server, floor, people, groups: by_size, time, rounds, fresh: AtomicU64::new(0) };
+    let run = Run { server, floor, people, groups: by_size, small, time, rounds, fresh: AtomicU64::new(0) };
     let mut lines = Vec::new();
     for row in ROWS.into_iter().filter(|row| options.only.is_empty() || options.only.iter().any(|only| only == row)) {
         let found = match row {

@@ -11,7 +11,7 @@ use crate::table::{Line, millis, number};
 use crate::world::get;
 
 use super::floor::{self, Find};
-use super::{Run, by_id, someone};
+use super::{Run, SMALL_SIZE, by_id, someone};
 
 /// Users of a page.
 const PAGE: usize = 100;
@@ -116,6 +116,19 @@ impl Run {
             lines.push(Line::share(&work, "the raw search without member", &found, 0.70));
         }
         self.groups.first().context("no groups")?;
+        lines.push(self.small_groups().await?);
         Ok(lines)
+    }
+
+    /// Groups of a few, each time another.
+    async fn small_groups(&self) -> Result<Line> {
+        let (served, raw) = (self.small.clone(), self.small.clone());
+        let make: Requests = Arc::new(move |connection, turn| {
+            get(&format!("/scim/v2/Groups/{}?excludedAttributes=members", someone(&served, connection, turn)))
+        });
+        let find = move |connection, turn| Find::group(by_id(someone(&raw, connection, turn)));
+        let found = self.against(make, async || self.floor.find(find.clone()).await).await?;
+        let work = format!("GET any of {} groups of {SMALL_SIZE} without members", self.small.len());
+        Ok(Line::share(&work, "the raw search without member", &found, 0.70))
     }
 }
