@@ -346,8 +346,12 @@ impl Directory {
         call.deadline.is_none_or(|deadline| Instant::now() < deadline)
     }
 
-    /// Which of the servers this one reads from, where it wrote there just now.
-    pub(crate) fn reads_at(&self, call: &Call) -> Option<usize> {
+    /// Must this one read from one of several servers, as it wrote there just now?
+    pub(crate) fn is_bound(&self, call: &Call) -> bool {
+        self.reads_at(call).is_some()
+    }
+
+    fn reads_at(&self, call: &Call) -> Option<usize> {
         let who = call.who.as_ref().filter(|_| self.inner.servers.len() > 1)?;
         self.inner.sticky.server(who, Instant::now())
     }

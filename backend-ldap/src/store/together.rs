@@ -33,14 +33,13 @@ pub(super) struct Like {
     document: bool,
     reverse: bool,
     links: Vec<AttributeName>,
-    /// As whom, and of which server.
+    /// As whom.
     identity: Option<Arc<str>>,
-    server: Option<usize>,
 }
 
 impl PartialEq for Like {
     fn eq(&self, other: &Self) -> bool {
-        let asked = |one: &Self| (one.runtime, one.document, one.reverse, one.server);
+        let asked = |one: &Self| (one.runtime, one.document, one.reverse);
         Arc::ptr_eq(&self.mapping, &other.mapping)
             && asked(self) == asked(other)
             && self.links == other.links
@@ -81,7 +80,8 @@ impl Inner {
         }
     }
 
-    /// With whom this may be read; None: alone, as what many links say takes long.
+    /// With whom this may be read. None: alone, as what many links say takes long, and as who wrote just now reads where the write went,
+    /// whereas the others' search goes wherever they read.
     fn like(
         &self,
         call: &Call,
@@ -89,7 +89,7 @@ impl Inner {
         select: &Select,
         columns: &[(&LinkSelect, &LinkColumn)],
     ) -> Option<Like> {
-        if !columns.iter().all(|(_, column)| column.is_single()) {
+        if !columns.iter().all(|(_, column)| column.is_single()) || self.directory.is_bound(call) {
             return None;
         }
         Some(Like {
@@ -99,7 +99,6 @@ impl Inner {
             reverse: !select.reverse.is_empty(),
             links: columns.iter().map(|(_, column)| column.name.clone()).collect(),
             identity: call.identity.clone(),
-            server: self.directory.reads_at(call),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{slice, thread};
 
 use conformance_tests::alike::making::scope;
@@ -14,7 +14,7 @@ use scim_core::store::{ResourceId, Scope, TenantId};
 use scim_server::Server;
 
 use crate::support::{Request, Running};
-use crate::{gateway_of, ldapmodify};
+use crate::{gateway_of, ldapmodify, patch_user, served};
 
 const PEOPLE: usize = 30;
 const CLIENTS: [&str; 2] = ["hr", "audit"];
@@ -96,27 +96,60 @@ fn what_is_read_at_the_same_time_is_answered_as_if_alone() {
     }
 }
 
-#[test]
-fn who_asks_while_another_is_asked_for_shares_the_next_search() {
-    let slapd = Slapd::start(&Setup { entries: people(0..20), tells: true, ..Setup::furnished() }).unwrap();
-    let server = gateway_of(&slapd, &format!("member_of = \"never\"\n{TABLES}"), &["acme"]);
+/// Everybody, by ids.
+fn ids(server: &Running) -> Vec<ResourceId> {
     let listed = server.get("/scim/v2/Users?attributes=userName").json();
     let ids = listed["Resources"].as_array().unwrap().iter().map(|user| ResourceId::new(user["id"].as_str().unwrap()));
-    let ids: Vec<ResourceId> = ids.collect();
-    let scope = Scope { tenant: TenantId::new("acme"), ..scope() };
+    ids.collect()
+}
+
+/// Reads all of them in one moment of one thread: none is answered before the last has asked. Gives how many each search asked for.
+fn read_at_once(server: &Running, slapd: &Slapd, actor: &str, ids: &[ResourceId]) -> Vec<usize> {
+    let scope = Scope { tenant: TenantId::new("acme"), actor: actor.into(), ..scope() };
     let (kind, select) = (Kind::new("User"), Select::document());
     let read = |id| server.store.read(&scope, &kind, slice::from_ref(id), &select);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(read(&ids[0])).unwrap();
-
     let since = slapd.log().len();
-    // All ask in one moment of one thread: none is answered before the last has asked.
     let found = runtime.block_on(join_all(ids.iter().map(read)));
     for (id, found) in ids.iter().zip(found) {
         assert_eq!(found.unwrap().iter().map(|record| &record.key.id).collect::<Vec<_>>(), [id]);
     }
     let log = slapd.log();
-    let asked: Vec<usize> =
-        log[since..].lines().map(|line| line.matches("(entryUUID=").count()).filter(|n| *n > 0).collect();
-    assert_eq!(asked, [1, ids.len() - 1], "{}", &log[since..]);
+    log[since..].lines().map(|line| line.matches("(entryUUID=").count()).filter(|count| *count > 0).collect()
+}
+
+#[test]
+fn who_asks_while_another_is_asked_for_shares_the_next_search() {
+    let slapd = Slapd::start(&Setup { entries: people(0..20), tells: true, ..Setup::furnished() }).unwrap();
+    let server = gateway_of(&slapd, &format!("member_of = \"never\"\n{TABLES}"), &["acme"]);
+    let ids = ids(&server);
+    assert_eq!(read_at_once(&server, &slapd, "anybody", &ids), [1, ids.len() - 1]);
+}
+
+/// Of several servers, whoever wrote reads where the write went, and others wherever they read.
+#[test]
+fn who_wrote_shares_no_search_where_there_are_several_servers() {
+    let setup = || Setup { entries: people(0..20), tells: true, ..Setup::furnished() };
+    let (first, second) = (Slapd::start(&setup()).unwrap(), Slapd::start(&setup()).unwrap());
+    let lines = format!(
+        "urls = [\"{}\", \"{}\"]\nbind_dn = \"{ADMIN}\"\nbind_password = \"{PASSWORD}\"\noperation_time = 60\nmode = \"write\"\n\
+         member_of = \"never\"",
+        first.url(),
+        second.url()
+    );
+    let server = served(&lines, TABLES, &["acme"]);
+    let ids = ids(&server);
+    assert_eq!(read_at_once(&server, &first, "anybody", &ids), [1, ids.len() - 1]);
+    loop {
+        let begun = Instant::now();
+        assert_eq!(patch_user(&server, ids[0].as_str(), "title", "Chief".into()).status, 200);
+        // The token is called so.
+        let asked = read_at_once(&server, &first, "n", &ids);
+        // It holds for ten seconds.
+        if begun.elapsed() < Duration::from_secs(9) {
+            assert_eq!(asked, vec![1; ids.len()]);
+            break;
+        }
+    }
 }
