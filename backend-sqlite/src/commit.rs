@@ -17,7 +17,8 @@ use secrecy::ExposeSecret;
 use crate::changelog;
 use crate::error::Inner;
 use crate::holders;
-use crate::links;
+use crate::index::ID;
+use crate::links::{self, Holder};
 use crate::order;
 use crate::read;
 use crate::writer::{Lost, Task};
@@ -115,7 +116,8 @@ impl Place<'_> {
     ) -> Inner<Outcome> {
         let ChangeSet { document, label, links, claim, release: _, secrets, history, record } = change;
         let document = document.unwrap_or_default();
-        let seq = order::number(writing, self.tenant, kind.as_str(), id.as_str())?;
+        let shelf = writing.shelf(self.tenant, kind.as_str(), ID, false)?;
+        let seq = order::number(writing, (self.tenant, kind.as_str(), shelf), id.as_str())?;
         let now = self.now.millis();
         let linked = !links.is_empty();
         let new = Standing { seq: 0, version: 1, created: now, modified: now, linked, label: None, document: None };
@@ -125,14 +127,13 @@ impl Place<'_> {
         };
         let inserted = writing.run(
             // An id may stand once among all types of a tenant.
-            "INSERT INTO resource (seq, tenant, kind, id, version, created, modified, linked, label, document)
-             SELECT ?9, ?1, ?2, ?3, ?7, ?4, ?8, ?10, ?5, ?6
-             WHERE NOT EXISTS (SELECT 1 FROM resource r WHERE r.tenant = ?1 AND r.kind = ?2 AND r.id = ?3)
-               AND NOT EXISTS (SELECT 1 FROM extent e CROSS JOIN resource r
-                               ON r.tenant = e.tenant AND r.kind = e.kind AND r.id = ?3 WHERE e.tenant = ?1)",
+            "INSERT INTO resource (seq, shelf, id, version, created, modified, linked, label, document)
+             SELECT ?9, ?2, ?3, ?7, ?4, ?8, ?10, ?5, ?6
+             WHERE NOT EXISTS (SELECT 1 FROM shelf s INDEXED BY shelf_id CROSS JOIN resource r
+                               ON r.shelf = s.number AND r.id = ?3 WHERE s.tenant = ?1 AND s.attr = 'id')",
             params![
                 self.tenant,
-                kind.as_str(),
+                shelf,
                 id.as_str(),
                 standing.created,
                 label,
@@ -274,32 +275,30 @@ impl Place<'_> {
         writing.add(self.tenant, key.kind.as_str(), -1)?;
         writing.holders.clear();
         changelog::append(writing, self.tenant, &record.line(&key, &last))?;
-        for (holder, attribute) in lost {
+        for Holder { key: holder, number, attr, .. } in lost {
             let moved: Option<i64> = writing
                 .db
                 .prepare_cached(
-                    "UPDATE resource SET version = version + 1, modified = max(?4, modified + 1)
-                     WHERE tenant = ?1 AND kind = ?2 AND id = ?3 RETURNING version",
+                    "UPDATE resource SET version = version + 1, modified = max(?2, modified + 1)
+                     WHERE seq = ?1 RETURNING version",
                 )?
-                .query_row(params![self.tenant, holder.kind.as_str(), holder.id.as_str(), self.now.millis()], |row| {
-                    row.get(0)
-                })
+                .query_row([number, self.now.millis()], |row| row.get(0))
                 .optional()?;
             if let Some(moved) = moved {
-                let line = record.released(&holder, &attribute).line(&holder, &version(moved));
+                let line = record.released(&holder, &attr).line(&holder, &version(moved));
                 changelog::append(writing, self.tenant, &line)?;
             }
         }
         Ok(Outcome { id: key.id, version: last, effect: Effect::Deleted, record: None, filled: false })
     }
 
-    fn standing(&self, writing: &Writing<'_>, kind: &Kind, id: &ResourceId, whole: bool) -> Inner<Standing> {
+    fn standing(&self, writing: &mut Writing<'_>, kind: &Kind, id: &ResourceId, whole: bool) -> Inner<Standing> {
         let sql = if whole {
             "SELECT seq, version, created, modified, linked, label, document FROM resource
-             WHERE tenant = ?1 AND kind = ?2 AND id = ?3"
+             WHERE shelf = ?1 AND id = ?2"
         } else {
             "SELECT seq, version, created, modified, linked, label FROM resource
-             WHERE tenant = ?1 AND kind = ?2 AND id = ?3"
+             WHERE shelf = ?1 AND id = ?2"
         };
         let read = |row: &rusqlite::Row<'_>| {
             let text: Option<Arc<str>> = if whole { row.get(6)? } else { None };
@@ -313,7 +312,8 @@ impl Place<'_> {
                 document: text.map(Document::from_stored),
             })
         };
-        let found = writing.db.prepare_cached(sql)?.query_row([self.tenant, kind.as_str(), id.as_str()], read);
+        let shelf = writing.own_shelf(self.tenant, kind.as_str())?;
+        let found = writing.db.prepare_cached(sql)?.query_row(params![shelf, id.as_str()], read);
         found.optional()?.ok_or_else(|| StoreErrorKind::NotFound.into())
     }
 

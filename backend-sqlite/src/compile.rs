@@ -16,6 +16,8 @@ pub(crate) struct Compiler<'a> {
     pub kind: &'a Kind,
     /// The parameter that stands for the kind.
     pub kind_mark: &'a str,
+    /// The one that stands for the number under which its resources stand.
+    pub shelf_mark: &'a str,
     /// The type, where the store was told of it.
     pub rt: Option<&'a ResourceType>,
 }
@@ -162,8 +164,8 @@ pub(crate) fn shelf(kind: &str, attr: &str) -> String {
 /// The number of the resource with an id, which stands once among all types of a tenant.
 pub(crate) fn number(id: &str) -> String {
     format!(
-        "(SELECT i.seq FROM extent e CROSS JOIN resource i ON i.tenant = e.tenant AND i.kind = e.kind AND i.id = {id} \
-         WHERE e.tenant = ?1)"
+        "(SELECT i.seq FROM shelf s INDEXED BY shelf_id CROSS JOIN resource i ON i.shelf = s.number AND i.id = {id} \
+         WHERE s.tenant = ?1 AND s.attr = 'id')"
     )
 }
 

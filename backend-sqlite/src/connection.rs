@@ -155,6 +155,11 @@ impl Reader {
         Ok(extent)
     }
 
+    /// The number under which the resources of a type stand in the state that is open; None where there never were any.
+    pub(crate) fn shelf(&mut self, catalogue: &Catalogue, tenant: &str, kind: &str) -> Inner<Option<i64>> {
+        Ok(self.extent(catalogue, tenant, kind)?.and_then(|extent| extent.indexes.own))
+    }
+
     /// Closes the state that is open.
     pub(crate) fn leave(&mut self) -> rusqlite::Result<()> {
         self.state = None;

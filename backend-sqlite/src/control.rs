@@ -29,7 +29,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("term", "shelf, token, seq", OWN_SHELVES),
     ("claim", "shelf, token", OWN_SHELVES),
     ("link", "shelf, target, holder", OWN_SHELVES),
-    ("resource", "seq", OWN),
+    ("resource", "seq", OWN_SHELVES),
     ("bundle", "tenant, holder, attr, first", OWN),
     ("secret", "tenant, holder, attr", OWN),
     ("change", "id", OWN),

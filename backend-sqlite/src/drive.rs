@@ -106,17 +106,17 @@ impl Compiler<'_> {
     }
 
     fn given(&self, lead: &Lead, indexes: &Indexes, binds: &mut Binds) -> Option<Given> {
-        let kind = self.kind_mark;
+        let (kind, own) = (self.kind_mark, self.shelf_mark);
         Some(Given::ids(match &lead.by {
             By::Id(id) => {
                 let id = binds.bind(id.clone());
-                format!("SELECT i.id FROM resource i WHERE i.tenant = ?1 AND i.kind = {kind} AND i.id = {id}")
+                format!("SELECT i.id FROM resource i WHERE i.shelf = {own} AND i.id = {id}")
             }
             By::Modified { op, millis } => {
                 let millis = binds.bind(millis.map_or(Value::Null, Value::Integer));
                 format!(
                     "SELECT i.id FROM resource i INDEXED BY resource_modified \
-                     WHERE i.tenant = ?1 AND i.kind = {kind} AND i.modified {} {millis}",
+                     WHERE i.shelf = {own} AND i.modified {} {millis}",
                     sign(*op)?
                 )
             }
@@ -151,12 +151,7 @@ impl Compiler<'_> {
                 let own = match indexed.via {
                     Via::Term | Via::Claim => String::new(),
                     // It may be of another tenant.
-                    Via::Global => {
-                        format!(
-                            " CROSS JOIN resource i ON i.seq = t.seq AND i.tenant = ?1 AND i.kind = {}",
-                            self.kind_mark
-                        )
-                    }
+                    Via::Global => format!(" CROSS JOIN resource i ON i.seq = t.seq AND i.shelf = {}", self.shelf_mark),
                 };
                 Some(format!("SELECT t.seq FROM {table} t{own} WHERE t.shelf = {shelf} AND t.token = {token}"))
             }

@@ -116,17 +116,15 @@ pub(crate) fn of(db: &Connection, plan: &Plan<'_>, query: &Query) -> Inner<Optio
     let (sql, position) = match &query.window {
         Window::Offset { .. } => return Ok(Some(finds)),
         Window::After { position, .. } => {
-            ("SELECT seq FROM resource WHERE tenant = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT 1", position)
+            ("SELECT seq FROM resource WHERE shelf = ?1 AND id > ?2 ORDER BY id LIMIT 1", position)
         }
         Window::Before { position, .. } => {
-            ("SELECT seq FROM resource WHERE tenant = ?1 AND kind = ?2 AND id < ?3 ORDER BY id DESC LIMIT 1", position)
+            ("SELECT seq FROM resource WHERE shelf = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1", position)
         }
     };
     let from = db
         .prepare_cached(sql)?
-        .query_row(params![plan.binds.values.first(), plan.source.kind.as_str(), position.id.as_str()], |row| {
-            row.get(0)
-        })
+        .query_row(params![plan.extent.indexes.own, position.id.as_str()], |row| row.get(0))
         .optional()?;
     Ok(Some(Finds { from, ..finds }))
 }

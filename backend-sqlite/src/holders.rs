@@ -11,6 +11,7 @@ use scim_core::store::{Key, Link, Record, ResourceId, reverse};
 use crate::FEW_LINKS;
 use crate::connection::Reader;
 use crate::error::{Fault, Inner};
+use crate::index::Catalogue;
 use crate::order;
 use crate::read::{self, label};
 use crate::writing::Writing;
@@ -100,6 +101,7 @@ impl Relation {
 /// were.
 pub(crate) fn fill(
     reader: &mut Reader,
+    catalogue: &Catalogue,
     tenant: &str,
     (records, numbers): (&mut [Record], &[i64]),
     reverse: &[Arc<ReverseType>],
@@ -108,7 +110,8 @@ pub(crate) fn fill(
     let filled = reverse.iter().try_for_each(|one| {
         let mut known = Some(numbers);
         reverse::fill_now(records, one, |of, targets| {
-            let targets = Targets { of, ids: targets, numbers: known.take() };
+            let shelf = reader.shelf(catalogue, tenant, of.as_str())?;
+            let targets = Targets { of, shelf, ids: targets, numbers: known.take() };
             find(&reader.db, &mut reader.holders, tenant, &targets, &one.via, usize::MAX)
         })
     });
@@ -137,7 +140,8 @@ pub(crate) fn fill_few(
     let filled = reverse.iter().try_for_each(|one| {
         let mut known = Some(numbers.as_slice());
         reverse::fill_now(std::slice::from_mut(record), one, |of, targets| {
-            let targets = Targets { of, ids: targets, numbers: known.take() };
+            let shelf = writing.own_shelf(tenant, of.as_str()).map_err(Stop::Fault)?;
+            let targets = Targets { of, shelf, ids: targets, numbers: known.take() };
             let found = find(writing.db, &mut writing.holders, tenant, &targets, &one.via, left);
             let found = found.map_err(Stop::Fault)?;
             left = left.checked_sub(found.iter().map(Vec::len).sum()).ok_or(Stop::Many)?;
@@ -157,12 +161,14 @@ pub(crate) fn fill_few(
 /// The holders of these targets of one kind: (target, its holder).
 pub(crate) fn holders(
     reader: &mut Reader,
+    catalogue: &Catalogue,
     tenant: &str,
     of: &Kind,
     targets: &[ResourceId],
     via: &LinkType,
 ) -> Inner<Vec<(ResourceId, Link)>> {
-    let asked = Targets { of, ids: targets, numbers: None };
+    let shelf = reader.shelf(catalogue, tenant, of.as_str())?;
+    let asked = Targets { of, shelf, ids: targets, numbers: None };
     let held = find(&reader.db, &mut reader.holders, tenant, &asked, via, usize::MAX)?;
     let pairs = targets.iter().zip(held).flat_map(|(id, links)| links.into_iter().map(|link| (id.clone(), link)));
     Ok(pairs.collect())
@@ -171,6 +177,8 @@ pub(crate) fn holders(
 /// Resources of one type whose holders are wanted.
 struct Targets<'a> {
     of: &'a Kind,
+    /// The number under which they stand.
+    shelf: Option<i64>,
     ids: &'a [ResourceId],
     /// Their numbers, where they are known.
     numbers: Option<&'a [i64]>,
@@ -181,7 +189,7 @@ fn find(
     db: &Connection,
     remembered: &mut Remembered,
     tenant: &str,
-    &Targets { of, ids, numbers }: &Targets<'_>,
+    &Targets { of, shelf, ids, numbers }: &Targets<'_>,
     via: &LinkType,
     most: usize,
 ) -> Inner<Vec<Vec<Link>>> {
@@ -194,12 +202,12 @@ fn find(
         return Ok(held);
     }
     let (mut held, mut whole) = (vec![Vec::new(); ids.len()], true);
-    if let Some(shelf) = relation.shelf {
+    if let Some(links) = relation.shelf {
         let numbers = match numbers {
             Some(numbers) => Cow::Borrowed(numbers),
-            None => Cow::Owned(read::numbers_of(db, tenant, of, ids.iter())?),
+            None => Cow::Owned(read::numbers_of(db, shelf, ids.iter())?),
         };
-        let mut found = Found { db, holder, shelf, links: &mut relation.links, held, left: Some(most) };
+        let mut found = Found { db, holder, shelf: links, links: &mut relation.links, held, left: Some(most) };
         if !lie_close(&numbers) || !found.in_one_pass(&numbers)? {
             found.start_again(most);
             found.one_by_one(&numbers)?;

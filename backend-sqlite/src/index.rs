@@ -15,8 +15,14 @@ pub(crate) struct Indexes {
     pub generation: i64,
     pub attributes: Vec<Indexed>,
     pub searches: Vec<Search>,
+    /// The number under which the type's resources stand, in `resource`; None where there never were any.
+    pub own: Option<i64>,
     shelves: Vec<Shelf>,
 }
+
+/// The attribute under whose number the resources of a type stand. No schema can define another of this name, and none is
+/// indexed under it.
+pub(crate) const ID: &str = "id";
 
 /// An attribute, by the number under which its values stand in `claim` and `term`.
 #[derive(Debug)]
@@ -114,7 +120,10 @@ impl Indexes {
         let rows = statement.query_map([tenant, kind], |row| {
             Ok(Shelf { attr: row.get(0)?, global: row.get(1)?, number: row.get(2)? })
         })?;
-        Ok(Indexes { generation, attributes, searches, shelves: rows.collect::<Result<_, _>>()? })
+        let mut indexes =
+            Indexes { generation, attributes, searches, own: None, shelves: rows.collect::<Result<_, _>>()? };
+        indexes.own = indexes.shelf(ID, false);
+        Ok(indexes)
     }
 }
 

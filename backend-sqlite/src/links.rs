@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use rusqlite::types::Value;
-use rusqlite::{CachedStatement, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 use scim_core::change::LinkEdit;
 use scim_core::path::AttrPath;
 use scim_core::schema::Kind;
@@ -26,7 +26,7 @@ pub(crate) fn edit(
     let (LinkEdit::Add { at, .. } | LinkEdit::Remove { at, .. } | LinkEdit::Replace { at, .. }) = &edit;
     let attr = at.at.to_string();
     let shelf = writing.shelf(tenant, holder_kind.as_str(), &attr, false)?;
-    let rows = Rows { writing, tenant, holder_kind, holder: holder.as_str(), number, attr, shelf };
+    let mut rows = Rows { writing, tenant, holder_kind, holder: holder.as_str(), number, attr, shelf };
     match edit {
         LinkEdit::Add { at, targets, kinds } => {
             let found = rows.find(&at.at, targets.iter().map(|target| (target, &*kinds)))?;
@@ -57,8 +57,8 @@ struct Found<'a> {
 }
 
 /// The links of one attribute of one holder.
-struct Rows<'a> {
-    writing: &'a Writing<'a>,
+struct Rows<'a, 'w> {
+    writing: &'a mut Writing<'w>,
     tenant: &'a str,
     holder_kind: &'a Kind,
     holder: &'a str,
@@ -69,24 +69,21 @@ struct Rows<'a> {
     shelf: i64,
 }
 
-impl Rows<'_> {
+impl Rows<'_, '_> {
     /// Looks the targets up, each in the kinds where it may be.
     fn find<'t>(
-        &self,
+        &mut self,
         at: &AttrPath,
         targets: impl Iterator<Item = (&'t ResourceId, &'t [Kind])>,
     ) -> Inner<Vec<Found<'t>>> {
-        let mut statement = self
-            .writing
-            .db
-            .prepare_cached("SELECT seq, label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3")?;
+        let db = self.writing.db;
+        let mut statement = db.prepare_cached("SELECT seq, label FROM resource WHERE shelf = ?1 AND id = ?2")?;
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         'targets: for (target, kinds) in targets {
             for kind in kinds {
+                let shelf = self.writing.own_shelf(self.tenant, kind.as_str())?;
                 let there = statement
-                    .query_row(params![self.tenant, kind.as_str(), target.as_str()], |row| {
-                        Ok((row.get(0)?, row.get(1)?))
-                    })
+                    .query_row(params![shelf, target.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
                     .optional()?;
                 if let Some((number, label)) = there {
                     found.push(Found { id: target.as_str(), kind, number, label });
@@ -118,27 +115,34 @@ impl Rows<'_> {
         )
     }
 
-    fn delete<'t>(&self, targets: impl Iterator<Item = &'t str>) -> Inner<bool> {
+    fn delete<'t>(&mut self, targets: impl Iterator<Item = &'t str>) -> Inner<bool> {
         let mut targets: Vec<&str> = targets.collect();
         targets.sort_unstable();
-        let mut far = self.far()?;
-        self.each(
+        let mut gone = Vec::new();
+        let changed = self.each(
             &targets,
             |target| target,
             |bundle, target| {
                 let Some(kind) = bundle.remove(target) else { return Ok(false) };
-                far.execute(params![self.shelf, self.number, self.tenant, kind.as_str(), target])?;
+                gone.push((kind, *target));
                 Ok(true)
             },
-        )
+        )?;
+        self.delete_far(gone)?;
+        Ok(changed)
     }
 
-    /// Removes a link as its target sees it: by the attribute's number, the holder's, and the target's tenant, type and id.
-    fn far(&self) -> Inner<CachedStatement<'_>> {
-        Ok(self.writing.db.prepare_cached(
+    /// Removes links as their targets see them.
+    fn delete_far<T: AsRef<str>>(&mut self, targets: Vec<(Kind, T)>) -> Inner<()> {
+        let mut far = self.writing.db.prepare_cached(
             "DELETE FROM link WHERE shelf = ?1 AND holder = ?2
-             AND target = (SELECT t.seq FROM resource t WHERE t.tenant = ?3 AND t.kind = ?4 AND t.id = ?5)",
-        )?)
+             AND target = (SELECT t.seq FROM resource t WHERE t.shelf = ?3 AND t.id = ?4)",
+        )?;
+        for (kind, target) in targets {
+            let own = self.writing.own_shelf(self.tenant, kind.as_str())?;
+            far.execute(params![self.shelf, self.number, own, target.as_ref()])?;
+        }
+        Ok(())
     }
 
     /// Edits the bundles in which these targets are or would be, which come in ascending order; tells whether one changed.
@@ -237,7 +241,12 @@ impl Rows<'_> {
 }
 
 /// Gives all links to a resource its new label.
-pub(crate) fn relabel(writing: &Writing<'_>, tenant: &str, (id, number): (&ResourceId, i64), label: &str) -> Inner<()> {
+pub(crate) fn relabel(
+    writing: &mut Writing<'_>,
+    tenant: &str,
+    (id, number): (&ResourceId, i64),
+    label: &str,
+) -> Inner<()> {
     for holder in holders(writing, tenant, number)? {
         let rows = holder.rows(writing, tenant);
         rows.each(&[id.as_str()], |target| target, |bundle, target| Ok(bundle.relabel(target, label)))?;
@@ -246,15 +255,16 @@ pub(crate) fn relabel(writing: &Writing<'_>, tenant: &str, (id, number): (&Resou
 }
 
 /// Who holds a resource, by which attribute.
-struct Holder {
-    key: Key,
-    number: i64,
-    attr: String,
+pub(crate) struct Holder {
+    pub key: Key,
+    pub number: i64,
+    pub attr: String,
+    /// The attribute's number.
     shelf: i64,
 }
 
 impl Holder {
-    fn rows<'a>(&'a self, writing: &'a Writing<'a>, tenant: &'a str) -> Rows<'a> {
+    fn rows<'a, 'w>(&'a self, writing: &'a mut Writing<'w>, tenant: &'a str) -> Rows<'a, 'w> {
         let Holder { key: Key { kind, id }, number, attr, shelf } = self;
         let (attr, holder) = (attr.clone(), id.as_str());
         Rows { writing, tenant, holder_kind: kind, holder, number: *number, attr, shelf: *shelf }
@@ -266,7 +276,7 @@ fn holders(writing: &Writing<'_>, tenant: &str, target: i64) -> Inner<Vec<Holder
     let mut statement = writing.db.prepare_cached(
         "SELECT s.kind, h.id, h.seq, s.attr, s.number FROM shelf s
          CROSS JOIN link l ON l.shelf = s.number AND l.target = ?2 CROSS JOIN resource h ON h.seq = l.holder
-         WHERE s.tenant = ?1 ORDER BY h.id, s.attr",
+         WHERE s.tenant = ?1 AND s.attr <> 'id' ORDER BY h.id, s.attr",
     )?;
     let rows = statement.query_map(params![tenant, target], |row| {
         let (kind, id) = (Kind::new(row.get_ref(0)?.as_str()?), ResourceId::new(row.get_ref(1)?.as_str()?));
@@ -275,9 +285,8 @@ fn holders(writing: &Writing<'_>, tenant: &str, target: i64) -> Inner<Vec<Holder
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Removes all links of a resource that goes and still stands, and all links to it; gives the holders that lost one, with
-/// the attribute.
-pub(crate) fn release(writing: &mut Writing<'_>, tenant: &str, own: &Key, number: i64) -> Inner<Vec<(Key, String)>> {
+/// Removes all links of a resource that goes and still stands, and all links to it; gives the holders that lost one.
+pub(crate) fn release(writing: &mut Writing<'_>, tenant: &str, own: &Key, number: i64) -> Inner<Vec<Holder>> {
     let attrs: Vec<String> = {
         let mut statement =
             writing.db.prepare_cached("SELECT DISTINCT attr FROM bundle WHERE tenant = ?1 AND holder = ?2")?;
@@ -286,18 +295,16 @@ pub(crate) fn release(writing: &mut Writing<'_>, tenant: &str, own: &Key, number
     };
     for attr in attrs {
         let shelf = writing.shelf(tenant, own.kind.as_str(), &attr, false)?;
-        let rows = Rows { writing, tenant, holder_kind: &own.kind, holder: own.id.as_str(), number, attr, shelf };
-        let mut far = rows.far()?;
-        for (kind, target) in rows.targets()? {
-            far.execute(params![shelf, number, tenant, kind.as_str(), target])?;
-        }
+        let mut rows = Rows { writing, tenant, holder_kind: &own.kind, holder: own.id.as_str(), number, attr, shelf };
+        let targets = rows.targets()?;
+        rows.delete_far(targets)?;
     }
     writing.run("DELETE FROM bundle WHERE tenant = ?1 AND holder = ?2", params![tenant, own.id.as_str()])?;
     let lost = holders(writing, tenant, number)?;
     for holder in &lost {
         holder.rows(writing, tenant).delete([own.id.as_str()].into_iter())?;
     }
-    Ok(lost.into_iter().map(|Holder { key, attr, .. }| (key, attr)).collect())
+    Ok(lost)
 }
 
 /// Ids as a table: `rarray(?)`.

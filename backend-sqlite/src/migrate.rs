@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("layout/004.sql"),
     include_str!("layout/005.sql"),
     include_str!("layout/006.sql"),
+    include_str!("layout/007.sql"),
 ];
 
 /// How many steps this program knows.

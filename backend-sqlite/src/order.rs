@@ -15,8 +15,12 @@ pub(crate) const GAP: i64 = 1 << 12;
 /// Numbers that are tried between two neighbours: others may stand there for resources of other types.
 const TRIES: i64 = 8;
 
-/// The number of a new resource; None leaves it to SQLite.
-pub(crate) fn number(writing: &mut Writing<'_>, tenant: &str, kind: &str, id: &str) -> Inner<Option<i64>> {
+/// The number of a new resource, which is to stand on this shelf; None leaves it to SQLite.
+pub(crate) fn number(
+    writing: &mut Writing<'_>,
+    (tenant, kind, shelf): (&str, &str, i64),
+    id: &str,
+) -> Inner<Option<i64>> {
     let first = writing.count(tenant, kind)? == 0;
     let db = writing.db;
     if first {
@@ -36,15 +40,12 @@ pub(crate) fn number(writing: &mut Writing<'_>, tenant: &str, kind: &str, id: &s
         return last(db);
     }
     let neighbour = |sql: &str| -> Inner<Option<i64>> {
-        Ok(db.prepare_cached(sql)?.query_row([tenant, kind, id], |row| row.get(0)).optional()?)
+        Ok(db.prepare_cached(sql)?.query_row(params![shelf, id], |row| row.get(0)).optional()?)
     };
-    let Some(above) =
-        neighbour("SELECT seq FROM resource WHERE tenant = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT 1")?
-    else {
+    let Some(above) = neighbour("SELECT seq FROM resource WHERE shelf = ?1 AND id > ?2 ORDER BY id LIMIT 1")? else {
         return last(db);
     };
-    let below =
-        neighbour("SELECT seq FROM resource WHERE tenant = ?1 AND kind = ?2 AND id < ?3 ORDER BY id DESC LIMIT 1")?;
+    let below = neighbour("SELECT seq FROM resource WHERE shelf = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1")?;
     let below = below.unwrap_or(0);
     let mut taken = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM resource WHERE seq = ?1)")?;
     let middle = below + (above - below) / 2;

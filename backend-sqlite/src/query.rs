@@ -101,8 +101,8 @@ pub(crate) struct Plan<'a> {
     pub source: &'a Source,
     pub extent: Extent,
     pub binds: Binds,
-    /// The parameter that stands for the kind.
-    pub kind: String,
+    /// The parameter that stands for the number under which the resources of the type stand.
+    pub shelf: String,
     pub drive: Option<Drive>,
     condition: Option<String>,
 }
@@ -156,8 +156,9 @@ impl<'q> Ask<'q> {
             return Ok(None);
         }
         let mut binds = Binds::new(self.tenant.as_str());
-        let kind = binds.bind(source.kind.as_str().to_owned());
-        let compiler = Compiler { kind: &source.kind, kind_mark: &kind, rt: self.type_of(source) };
+        let (kind, shelf) = (binds.bind(source.kind.as_str().to_owned()), binds.bind(extent.indexes.own));
+        let rt = self.type_of(source);
+        let compiler = Compiler { kind: &source.kind, kind_mark: &kind, shelf_mark: &shelf, rt };
         let (mut drive, mut condition) = (None, None);
         if let Some(filter) = &source.filter {
             drive = compiler.drive(filter, &extent, &mut binds);
@@ -168,7 +169,7 @@ impl<'q> Ask<'q> {
                 }
             }
         }
-        Ok(Some(Plan { source, extent, binds, kind, drive, condition }))
+        Ok(Some(Plan { source, extent, binds, shelf, drive, condition }))
     }
 
     /// Lists that an index gives in order; None for others.
@@ -220,7 +221,7 @@ impl<'q> Ask<'q> {
         };
         let filled = matches!(self.query.from.as_slice(), [_]);
         if filled {
-            holders::fill(reader, tenant, (&mut records, &numbers), &select.reverse)?;
+            holders::fill(reader, self.catalogue, tenant, (&mut records, &numbers), &select.reverse)?;
         }
         Ok(Answer::Page(Some(Page { records, total, more, ends, filled })))
     }
@@ -248,7 +249,7 @@ impl<'q> Ask<'q> {
             let ids: Vec<ResourceId> = own.map(|(_, position)| position.id.clone()).collect();
             let Select { document, ref budget, .. } = self.query.select;
             let bare = Select { document, budget: budget.clone(), ..Select::default() };
-            for stored in read::rows(db, self.tenant.as_str(), &plan.source.kind, &ids, &bare)? {
+            for stored in read::rows(db, (plan.extent.indexes.own, &plan.source.kind), &ids, &bare)? {
                 found.insert(stored.record.key.id.clone(), stored);
             }
         }
@@ -335,14 +336,14 @@ impl Plan<'_> {
             Some(at) if at.place() == Place::Document => read::COLUMNS,
             Some(_) => read::BARE,
         };
-        let kind = &self.kind;
+        let shelf = &self.shelf;
         let condition = self.condition.as_deref().unwrap_or("1");
         if let Some(drive) = &self.drive {
             if drive.exact && self.source.sort.is_none() {
                 return Ok(drive.given.as_ids());
             }
             let resource = match drive.given.by {
-                Name::Id => format!("r.tenant = ?1 AND r.kind = {kind} AND r.id = d.id"),
+                Name::Id => format!("r.shelf = {shelf} AND r.id = d.id"),
                 Name::Number => "r.seq = d.seq".to_owned(),
             };
             return Ok(format!(
@@ -365,14 +366,14 @@ impl Plan<'_> {
             };
             let limit = self.binds.bind(limit);
             return Ok(format!(
-                "SELECT {columns} FROM resource r WHERE r.tenant = ?1 AND r.kind = {} AND {condition} {bound} \
+                "SELECT {columns} FROM resource r WHERE r.shelf = {} AND {condition} {bound} \
                  ORDER BY r.id {direction} LIMIT {limit}",
-                self.kind
+                self.shelf
             ));
         }
         // Where most rows are wanted ones, they are read as they lie; else the index finds them.
         let all: i64 = db.prepare_cached("SELECT coalesce(sum(n), 0) FROM extent")?.query_row([], |row| row.get(0))?;
         let how = if self.extent.n.saturating_mul(2) >= all { "NOT INDEXED" } else { "" };
-        Ok(format!("SELECT {columns} FROM resource r {how} WHERE r.tenant = ?1 AND r.kind = {kind} AND {condition}"))
+        Ok(format!("SELECT {columns} FROM resource r {how} WHERE r.shelf = {shelf} AND {condition}"))
     }
 }

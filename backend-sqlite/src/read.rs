@@ -10,7 +10,9 @@ use scim_core::store::link_list::PackedLinks;
 use scim_core::store::{Key, Label, LinkList, Links, Record, ResourceId, Version};
 
 use crate::bundle::inside;
+use crate::connection::Reader;
 use crate::error::Inner;
+use crate::index::Catalogue;
 use crate::links::array;
 
 /// Columns of a resource, in the order in which [`Stored::read`] reads them.
@@ -68,50 +70,56 @@ impl Stored {
 
 /// Those of `ids` that exist. With `most`, None where some has more links than that.
 pub(crate) fn records(
-    db: &Connection,
-    tenant: &str,
-    kind: &Kind,
+    reader: &mut Reader,
+    (catalogue, tenant, kind): (&Catalogue, &str, &Kind),
     ids: &[ResourceId],
     select: &Select,
     most: Option<u32>,
 ) -> Inner<Option<Vec<Record>>> {
-    with_links(db, tenant, rows(db, tenant, kind, ids, select)?, select, most)
+    let shelf = reader.shelf(catalogue, tenant, kind.as_str())?;
+    let rows = rows(&reader.db, (shelf, kind), ids, select)?;
+    with_links(&reader.db, tenant, rows, select, most)
 }
 
-/// Those of `ids` that exist, without links.
+/// Those of `ids` that exist, without links. The shelf is the number under which resources of the type stand, None where
+/// there never were any.
 pub(crate) fn rows(
     db: &Connection,
-    tenant: &str,
-    kind: &Kind,
+    (shelf, kind): (Option<i64>, &Kind),
     ids: &[ResourceId],
     select: &Select,
 ) -> Inner<Vec<Stored>> {
     if let [] | [_] = ids {
         return match ids.first() {
-            Some(id) => Ok(one(db, tenant, kind, id, select)?.into_iter().collect()),
+            Some(id) => Ok(one(db, (shelf, kind), id, select)?.into_iter().collect()),
             None => Ok(Vec::new()),
         };
     }
     let sql = format!(
-        "SELECT {} FROM rarray(?3) ids CROSS JOIN resource r ON r.tenant = ?1 AND r.kind = ?2 AND r.id = ids.value",
+        "SELECT {} FROM rarray(?2) ids CROSS JOIN resource r ON r.shelf = ?1 AND r.id = ids.value",
         columns(select)
     );
     let mut statement = db.prepare_cached(&sql)?;
     let ids = array(ids.iter().map(ResourceId::as_str));
-    let rows = statement.query_map(params![tenant, kind.as_str(), ids], |row| Stored::read(row, kind, select))?;
+    let rows = statement.query_map(params![shelf, ids], |row| Stored::read(row, kind, select))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn one(db: &Connection, tenant: &str, kind: &Kind, id: &ResourceId, select: &Select) -> Inner<Option<Stored>> {
+fn one(
+    db: &Connection,
+    (shelf, kind): (Option<i64>, &Kind),
+    id: &ResourceId,
+    select: &Select,
+) -> Inner<Option<Stored>> {
     let sql = if select.document {
         "SELECT r.id, r.version, r.created, r.modified, r.linked, r.seq, r.document FROM resource r
-         WHERE r.tenant = ?1 AND r.kind = ?2 AND r.id = ?3"
+         WHERE r.shelf = ?1 AND r.id = ?2"
     } else {
         "SELECT r.id, r.version, r.created, r.modified, r.linked, r.seq FROM resource r
-         WHERE r.tenant = ?1 AND r.kind = ?2 AND r.id = ?3"
+         WHERE r.shelf = ?1 AND r.id = ?2"
     };
     let mut statement = db.prepare_cached(sql)?;
-    Ok(statement.query_row([tenant, kind.as_str(), id.as_str()], |row| Stored::read(row, kind, select)).optional()?)
+    Ok(statement.query_row(params![shelf, id.as_str()], |row| Stored::read(row, kind, select)).optional()?)
 }
 
 /// The numbers of resources.
@@ -122,16 +130,15 @@ pub(crate) fn numbers(rows: &[Stored]) -> Vec<i64> {
 /// The number of no resource.
 const NOBODY: i64 = 0;
 
-/// The numbers of the resources of these ids: those of [`NOBODY`] where there are none any more.
+/// The numbers of the resources of these ids on a shelf: those of [`NOBODY`] where there are none any more.
 pub(crate) fn numbers_of<'a>(
     db: &Connection,
-    tenant: &str,
-    kind: &Kind,
+    shelf: Option<i64>,
     ids: impl Iterator<Item = &'a ResourceId>,
 ) -> Inner<Vec<i64>> {
-    let mut statement = db.prepare_cached("SELECT seq FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3")?;
+    let mut statement = db.prepare_cached("SELECT seq FROM resource WHERE shelf = ?1 AND id = ?2")?;
     let mut number = |id: &ResourceId| {
-        let number = statement.query_row([tenant, kind.as_str(), id.as_str()], |row| row.get(0)).optional()?;
+        let number = statement.query_row(params![shelf, id.as_str()], |row| row.get(0)).optional()?;
         Ok(number.unwrap_or(NOBODY))
     };
     ids.map(&mut number).collect()

@@ -190,10 +190,10 @@ impl Building {
             // By row number: one range of the table, whatever else is in it.
             let mut statement = writing.db.prepare_cached(
                 "SELECT seq, id, document FROM resource NOT INDEXED
-                 WHERE seq > ?3 AND tenant = ?1 AND kind = ?2 ORDER BY seq LIMIT ?4",
+                 WHERE seq > ?2 AND shelf = ?1 ORDER BY seq LIMIT ?3",
             )?;
             let rows = statement
-                .query_map(params![tenant, kind, after, PIECE], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+                .query_map(params![indexes.own, after, PIECE], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
             rows.collect::<std::result::Result<_, _>>()?
         };
         for (seq, id, document) in &rows {

@@ -79,22 +79,22 @@ impl SqliteStore {
 impl Scanning {
     /// The next piece, and where it ends; None at the end of all.
     fn piece(&self, reader: &mut Reader, stand: Stand) -> Inner<(Vec<Record>, Option<Stand>)> {
-        let db = &reader.db;
         let kind = &self.scan.kind;
+        let extent = reader.extent(&self.catalogue, self.tenant.as_str(), kind.as_str())?.unwrap_or_default();
+        let db = &reader.db;
         let mut binds = Binds::new(self.tenant.as_str());
-        let mark = binds.bind(kind.as_str().to_owned());
+        let (mark, shelf) = (binds.bind(kind.as_str().to_owned()), binds.bind(extent.indexes.own));
         let rt = self.types.as_ref().and_then(|types| types.iter().find(|rt| rt.kind == *kind));
-        let compiler = Compiler { kind, kind_mark: &mark, rt: rt.map(AsRef::as_ref) };
-        if let (Stand::Start, Some(filter)) = (&stand, &self.scan.filter) {
-            let extent = self.catalogue.extent(db, self.tenant.as_str(), kind.as_str())?.unwrap_or_default();
-            if let Some(drive) = compiler.drive(filter, &extent, &mut binds) {
-                let mut ids = VecDeque::new();
-                binds.each(db, &drive.given.as_ids(), |row| {
-                    ids.push_back(ResourceId::new(row.get_ref(0)?.as_str()?));
-                    Ok(())
-                })?;
-                return Ok((Vec::new(), Some(Stand::Before(Arc::new(ids)))));
-            }
+        let compiler = Compiler { kind, kind_mark: &mark, shelf_mark: &shelf, rt: rt.map(AsRef::as_ref) };
+        if let (Stand::Start, Some(filter)) = (&stand, &self.scan.filter)
+            && let Some(drive) = compiler.drive(filter, &extent, &mut binds)
+        {
+            let mut ids = VecDeque::new();
+            binds.each(db, &drive.given.as_ids(), |row| {
+                ids.push_back(ResourceId::new(row.get_ref(0)?.as_str()?));
+                Ok(())
+            })?;
+            return Ok((Vec::new(), Some(Stand::Before(Arc::new(ids)))));
         }
         let condition = match &self.scan.filter {
             None => "1".to_owned(),
@@ -116,7 +116,7 @@ impl Scanning {
                 // The last id of the piece, whether or not the filter accepts it.
                 let mut last: Option<String> = None;
                 let sql = format!(
-                    "SELECT id FROM resource WHERE tenant = ?1 AND kind = {mark} AND id > {from} \
+                    "SELECT id FROM resource WHERE shelf = {shelf} AND id > {from} \
                      ORDER BY id LIMIT 1 OFFSET {}",
                     self.pace.count() - 1
                 );
@@ -127,7 +127,7 @@ impl Scanning {
                 let upto = last.as_ref().map_or(String::new(), |id| format!("AND r.id <= {}", binds.bind(id.clone())));
                 let sql = format!(
                     "SELECT {columns} FROM resource r INDEXED BY sqlite_autoindex_resource_1 \
-                     WHERE r.tenant = ?1 AND r.kind = {mark} AND r.id > {from} {upto} AND {condition}"
+                     WHERE r.shelf = {shelf} AND r.id > {from} {upto} AND {condition}"
                 );
                 binds.each(db, &sql, &mut keep)?;
                 last.map(|id| Stand::Behind(ResourceId::new(&id)))
@@ -137,7 +137,7 @@ impl Scanning {
                 let rest = ids.split_off(ids.len().min(self.pace.count()));
                 let sql = format!(
                     "SELECT {columns} FROM rarray(?{}) ids CROSS JOIN resource r \
-                     ON r.tenant = ?1 AND r.kind = {mark} AND r.id = ids.value WHERE {condition}",
+                     ON r.shelf = {shelf} AND r.id = ids.value WHERE {condition}",
                     binds.values.len() + 1
                 );
                 let mut statement = db.prepare_cached(&sql)?;

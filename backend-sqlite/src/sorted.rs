@@ -66,7 +66,7 @@ impl Sorted {
     /// The statement for a window: the columns of records, then the sort key. One row more than the window holds, in no
     /// order. None where the position is none in this order.
     pub(crate) fn statement(&self, plan: &mut Plan<'_>, window: &Window, columns: &str) -> Option<String> {
-        let kind = plan.kind.clone();
+        let shelf = plan.shelf.clone();
         let keys = self.keys(plan)?;
         let bounds = self.bounds(&keys, plan, window)?;
         let Keys { rows, condition, token, place: (_, place), by } = keys;
@@ -94,7 +94,7 @@ impl Sorted {
         };
         let resource = match by {
             Name::Number => "r.seq = w.seq".to_owned(),
-            Name::Id => format!("r.tenant = ?1 AND r.kind = {kind} AND r.id = w.id"),
+            Name::Id => format!("r.shelf = {shelf} AND r.id = w.id"),
         };
         // The inner query touches nothing but an index, also where many rows are skipped.
         Some(format!(
@@ -106,8 +106,7 @@ impl Sorted {
 
     /// Where the keys are read; None where no index gives them in this order.
     fn keys(&self, plan: &mut Plan<'_>) -> Option<Keys> {
-        let kind = plan.kind.clone();
-        let of_type = format!("k.tenant = ?1 AND k.kind = {kind}");
+        let of_type = format!("k.shelf = {}", plan.shelf);
         Some(match self {
             Sorted::Id => match plan.by_id().ok()? {
                 Some(drive) => {
@@ -187,12 +186,12 @@ impl Sorted {
 /// The condition that a resource lies behind the one of this id (or before it).
 fn beyond((by, column): (Name, &str), plan: &mut Plan<'_>, id: &str, after: bool) -> String {
     let (sign, direction) = if after { (">", "ASC") } else { ("<", "DESC") };
-    let (kind, id) = (plan.kind.clone(), plan.binds.bind(id.to_owned()));
+    let (shelf, id) = (plan.shelf.clone(), plan.binds.bind(id.to_owned()));
     match by {
         Name::Id => format!("{column} {sign} {id}"),
         // The one of this id may be gone: its neighbour tells.
         Name::Number => format!(
-            "{column} {sign}= (SELECT n.seq FROM resource n WHERE n.tenant = ?1 AND n.kind = {kind} AND n.id {sign} {id} \
+            "{column} {sign}= (SELECT n.seq FROM resource n WHERE n.shelf = {shelf} AND n.id {sign} {id} \
              ORDER BY n.id {direction} LIMIT 1)"
         ),
     }

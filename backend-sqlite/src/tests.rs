@@ -119,17 +119,9 @@ async fn lists_start_from_an_index() {
         ("User", "displayName co \"ame\"", "VIRTUAL TABLE INDEX"),
         ("User", "displayName co \"am\"", "SEARCH term USING PRIMARY KEY (shelf=?)"),
         ("User", "userName eq \"a\" or emails.value eq \"b\"", "UNION"),
-        ("User", "id eq \"u00001\"", "(tenant=? AND kind=? AND id=?)"),
-        (
-            "User",
-            "meta.lastModified gt \"2020-01-01T00:00:00Z\"",
-            "resource_modified (tenant=? AND kind=? AND modified>?)",
-        ),
-        (
-            "User",
-            "meta.lastModified eq \"2020-01-01T00:00:00Z\"",
-            "resource_modified (tenant=? AND kind=? AND modified=?)",
-        ),
+        ("User", "id eq \"u00001\"", "SEARCH i USING COVERING INDEX sqlite_autoindex_resource_1 (shelf=? AND id=?)"),
+        ("User", "meta.lastModified gt \"2020-01-01T00:00:00Z\"", "resource_modified (shelf=? AND modified>?)"),
+        ("User", "meta.lastModified eq \"2020-01-01T00:00:00Z\"", "resource_modified (shelf=? AND modified=?)"),
         ("User", "groups.value eq \"g1\"", "SEARCH b USING PRIMARY KEY (tenant=? AND holder=? AND attr=?)"),
         ("User", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value eq \"u1\"", HELD),
         ("Group", "members.value eq \"u00001\"", HELD),
@@ -137,7 +129,7 @@ async fn lists_start_from_an_index() {
     ] {
         check(&store, &list(kind, Some(text)), expected);
     }
-    check(&store, &list("User", None), "sqlite_autoindex_resource_1 (tenant=? AND kind=?)");
+    check(&store, &list("User", None), "sqlite_autoindex_resource_1 (shelf=?)");
 }
 
 #[tokio::test]
@@ -147,18 +139,14 @@ async fn windows_and_orders_start_in_an_index_too() {
     let position = |key| Position { key, id: ResourceId::new("u00007") };
     let mut query = list("User", None);
     query.window = Window::After { position: position(SortKey::Absent), count: 10 };
-    check(&store, &query, "sqlite_autoindex_resource_1 (tenant=? AND kind=? AND id>?)");
+    check(&store, &query, "sqlite_autoindex_resource_1 (shelf=? AND id>?)");
     query.window = Window::Before { position: position(SortKey::Absent), count: 10 };
-    check(&store, &query, "sqlite_autoindex_resource_1 (tenant=? AND kind=? AND id<?)");
+    check(&store, &query, "sqlite_autoindex_resource_1 (shelf=? AND id<?)");
     query.order = Some(Order::Ascending);
     for (name, key, expected) in [
         ("userName", SortKey::Text("name7".into()), "SEARCH k USING PRIMARY KEY (shelf=? AND token"),
         ("title", SortKey::Text("x".into()), "SEARCH k USING PRIMARY KEY (shelf=? AND token"),
-        (
-            "meta.lastModified",
-            SortKey::Instant("1000000000".into()),
-            "resource_modified (tenant=? AND kind=? AND modified",
-        ),
+        ("meta.lastModified", SortKey::Instant("1000000000".into()), "resource_modified (shelf=? AND modified"),
     ] {
         query.from[0].sort = path::attribute(name, &rt("User"), false);
         for window in [

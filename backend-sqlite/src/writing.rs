@@ -175,6 +175,11 @@ impl<'a> Writing<'a> {
         Ok(extent.map(|extent| extent.indexes).unwrap_or_default())
     }
 
+    /// The number under which the resources of a type stand; None where there never were any.
+    pub(crate) fn own_shelf(&mut self, tenant: &str, kind: &str) -> Inner<Option<i64>> {
+        Ok(self.indexes(tenant, kind)?.own)
+    }
+
     /// The number under which the values of an attribute stand; a new one where there were none yet.
     pub(crate) fn shelf(&mut self, tenant: &str, kind: &str, attr: &str, global: bool) -> Inner<i64> {
         if let Some(shelf) = self.indexes(tenant, kind)?.shelf(attr, global) {
@@ -359,8 +364,8 @@ impl<'a> Writing<'a> {
         }
         let search = self.create_search(tenant, kind, attrs, State::Built)?;
         let db = self.db;
-        let mut rows = db.prepare_cached("SELECT seq, document FROM resource WHERE tenant = ?1 AND kind = ?2")?;
-        let mut rows = rows.query([tenant, kind])?;
+        let mut rows = db.prepare_cached("SELECT seq, document FROM resource WHERE shelf = ?1")?;
+        let mut rows = rows.query([indexes.own])?;
         while let Some(row) = rows.next()? {
             let entries = indexes.entries(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
             self.write_search(&search, row.get(0)?, None, Some(&entries));

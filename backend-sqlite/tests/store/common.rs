@@ -37,6 +37,7 @@ pub fn laid_out(path: &Path, layout: usize) -> Connection {
         include_str!("../../src/layout/003.sql"),
         include_str!("../../src/layout/004.sql"),
         include_str!("../../src/layout/005.sql"),
+        include_str!("../../src/layout/006.sql"),
     ];
     let db = Connection::open(path).unwrap();
     for step in &steps[..layout] {
