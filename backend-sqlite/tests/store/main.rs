@@ -18,3 +18,4 @@ mod model;
 mod open;
 mod order;
 mod reindex;
+mod shelves;

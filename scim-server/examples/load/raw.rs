@@ -39,6 +39,9 @@ pub struct Person {
 /// A copy of the database.
 pub struct Raw {
     db: Connection,
+    /// The numbers under which users and groups stand.
+    users: i64,
+    groups: Option<i64>,
     indexed: Vec<Indexed>,
     /// The number under which members of groups stand; None where there are none.
     members: Option<i64>,
@@ -91,8 +94,12 @@ impl Raw {
         let indexed = rows.collect::<Result<Vec<_>, _>>()?;
         drop(statement);
         ensure!(!indexed.is_empty(), "{} has no indexes", path.display());
-        let members = "SELECT number FROM shelf WHERE tenant = ?1 AND kind = 'Group' AND attr = 'members'";
-        let members = db.query_row(members, [TENANT], |row| row.get(0)).optional()?;
+        let shelf = |kind: &str, attr: &str| {
+            let sql = "SELECT number FROM shelf WHERE tenant = ?1 AND kind = ?2 AND attr = ?3";
+            db.query_row(sql, [TENANT, kind, attr], |row| row.get(0)).optional()
+        };
+        let users = shelf("User", "id")?.with_context(|| format!("{} has no users", path.display()))?;
+        let (groups, members) = (shelf("Group", "id")?, shelf("Group", "members")?);
         let search = db
             .query_row("SELECT number, attrs FROM search WHERE tenant = ?1 AND kind = 'User'", [TENANT], |row| {
                 Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
@@ -104,7 +111,7 @@ impl Raw {
                        ORDER BY id LIMIT 1";
         let created: Option<String> = db.query_row(created, [], |row| row.get(0)).optional()?;
         let created = created.unwrap_or_default();
-        Ok(Raw { db, indexed, members, search, changed: changed(&created), created, written: 0 })
+        Ok(Raw { db, users, groups, indexed, members, search, changed: changed(&created), created, written: 0 })
     }
 
     /// Takes all resources out, and leaves the indexes.
@@ -122,10 +129,9 @@ impl Raw {
 
     /// All users of the start, in order of their ids.
     pub fn users(&self) -> Result<Vec<Person>> {
-        let mut statement = self.db.prepare(
-            "SELECT id, document ->> 'userName' FROM resource WHERE tenant = ?1 AND kind = 'User' ORDER BY id",
-        )?;
-        let rows = statement.query_map([TENANT], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+        let mut statement =
+            self.db.prepare("SELECT id, document ->> 'userName' FROM resource WHERE shelf = ?1 ORDER BY id")?;
+        let rows = statement.query_map([self.users], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
         rows.map(|row| {
             let (id, name) = row?;
             Ok(Person { id, number: seed::number(&name).with_context(|| format!("{name} is nobody of the start"))? })
@@ -135,10 +141,9 @@ impl Raw {
 
     /// The id of the group of this name.
     pub fn group(&self, name: &str) -> Result<Option<String>> {
-        let mut statement = self.db.prepare(
-            "SELECT id FROM resource WHERE tenant = ?1 AND kind = 'Group' AND document ->> 'displayName' = ?2",
-        )?;
-        Ok(statement.query_row([TENANT, name], |row| row.get(0)).optional()?)
+        let mut statement =
+            self.db.prepare("SELECT id FROM resource WHERE shelf = ?1 AND document ->> 'displayName' = ?2")?;
+        Ok(statement.query_row(params![self.groups, name], |row| row.get(0)).optional()?)
     }
 
     /// What a resource puts into the tables. Not part of what is measured.
@@ -183,21 +188,19 @@ impl Raw {
     fn insert(&self, user: &Prepared) -> Result<i64> {
         let above: Option<i64> = self
             .db
-            .prepare_cached(
-                "SELECT seq FROM resource WHERE tenant = ?1 AND kind = 'User' AND id > ?2 ORDER BY id LIMIT 1",
-            )?
-            .query_row([TENANT, &user.id], |row| row.get(0))
+            .prepare_cached("SELECT seq FROM resource WHERE shelf = ?1 AND id > ?2 ORDER BY id LIMIT 1")?
+            .query_row(params![self.users, user.id], |row| row.get(0))
             .optional()?;
         ensure!(above.is_none(), "{} is not the last id", user.id);
         let last: Option<i64> =
             self.db.prepare_cached("SELECT max(seq) FROM resource")?.query_row([], |row| row.get(0))?;
         let seq = last.unwrap_or(0) + GAP;
         self.run(
-            "INSERT INTO resource (seq, tenant, kind, id, version, created, modified, linked, label, document)
-             SELECT ?6, ?1, 'User', ?2, 1, ?3, ?3, 0, ?4, ?5
-             WHERE NOT EXISTS (SELECT 1 FROM extent e CROSS JOIN resource r
-                               ON r.tenant = e.tenant AND r.kind = e.kind AND r.id = ?2 WHERE e.tenant = ?1)",
-            params![TENANT, user.id, 1_700_000_000_000i64, user.label, user.document, seq],
+            "INSERT INTO resource (seq, shelf, id, version, created, modified, linked, label, document)
+             SELECT ?6, ?7, ?2, 1, ?3, ?3, 0, ?4, ?5
+             WHERE NOT EXISTS (SELECT 1 FROM shelf s INDEXED BY shelf_id CROSS JOIN resource r
+                               ON r.shelf = s.number AND r.id = ?2 WHERE s.tenant = ?1 AND s.attr = 'id')",
+            params![TENANT, user.id, 1_700_000_000_000i64, user.label, user.document, seq, self.users],
         )?;
         for Token { shelf, text, claimed, .. } in &user.tokens {
             let sql = if *claimed {
@@ -236,7 +239,7 @@ impl Raw {
     }
 
     fn replace(&self, id: &str, document: &str) -> Result<()> {
-        let (seq, version) = self.standing("User", id)?;
+        let (seq, version) = self.standing(Some(self.users), id)?;
         let before: String = self
             .db
             .prepare_cached("SELECT document FROM resource WHERE seq = ?1")?
@@ -252,11 +255,11 @@ impl Raw {
     /// Adds a member to a group, durably.
     pub fn add_member(&mut self, group: &str, user: &str) -> Result<()> {
         self.run("BEGIN IMMEDIATE", [])?;
-        let (seq, version) = self.standing("Group", group)?;
+        let (seq, version) = self.standing(self.groups, group)?;
         let (number, label): (i64, Option<String>) = self
             .db
-            .prepare_cached("SELECT seq, label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3")?
-            .query_row([TENANT, "User", user], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            .prepare_cached("SELECT seq, label FROM resource WHERE shelf = ?1 AND id = ?2")?
+            .query_row(params![self.users, user], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut bundle = self.bundle(group, user)?;
         bundle.links.push(json!([user, "User", label]));
         bundle.links.sort_by(|a, b| target(a).cmp(target(b)));
@@ -278,7 +281,7 @@ impl Raw {
         let mut bundle = self.bundle(group, user)?;
         bundle.links.retain(|link| target(link) != user);
         self.keep(group, &bundle)?;
-        let (number, seq) = (self.standing("User", user)?.0, self.standing("Group", group)?.0);
+        let (number, seq) = (self.standing(Some(self.users), user)?.0, self.standing(self.groups, group)?.0);
         self.run(
             "DELETE FROM link WHERE shelf = ?1 AND target = ?2 AND holder = ?3",
             params![self.members, number, seq],
@@ -323,10 +326,10 @@ impl Raw {
     pub fn page(&self, skip: u64, count: u64) -> Result<usize> {
         let mut statement = self.db.prepare_cached(
             "SELECT r.id, r.version, r.created, r.modified, r.document
-             FROM (SELECT id FROM resource WHERE tenant = ?1 AND kind = 'User' ORDER BY id LIMIT ?3 OFFSET ?2) p
-             CROSS JOIN resource r ON r.tenant = ?1 AND r.kind = 'User' AND r.id = p.id",
+             FROM (SELECT id FROM resource WHERE shelf = ?1 ORDER BY id LIMIT ?3 OFFSET ?2) p
+             CROSS JOIN resource r ON r.shelf = ?1 AND r.id = p.id",
         )?;
-        let mut rows = statement.query(params![TENANT, i64::try_from(skip)?, i64::try_from(count)?])?;
+        let mut rows = statement.query(params![self.users, i64::try_from(skip)?, i64::try_from(count)?])?;
         let mut bytes = 0;
         while let Some(row) = rows.next()? {
             bytes += row.get_ref(4)?.as_str()?.len();
@@ -350,12 +353,12 @@ impl Raw {
         Ok((numbers.len(), bytes))
     }
 
-    fn standing(&self, kind: &str, id: &str) -> Result<(i64, i64)> {
+    fn standing(&self, shelf: Option<i64>, id: &str) -> Result<(i64, i64)> {
         let mut statement = self.db.prepare_cached(
-            "SELECT seq, version, created, modified, label FROM resource WHERE tenant = ?1 AND kind = ?2 AND id = ?3",
+            "SELECT seq, version, created, modified, label FROM resource WHERE shelf = ?1 AND id = ?2",
         )?;
-        let found = statement.query_row([TENANT, kind, id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        found.with_context(|| format!("the copy has no {kind} {id}"))
+        let found = statement.query_row(params![shelf, id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        found.with_context(|| format!("the copy has no resource {id}"))
     }
 
     fn log(&self, line: &str) -> Result<()> {
