@@ -129,7 +129,7 @@ impl Place<'_> {
             // An id may stand once among all types of a tenant.
             "INSERT INTO resource (seq, shelf, id, version, created, modified, linked, label, document)
              SELECT ?9, ?2, ?3, ?7, ?4, ?8, ?10, ?5, ?6
-             WHERE NOT EXISTS (SELECT 1 FROM shelf s INDEXED BY shelf_id CROSS JOIN resource r
+             WHERE NOT EXISTS (SELECT 1 FROM shelf s CROSS JOIN resource r
                                ON r.shelf = s.number AND r.id = ?3 WHERE s.tenant = ?1 AND s.attr = 'id')",
             params![
                 self.tenant,

@@ -164,7 +164,7 @@ pub(crate) fn shelf(kind: &str, attr: &str) -> String {
 /// The number of the resource with an id, which stands once among all types of a tenant.
 pub(crate) fn number(id: &str) -> String {
     format!(
-        "(SELECT i.seq FROM shelf s INDEXED BY shelf_id CROSS JOIN resource i ON i.shelf = s.number AND i.id = {id} \
+        "(SELECT i.seq FROM shelf s CROSS JOIN resource i ON i.shelf = s.number AND i.id = {id} \
          WHERE s.tenant = ?1 AND s.attr = 'id')"
     )
 }

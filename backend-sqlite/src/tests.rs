@@ -126,6 +126,12 @@ async fn lists_start_from_an_index() {
         ("User", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value eq \"u1\"", HELD),
         ("Group", "members.value eq \"u00001\"", HELD),
         ("Group", "members[value eq \"u00001\"]", HELD),
+        ("Group", "members.value eq \"u00001\"", "SEARCH s USING COVERING INDEX shelf_attr (tenant=? AND attr=?)"),
+        (
+            "Group",
+            "members.value eq \"u00001\"",
+            "SEARCH i USING COVERING INDEX sqlite_autoindex_resource_1 (shelf=? AND id=?)",
+        ),
     ] {
         check(&store, &list(kind, Some(text)), expected);
     }

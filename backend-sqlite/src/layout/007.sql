@@ -4,8 +4,8 @@ INSERT OR IGNORE INTO extent (tenant, kind, n, generation) SELECT tenant, kind, 
 -- The resources of a type stand under the number of their attribute `id`: it stands for the tenant and the type.
 INSERT OR IGNORE INTO shelf (tenant, kind, attr) SELECT tenant, kind, 'id' FROM extent WHERE tenant <> '';
 
--- Where to look for an id among all types of a tenant.
-CREATE INDEX shelf_id ON shelf (tenant, kind) WHERE attr = 'id';
+-- Where an id may stand: it stands once among all types of a tenant.
+CREATE INDEX shelf_attr ON shelf (tenant, attr);
 
 -- Resources: bounded attributes as canonical JSON text. `document` stands last: what does not need it does not read it.
 -- Times are milliseconds since the Unix epoch. `seq` ties the rows of indexes to theirs. linked: it has links of its own,

@@ -198,7 +198,7 @@ impl Raw {
         self.run(
             "INSERT INTO resource (seq, shelf, id, version, created, modified, linked, label, document)
              SELECT ?6, ?7, ?2, 1, ?3, ?3, 0, ?4, ?5
-             WHERE NOT EXISTS (SELECT 1 FROM shelf s INDEXED BY shelf_id CROSS JOIN resource r
+             WHERE NOT EXISTS (SELECT 1 FROM shelf s CROSS JOIN resource r
                                ON r.shelf = s.number AND r.id = ?2 WHERE s.tenant = ?1 AND s.attr = 'id')",
             params![TENANT, user.id, 1_700_000_000_000i64, user.label, user.document, seq, self.users],
         )?;
