@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::config::Options;
 use crate::error::Inner;
 use crate::functions::Slot;
-use crate::index::{Catalogue, Extent};
+use crate::index::{Catalogue, Extent, own_shelf};
 use crate::{finds, holders};
 
 /// Virtual machine steps between two looks at the watch: some ten microseconds.
@@ -40,6 +40,8 @@ pub(crate) struct Reader {
     version: i64,
     /// The extents of types: tenant, kind, extent.
     extents: Vec<(String, String, Option<Extent>)>,
+    /// The numbers under which the resources of types stand: tenant, kind, number. They outlive the state in which they were read.
+    shelves: Vec<(String, String, i64)>,
     /// Holders of links.
     pub holders: holders::Remembered,
     /// Finds of fragments, which all connections share.
@@ -103,6 +105,7 @@ impl Reader {
             commits: 0,
             version: 0,
             extents: Vec::new(),
+            shelves: Vec::new(),
             holders: holders::Remembered::default(),
             finds,
         })
@@ -155,9 +158,29 @@ impl Reader {
         Ok(extent)
     }
 
-    /// The number under which the resources of a type stand in the state that is open; None where there never were any.
-    pub(crate) fn shelf(&mut self, catalogue: &Catalogue, tenant: &str, kind: &str) -> Inner<Option<i64>> {
-        Ok(self.extent(catalogue, tenant, kind)?.and_then(|extent| extent.indexes.own))
+    /// Looks for resources of a type under the number where they stand; `look` tells whether all were found. The number may be remembered
+    /// from an older state: it is given to nobody else, so that what is found under it is right. What is not may stand under another by now.
+    pub(crate) fn look<T>(
+        &mut self,
+        tenant: &str,
+        kind: &str,
+        look: impl Fn(&Connection, Option<i64>) -> Inner<(T, bool)>,
+    ) -> Inner<T> {
+        let same = |(of, own, _): &(String, String, i64)| own == kind && of == tenant;
+        let known = self.shelves.iter().find(|one| same(one)).map(|(.., number)| *number);
+        if known.is_some() {
+            let (found, all) = look(&self.db, known)?;
+            if all || own_shelf(&self.db, tenant, kind)? == known {
+                return Ok(found);
+            }
+            self.shelves.retain(|one| !same(one));
+        }
+        let now = own_shelf(&self.db, tenant, kind)?;
+        if self.shelves.len() >= EXTENTS {
+            self.shelves.clear();
+        }
+        self.shelves.extend(now.map(|now| (tenant.to_owned(), kind.to_owned(), now)));
+        Ok(look(&self.db, now)?.0)
     }
 
     /// Closes the state that is open.

@@ -94,6 +94,16 @@ fn count(rows: usize) -> u64 {
     u64::try_from(rows).unwrap_or(u64::MAX)
 }
 
+/// Deletes some of a tenant's rows from one of [`TABLES`]; gives how many.
+fn delete_piece(writing: &Writing<'_>, id: &TenantId, (table, key, own): &(&str, &str, &str)) -> Inner<usize> {
+    let piece = format!("SELECT {key} FROM {table} WHERE {own} LIMIT {PIECE}");
+    if *table == "resource" {
+        // Values that are unique in the whole server go with the resources that have them.
+        writing.run(&format!("DELETE FROM claim WHERE seq IN ({piece})"), [id.as_str()])?;
+    }
+    writing.run(&format!("DELETE FROM {table} WHERE ({key}) IN ({piece})"), [id.as_str()])
+}
+
 impl SqliteStore {
     pub(crate) fn look<T>(&self, operation: &'static str, work: impl FnOnce(&Connection) -> Inner<T>) -> Result<T> {
         self.readers.here(|reader| work(&reader.db)).map_err(|fault| fault.during(operation))
@@ -158,19 +168,10 @@ impl ControlStore for SqliteStore {
         if !self.change(DOING, disable).await? {
             return Ok(false);
         }
-        for (table, key, own) in TABLES {
-            let piece = format!("SELECT {key} FROM {table} WHERE {own} LIMIT {PIECE}");
-            let delete = format!("DELETE FROM {table} WHERE ({key}) IN ({piece})");
-            // Values that are unique in the whole server go with the resources that have them.
-            let release = (*table == "resource").then(|| format!("DELETE FROM claim WHERE seq IN ({piece})"));
+        for table in TABLES {
             loop {
-                let (own, release, delete) = (id.clone(), release.clone(), delete.clone());
-                let piece = move |writing: &mut Writing<'_>| {
-                    if let Some(release) = &release {
-                        writing.run(release, [own.as_str()])?;
-                    }
-                    writing.run(&delete, [own.as_str()])
-                };
+                let own = id.clone();
+                let piece = move |writing: &mut Writing<'_>| delete_piece(writing, &own, table);
                 if self.writer.ask(DOING, piece).await? == 0 {
                     break;
                 }
@@ -178,6 +179,10 @@ impl ControlStore for SqliteStore {
         }
         let own = id.clone();
         let finish = move |writing: &mut Writing<'_>| {
+            // What was under way meanwhile: nothing stays on a shelf that is nobody's.
+            for table in TABLES {
+                delete_piece(writing, &own, table)?;
+            }
             let searches: Vec<i64> = {
                 let mut statement = writing.db.prepare_cached("SELECT number FROM search WHERE tenant = ?1")?;
                 let rows = statement.query_map([own.as_str()], |row| row.get(0))?;

@@ -11,7 +11,7 @@ use scim_core::store::{Key, Link, Record, ResourceId, reverse};
 use crate::FEW_LINKS;
 use crate::connection::Reader;
 use crate::error::{Fault, Inner};
-use crate::index::Catalogue;
+use crate::index;
 use crate::order;
 use crate::read::{self, label};
 use crate::writing::Writing;
@@ -41,6 +41,8 @@ struct Relation {
     shelf: Option<i64>,
     /// What shows a holder of this number is read once, however many it holds.
     links: HashMap<i64, Link>,
+    /// The numbers of these holders, whose own holders are asked for next.
+    numbers: HashMap<ResourceId, i64>,
     /// Who holds a resource that may be a holder itself.
     above: HashMap<ResourceId, Vec<Link>>,
     /// How many those are.
@@ -68,6 +70,7 @@ impl Remembered {
             attr: attr.to_owned(),
             shelf,
             links: HashMap::default(),
+            numbers: HashMap::default(),
             above: HashMap::default(),
             kept: 0,
         })
@@ -89,6 +92,15 @@ impl Relation {
         targets.iter().map(|target| self.above.get(target).cloned()).collect()
     }
 
+    /// The numbers of these targets.
+    fn numbers_of(&self, db: &Connection, of: &Kind, targets: &[ResourceId]) -> Inner<Vec<i64>> {
+        let known = targets.iter().map(|target| self.numbers.get(target).copied());
+        match known.collect::<Option<_>>().filter(|_| *of == self.holder) {
+            Some(numbers) => Ok(numbers),
+            None => read::numbers_of(db, index::own_shelf(db, &self.tenant, of.as_str())?, targets.iter()),
+        }
+    }
+
     fn learn(&mut self, targets: &[ResourceId], held: &[Vec<Link>]) {
         for (target, links) in targets.iter().zip(held) {
             self.above.insert(target.clone(), links.clone());
@@ -101,7 +113,6 @@ impl Relation {
 /// were.
 pub(crate) fn fill(
     reader: &mut Reader,
-    catalogue: &Catalogue,
     tenant: &str,
     (records, numbers): (&mut [Record], &[i64]),
     reverse: &[Arc<ReverseType>],
@@ -110,8 +121,7 @@ pub(crate) fn fill(
     let filled = reverse.iter().try_for_each(|one| {
         let mut known = Some(numbers);
         reverse::fill_now(records, one, |of, targets| {
-            let shelf = reader.shelf(catalogue, tenant, of.as_str())?;
-            let targets = Targets { of, shelf, ids: targets, numbers: known.take() };
+            let targets = Targets { of, ids: targets, numbers: known.take() };
             find(&reader.db, &mut reader.holders, tenant, &targets, &one.via, usize::MAX)
         })
     });
@@ -140,8 +150,7 @@ pub(crate) fn fill_few(
     let filled = reverse.iter().try_for_each(|one| {
         let mut known = Some(numbers.as_slice());
         reverse::fill_now(std::slice::from_mut(record), one, |of, targets| {
-            let shelf = writing.own_shelf(tenant, of.as_str()).map_err(Stop::Fault)?;
-            let targets = Targets { of, shelf, ids: targets, numbers: known.take() };
+            let targets = Targets { of, ids: targets, numbers: known.take() };
             let found = find(writing.db, &mut writing.holders, tenant, &targets, &one.via, left);
             let found = found.map_err(Stop::Fault)?;
             left = left.checked_sub(found.iter().map(Vec::len).sum()).ok_or(Stop::Many)?;
@@ -161,14 +170,12 @@ pub(crate) fn fill_few(
 /// The holders of these targets of one kind: (target, its holder).
 pub(crate) fn holders(
     reader: &mut Reader,
-    catalogue: &Catalogue,
     tenant: &str,
     of: &Kind,
     targets: &[ResourceId],
     via: &LinkType,
 ) -> Inner<Vec<(ResourceId, Link)>> {
-    let shelf = reader.shelf(catalogue, tenant, of.as_str())?;
-    let asked = Targets { of, shelf, ids: targets, numbers: None };
+    let asked = Targets { of, ids: targets, numbers: None };
     let held = find(&reader.db, &mut reader.holders, tenant, &asked, via, usize::MAX)?;
     let pairs = targets.iter().zip(held).flat_map(|(id, links)| links.into_iter().map(|link| (id.clone(), link)));
     Ok(pairs.collect())
@@ -177,8 +184,6 @@ pub(crate) fn holders(
 /// Resources of one type whose holders are wanted.
 struct Targets<'a> {
     of: &'a Kind,
-    /// The number under which they stand.
-    shelf: Option<i64>,
     ids: &'a [ResourceId],
     /// Their numbers, where they are known.
     numbers: Option<&'a [i64]>,
@@ -189,7 +194,7 @@ fn find(
     db: &Connection,
     remembered: &mut Remembered,
     tenant: &str,
-    &Targets { of, shelf, ids, numbers }: &Targets<'_>,
+    &Targets { of, ids, numbers }: &Targets<'_>,
     via: &LinkType,
     most: usize,
 ) -> Inner<Vec<Vec<Link>>> {
@@ -202,12 +207,13 @@ fn find(
         return Ok(held);
     }
     let (mut held, mut whole) = (vec![Vec::new(); ids.len()], true);
-    if let Some(links) = relation.shelf {
+    if let Some(shelf) = relation.shelf {
         let numbers = match numbers {
             Some(numbers) => Cow::Borrowed(numbers),
-            None => Cow::Owned(read::numbers_of(db, shelf, ids.iter())?),
+            None => Cow::Owned(relation.numbers_of(db, of, ids)?),
         };
-        let mut found = Found { db, holder, shelf: links, links: &mut relation.links, held, left: Some(most) };
+        let Relation { links, numbers: known, .. } = &mut relation;
+        let mut found = Found { db, holder, shelf, links, numbers: known, held, left: Some(most) };
         if !lie_close(&numbers) || !found.in_one_pass(&numbers)? {
             found.start_again(most);
             found.one_by_one(&numbers)?;
@@ -234,6 +240,7 @@ struct Found<'a> {
     holder: &'a Kind,
     shelf: i64,
     links: &'a mut HashMap<i64, Link>,
+    numbers: &'a mut HashMap<ResourceId, i64>,
     /// The holders of each target.
     held: Vec<Vec<Link>>,
     /// So many more may be found; None once there was one too many, and then no more are looked for.
@@ -293,6 +300,7 @@ impl Found<'_> {
             None => {
                 let Some(link) = self.read(holder)? else { return Ok(()) };
                 self.links.insert(holder, link.clone());
+                self.numbers.insert(link.target.id.clone(), holder);
                 link
             }
         };

@@ -127,6 +127,13 @@ impl Indexes {
     }
 }
 
+/// The number under which the resources of a type stand; None where there never were any.
+pub(crate) fn own_shelf(db: &Connection, tenant: &str, kind: &str) -> Inner<Option<i64>> {
+    let mut statement =
+        db.prepare_cached("SELECT number FROM shelf WHERE tenant = ?1 AND kind = ?2 AND attr = 'id'")?;
+    Ok(statement.query_row([tenant, kind], |row| row.get(0)).optional()?)
+}
+
 fn list(json: &str) -> Vec<String> {
     serde_json::from_str(json).unwrap_or_default()
 }

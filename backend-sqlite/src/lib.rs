@@ -119,17 +119,15 @@ impl Store for SqliteStore {
         const DOING: &str = "read";
         if ids.len() <= FEW {
             let read = |reader: &mut connection::Reader| {
-                read::records(reader, (&self.catalogue, scope.tenant.as_str(), kind), ids, select, Some(FEW_LINKS))
+                read::records(reader, scope.tenant.as_str(), kind, ids, select, Some(FEW_LINKS))
             };
             if let Some(records) = self.readers.here(read).map_err(|fault| fault.during(DOING))? {
                 return Ok(records);
             }
         }
         let (tenant, kind, ids, select) = (scope.tenant.clone(), kind.clone(), ids.to_vec(), select.clone());
-        let catalogue = self.catalogue.clone();
-        let all = move |reader: &mut connection::Reader| {
-            read::records(reader, (&catalogue, tenant.as_str(), &kind), &ids, &select, None)
-        };
+        let all =
+            move |reader: &mut connection::Reader| read::records(reader, tenant.as_str(), &kind, &ids, &select, None);
         Ok(self.readers.apart(DOING, Some(scope), all).await?.unwrap_or_default())
     }
 
@@ -176,17 +174,13 @@ impl Store for SqliteStore {
     ) -> Result<Vec<(ResourceId, Link)>> {
         const DOING: &str = "holders";
         if targets.len() <= FEW
-            && let Some(done) = self
-                .readers
-                .briefly(|reader| holders::holders(reader, &self.catalogue, scope.tenant.as_str(), of, targets, via))
+            && let Some(done) =
+                self.readers.briefly(|reader| holders::holders(reader, scope.tenant.as_str(), of, targets, via))
         {
             return done.map_err(|fault| fault.during(DOING));
         }
         let (tenant, of, targets, via) = (scope.tenant.clone(), of.clone(), targets.to_vec(), via.clone());
-        let catalogue = self.catalogue.clone();
-        let all = move |reader: &mut connection::Reader| {
-            holders::holders(reader, &catalogue, tenant.as_str(), &of, &targets, &via)
-        };
+        let all = move |reader: &mut connection::Reader| holders::holders(reader, tenant.as_str(), &of, &targets, &via);
         self.readers.apart(DOING, Some(scope), all).await
     }
 
@@ -197,9 +191,9 @@ impl Store for SqliteStore {
                 let tenant = scope.tenant.as_str();
                 let Some(kind) = records.first().map(|record| record.key.kind.clone()) else { return Ok(()) };
                 let ids = records.iter().map(|record| &record.key.id);
-                let shelf = reader.shelf(&self.catalogue, tenant, kind.as_str())?;
+                let shelf = index::own_shelf(&reader.db, tenant, kind.as_str())?;
                 let numbers = read::numbers_of(&reader.db, shelf, ids)?;
-                holders::fill(reader, &self.catalogue, tenant, (records, &numbers), one)
+                holders::fill(reader, tenant, (records, &numbers), one)
             });
             if let Some(done) = brief {
                 return done.map_err(|fault| fault.during("fill"));
@@ -219,12 +213,11 @@ impl Store for SqliteStore {
         if ids.len() <= FEW {
             let tenant = scope.tenant.as_str();
             let brief = self.readers.briefly(|reader| {
-                let shelf = reader.shelf(&self.catalogue, tenant, kind.as_str())?;
-                let rows = read::rows(&reader.db, (shelf, kind), ids, select)?;
+                let rows = read::known(reader, tenant, kind, ids, select)?;
                 let numbers = read::numbers(&rows);
                 let mut records = read::with_links(&reader.db, tenant, rows, select, Some(FEW_LINKS))?;
                 if let Some(records) = &mut records {
-                    holders::fill(reader, &self.catalogue, tenant, (records, &numbers), reverse)?;
+                    holders::fill(reader, tenant, (records, &numbers), reverse)?;
                 }
                 Ok(records)
             });

@@ -221,7 +221,7 @@ impl<'q> Ask<'q> {
         };
         let filled = matches!(self.query.from.as_slice(), [_]);
         if filled {
-            holders::fill(reader, self.catalogue, tenant, (&mut records, &numbers), &select.reverse)?;
+            holders::fill(reader, tenant, (&mut records, &numbers), &select.reverse)?;
         }
         Ok(Answer::Page(Some(Page { records, total, more, ends, filled })))
     }

@@ -12,7 +12,6 @@ use scim_core::store::{Key, Label, LinkList, Links, Record, ResourceId, Version}
 use crate::bundle::inside;
 use crate::connection::Reader;
 use crate::error::Inner;
-use crate::index::Catalogue;
 use crate::links::array;
 
 /// Columns of a resource, in the order in which [`Stored::read`] reads them.
@@ -71,17 +70,32 @@ impl Stored {
 /// Those of `ids` that exist. With `most`, None where some has more links than that.
 pub(crate) fn records(
     reader: &mut Reader,
-    (catalogue, tenant, kind): (&Catalogue, &str, &Kind),
+    tenant: &str,
+    kind: &Kind,
     ids: &[ResourceId],
     select: &Select,
     most: Option<u32>,
 ) -> Inner<Option<Vec<Record>>> {
-    let shelf = reader.shelf(catalogue, tenant, kind.as_str())?;
-    let rows = rows(&reader.db, (shelf, kind), ids, select)?;
+    let rows = known(reader, tenant, kind, ids, select)?;
     with_links(&reader.db, tenant, rows, select, most)
 }
 
-/// Those of `ids` that exist, without links. The shelf is the number under which resources of the type stand, None where
+/// Those of `ids` that exist, without links.
+pub(crate) fn known(
+    reader: &mut Reader,
+    tenant: &str,
+    kind: &Kind,
+    ids: &[ResourceId],
+    select: &Select,
+) -> Inner<Vec<Stored>> {
+    reader.look(tenant, kind.as_str(), |db, shelf| {
+        let rows = rows(db, (shelf, kind), ids, select)?;
+        let all = rows.len() == ids.len();
+        Ok((rows, all))
+    })
+}
+
+/// The same of what stands on a shelf. The shelf is the number under which resources of the type stand, None where
 /// there never were any.
 pub(crate) fn rows(
     db: &Connection,
