@@ -21,7 +21,9 @@ fn of(tenant: &str) -> Scope {
 }
 
 async fn open(path: &Path) -> SqliteStore {
-    let store = SqliteStore::open(Options { indexed: vec!["title".into()], ..Options::new(path) }).unwrap();
+    // Nothing is indexed under the name of the ids.
+    let indexed = vec!["title".into(), "id".into()];
+    let store = SqliteStore::open(Options { indexed, ..Options::new(path) }).unwrap();
     for tenant in ["acme", "zeta"] {
         store.prepare(&TenantId::new(tenant), registry().types()).await.unwrap();
     }
@@ -185,7 +187,11 @@ async fn every_type_of_an_older_layout_gets_its_number() {
     fill(&store).await;
     drop(store);
     let db = as_of_six(&today, &path);
-    db.execute_batch("DELETE FROM extent WHERE tenant = 'zeta' AND kind = 'Group'; DELETE FROM resource WHERE tenant = 'acme' AND kind = 'Group'").unwrap();
+    db.execute_batch(
+        "DELETE FROM extent WHERE tenant = 'zeta' AND kind = 'Group';
+         DELETE FROM resource WHERE tenant = 'acme' AND kind = 'Group';",
+    )
+    .unwrap();
     let store = open(&path).await;
     let listed = async |tenant: &str| {
         let page = store.query(&of(tenant), &query("Group", None)).await.unwrap().unwrap();
@@ -201,6 +207,10 @@ async fn every_type_of_an_older_layout_gets_its_number() {
     let shelves = |what: &str| -> i64 { db.query_row(what, [], |row| row.get(0)).unwrap() };
     assert_eq!(shelves("SELECT count(*) FROM shelf WHERE attr = 'id'"), 4);
     assert_eq!(shelves("SELECT count(*) FROM shelf WHERE attr = 'id' AND tenant = ''"), 0);
+    for table in ["term", "claim", "link"] {
+        let among = format!("SELECT count(*) FROM {table} JOIN shelf ON number = shelf WHERE attr = 'id'");
+        assert_eq!((shelves(&among), shelves("SELECT count(*) FROM indexed WHERE attr = 'id'")), (0, 0), "{table}");
+    }
 }
 
 fn row(tenant: &str) -> TenantRow {
