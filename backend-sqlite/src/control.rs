@@ -28,7 +28,6 @@ pub(crate) const GRANT: &str = "SELECT c.tenant, c.name, c.digest, c.rights, c.p
 const TABLES: &[(&str, &str, &str)] = &[
     ("term", "shelf, token, seq", OWN_SHELVES),
     ("claim", "shelf, token", OWN_SHELVES),
-    ("link", "shelf, target, holder", OWN_SHELVES),
     ("resource", "seq", OWN_SHELVES),
     ("bundle", "tenant, holder, attr, first", OWN),
     ("secret", "tenant, holder, attr", OWN),
@@ -98,6 +97,13 @@ fn count(rows: usize) -> u64 {
 fn delete_piece(writing: &Writing<'_>, id: &TenantId, (table, key, own): &(&str, &str, &str)) -> Inner<usize> {
     let piece = format!("SELECT {key} FROM {table} WHERE {own} LIMIT {PIECE}");
     if *table == "resource" {
+        // Links lie by their targets, and go before them. One target may have any number.
+        let links = format!("SELECT target, shelf, holder FROM link WHERE target IN ({piece}) LIMIT {PIECE}");
+        let gone =
+            writing.run(&format!("DELETE FROM link WHERE (target, shelf, holder) IN ({links})"), [id.as_str()])?;
+        if gone > 0 {
+            return Ok(gone);
+        }
         // Values that are unique in the whole server go with the resources that have them.
         writing.run(&format!("DELETE FROM claim WHERE seq IN ({piece})"), [id.as_str()])?;
     }
@@ -181,7 +187,7 @@ impl ControlStore for SqliteStore {
         let finish = move |writing: &mut Writing<'_>| {
             // What was under way meanwhile: nothing stays on a shelf that is nobody's.
             for table in TABLES {
-                delete_piece(writing, &own, table)?;
+                while delete_piece(writing, &own, table)? > 0 {}
             }
             let searches: Vec<i64> = {
                 let mut statement = writing.db.prepare_cached("SELECT number FROM search WHERE tenant = ?1")?;

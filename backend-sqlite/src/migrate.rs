@@ -34,6 +34,9 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive).map_err(sql)?;
     // Another process may have taken the same steps: what stands is looked at again inside the transaction.
     let found = check(&transaction, path)?;
+    if found > 0 {
+        tracing::info!(from = found, to = LAYOUT, "bringing the database to the layout of this version");
+    }
     for (step, _) in STEPS.iter().zip(1i64..).filter(|(_, number)| *number > found) {
         transaction.execute_batch(step).map_err(sql)?;
     }

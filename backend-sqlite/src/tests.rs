@@ -107,7 +107,7 @@ fn check(store: &SqliteStore, query: &Query, expected: &str) {
 async fn lists_start_from_an_index() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(&dir, 50).await;
-    const HELD: &str = "SEARCH l USING PRIMARY KEY (shelf=? AND target=?)";
+    const HELD: &str = "SEARCH l USING PRIMARY KEY (target=? AND shelf=?)";
     for (kind, text, expected) in [
         ("User", "userName eq \"name7\"", "SEARCH t USING PRIMARY KEY (shelf=? AND token=?)"),
         ("User", "externalId eq \"x\"", "SEARCH t USING PRIMARY KEY (shelf=? AND token=?)"),

@@ -29,3 +29,14 @@ INSERT INTO resource (seq, shelf, id, version, created, modified, linked, label,
   FROM old_resource r ORDER BY r.seq;
 DROP TABLE old_resource;
 CREATE INDEX resource_modified ON resource (shelf, modified, id);
+
+-- The target first: nearly all rows are of one shelf, and a comparison mostly ends with the first column.
+ALTER TABLE link RENAME TO old_link;
+CREATE TABLE link (
+  target INTEGER NOT NULL,
+  shelf  INTEGER NOT NULL,
+  holder INTEGER NOT NULL,
+  PRIMARY KEY (target, shelf, holder)
+) STRICT, WITHOUT ROWID;
+INSERT INTO link (target, shelf, holder) SELECT target, shelf, holder FROM old_link ORDER BY target, shelf, holder;
+DROP TABLE old_link;

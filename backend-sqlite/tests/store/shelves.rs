@@ -115,11 +115,12 @@ async fn answers(store: &SqliteStore, tenant: &str) -> Vec<String> {
 fn as_of_six(from: &Path, to: &Path) -> Connection {
     let old = laid_out(to, 6);
     old.execute("ATTACH ?1 AS today", [from.to_str().unwrap()]).unwrap();
-    for table in ["extent", "indexed", "claim", "term", "link", "bundle", "secret", "change", "tenant"] {
+    for table in ["extent", "indexed", "claim", "term", "bundle", "secret", "change", "tenant"] {
         old.execute_batch(&format!("INSERT INTO {table} SELECT * FROM today.{table}")).unwrap();
     }
     old.execute_batch(
         "INSERT INTO shelf SELECT * FROM today.shelf WHERE attr <> 'id';
+         INSERT INTO link SELECT shelf, target, holder FROM today.link;
          INSERT INTO resource (seq, tenant, kind, id, version, created, modified, linked, label, document)
            SELECT seq, tenant, kind, id, version, created, modified, linked, label, document
            FROM today.resource JOIN today.shelf ON number = shelf;
@@ -253,8 +254,10 @@ async fn a_tenant_that_is_made_again_is_another_one_for_all() {
             assert!(matches!(error.kind, StoreErrorKind::NotFound), "{error}");
         }
         let db = Connection::open(dir.path().join("scim.db")).unwrap();
-        let left: i64 = db.query_row("SELECT count(*) FROM resource", [], |row| row.get(0)).unwrap();
-        assert_eq!(left, 0);
+        for table in ["resource", "link", "bundle", "claim", "term"] {
+            let left: i64 = db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
+            assert_eq!(left, 0, "{table}, round {round}");
+        }
     }
 }
 
