@@ -22,6 +22,9 @@ use super::{Caller, Reply, Service};
 const LIST_URN: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 const SEARCH_URN: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
+/// Bytes of a message up to its resources, where it has no cursors.
+const HEAD: usize = 192;
+
 /// Bytes of resources that any request may take in at once; of those that take more, one of each tenant at a time.
 const LIGHT: usize = 8 << 20;
 
@@ -255,7 +258,10 @@ impl Service {
     /// The message up to its resources.
     fn head(&self, list: &List<'_>, page: &Page, skip: Option<u64>, scope: &Scope) -> Vec<u8> {
         let returned = page.records.len();
-        let mut head = format!("{{\"schemas\":[\"{LIST_URN}\"]");
+        let mut head = String::with_capacity(HEAD);
+        for part in ["{\"schemas\":[\"", LIST_URN, "\"]"] {
+            head.push_str(part);
+        }
         let shown = skip.unwrap_or_default().saturating_add(returned as u64);
         match page.total {
             // While a walk goes on, the total never says that it is over: others may have been deleted behind it.
@@ -447,7 +453,9 @@ fn canonical_view(view: &View) -> String {
 }
 
 fn put(head: &mut String, name: &str, value: u64) {
-    let _ = write!(head, ",\"{name}\":{value}");
+    for part in [",\"", name, "\":", &value.to_string()] {
+        head.push_str(part);
+    }
 }
 
 /// For values without characters that JSON escapes.
