@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use scim_core::limits::Limits;
 use socket2::{Domain, Socket, Type};
 
+use super::linger::Linger;
 use super::{App, handle, probe};
 
 /// Connections that wait to be accepted.
@@ -53,8 +54,9 @@ pub fn scim(
     let mut server = HttpServer::new(move || {
         // One for each worker: a counter that all of them move with every request would be carried from one to the other.
         let app = Rc::new(app.clone());
+        let linger = Rc::new(Linger::one_of(workers));
         Site::new().default_service(web::to(move |http: HttpRequest, payload: web::Payload| {
-            handle(app.clone(), http, payload)
+            handle(app.clone(), linger.clone(), http, payload)
         }))
     })
     .on_connect(move |stream, known| watched.watch.enter(stream, known))

@@ -3,6 +3,7 @@
 //! In the order in which a request meets them:
 //!
 //! - `listen`: sockets, serving, stopping; `tls`; `watch`: ends connections without requests
+//! - `linger`: waits awake for the only client
 //! - `route`: what a path means; `query`: its parameters; `negotiate`: media types
 //! - `admit`: credential, tenant, fair share
 //! - `body`: reading one within limits
@@ -11,6 +12,7 @@
 
 pub mod admit;
 pub mod body;
+pub mod linger;
 pub mod listen;
 pub mod negotiate;
 pub mod probe;
@@ -46,6 +48,7 @@ use crate::proxy::{self, Network};
 use crate::telemetry::{RequestId, RequestIds};
 use crate::tenancy::{Ready, Tenants};
 
+use linger::Linger;
 use respond::Answer;
 
 /// Requests that take longer are worth a line.
@@ -138,8 +141,9 @@ pub struct Trace {
     clippy::redundant_allocation,
     reason = "each thread counts its own requests: one counter would go from processor to processor"
 )]
-pub async fn handle(app: Rc<Arc<App>>, http: HttpRequest, payload: web::Payload) -> HttpResponse {
+pub async fn handle(app: Rc<Arc<App>>, linger: Rc<Linger>, http: HttpRequest, payload: web::Payload) -> HttpResponse {
     let at = Instant::now();
+    linger.arrived(at);
     let until = at + Duration::from_secs(app.limits.request_time);
     let asked = Asked { http: &http, id: app.ids.next(), at, until };
     let _in_flight = app.metrics.begin();
@@ -168,6 +172,7 @@ pub async fn handle(app: Rc<Arc<App>>, http: HttpRequest, payload: web::Payload)
     let status = response.status().as_u16();
     app.metrics.count(trace.route, Verb::from(http.method()), status, took);
     log(&asked, &trace, status, took);
+    linger.answered(at + took, || app.watch.is_alone());
     response
 }
 

@@ -27,6 +27,8 @@ pub struct Watch {
     patience: Duration,
     start: Instant,
     connections: Mutex<Vec<Weak<Connection>>>,
+    /// How many there are.
+    open: Arc<AtomicUsize>,
 }
 
 /// Lets the process open as many files as its connections take, two each, as far as the system allows.
@@ -56,6 +58,14 @@ struct Connection {
     working: AtomicUsize,
     /// When the last request was done, in milliseconds since the watch began.
     idle: AtomicU64,
+    /// All that are open.
+    open: Arc<AtomicUsize>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A request in work.
@@ -69,7 +79,7 @@ impl Watch {
     /// Waits for as long as a connection may be idle, and a request take.
     pub fn new(limits: &Limits) -> Self {
         let patience = Duration::from_secs(limits.keep_alive.saturating_add(limits.request_time));
-        Watch { patience, start: Instant::now(), connections: Mutex::default() }
+        Watch { patience, start: Instant::now(), connections: Mutex::default(), open: Arc::default() }
     }
 
     /// A connection has come; `known` is what its requests know of it.
@@ -82,7 +92,8 @@ impl Watch {
             Err(error) => return tracing::warn!(%error, "a connection is not watched"),
         };
         let (working, idle) = (AtomicUsize::new(0), AtomicU64::new(self.now()));
-        let connection = Arc::new(Connection { socket, working, idle });
+        self.open.fetch_add(1, Ordering::Relaxed);
+        let connection = Arc::new(Connection { socket, working, idle, open: self.open.clone() });
         self.all().push(Arc::downgrade(&connection));
         known.insert(connection);
     }
@@ -94,6 +105,11 @@ impl Watch {
             connection.working.fetch_add(1, Ordering::Relaxed);
         }
         Working { watch: self, connection }
+    }
+
+    /// Is there one connection and no other?
+    pub fn is_alone(&self) -> bool {
+        self.open.load(Ordering::Relaxed) == 1
     }
 
     /// Ends, now and then, what has been without a request for too long.
