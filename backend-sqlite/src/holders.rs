@@ -257,9 +257,9 @@ impl Found<'_> {
     fn in_one_pass(&mut self, numbers: &[i64]) -> Inner<bool> {
         let (Some(first), Some(last)) = (numbers.first(), numbers.last()) else { return Ok(true) };
         let mut statement = self.db.prepare_cached(
-            "SELECT target, holder FROM link WHERE shelf = ?1 AND target BETWEEN ?2 AND ?3 ORDER BY target",
+            "SELECT target, holder, shelf FROM link WHERE target BETWEEN ?1 AND ?2 ORDER BY target, shelf, holder",
         )?;
-        let mut rows = statement.query([self.shelf, *first, *last])?;
+        let mut rows = statement.query([*first, *last])?;
         let mut ahead = numbers.iter().enumerate().peekable();
         let mut strangers = 0;
         while self.left.is_some()
@@ -267,7 +267,9 @@ impl Found<'_> {
         {
             let target = integer(row, 0)?;
             while ahead.next_if(|(_, next)| **next < target).is_some() {}
-            match ahead.peek().filter(|(_, next)| **next == target) {
+            // Links of other attributes lie between.
+            let own = integer(row, 2)? == self.shelf;
+            match ahead.peek().filter(|(_, next)| own && **next == target) {
                 Some((place, _)) => self.keep(*place, integer(row, 1)?)?,
                 None => strangers += 1,
             }

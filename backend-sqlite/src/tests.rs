@@ -13,7 +13,9 @@ use scim_core::query::{Order, Position, Query, Select, SortKey, Source, Total, W
 use scim_core::schema::{Kind, Registry, ResourceType};
 use scim_core::store::{Link, Record, ResourceId, Scope, Store, StoreErrorKind, TenantId, Version};
 
-use crate::{Options, SqliteStore};
+use crate::connection::Bounds;
+use crate::writing::Writing;
+use crate::{Options, SqliteStore, holders};
 
 fn scope() -> Scope {
     let now = Timestamp::from_millis(1_000);
@@ -251,6 +253,37 @@ fn shown(record: &Record) -> Vec<(String, String, bool)> {
     let links = record.links.iter().flat_map(|links| &links.links);
     let name = |link: &Link| link.display.as_deref().unwrap_or_default().to_owned();
     links.map(|link| (link.target.id.to_string(), name(link), link.indirect)).collect()
+}
+
+/// The groups of users that lie side by side are read in one pass over their links, but not over all those of a manager.
+#[tokio::test]
+async fn links_of_another_attribute_are_not_gone_through() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir, 20).await;
+    let action = Action::Create { id: Some(ResourceId::new("g1")), change: group("g1", "All", "u00003") };
+    let made = store.commit(&scope(), vec![Mutation { kind: Kind::new("Group"), action, reply: None }]).await;
+    assert!(made[0].is_ok());
+    let reports = |writing: &mut Writing<'_>| {
+        writing.run(
+            "WITH RECURSIVE report (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM report WHERE n < 50000)
+             INSERT INTO link (target, shelf, holder)
+               SELECT seq, 1000000, n FROM report CROSS JOIN (SELECT seq FROM resource WHERE id = 'u00010')",
+            [],
+        )
+    };
+    assert_eq!(store.writer.ask("report", reports).await.unwrap(), 50_000);
+    let (user, all) = (rt("User"), (0..20).map(|n| ResourceId::new(&format!("u{n:05}"))).collect::<Vec<_>>());
+    let held = store.readers.here(|reader| {
+        reader.watch.set(Bounds { looks: Some(5), ..Bounds::default() });
+        let held = holders::holders(reader, "acme", &user.kind, &all, &user.reverse[0].via);
+        reader.watch.set(Bounds::default());
+        held
+    });
+    let held = held.unwrap();
+    assert_eq!(
+        held.iter().map(|(user, group)| (user.as_str(), group.target.id.as_str())).collect::<Vec<_>>(),
+        [("u00003", "g1")]
+    );
 }
 
 #[tokio::test]
