@@ -68,6 +68,7 @@ impl Linger {
         if self.spare && self.pace.get().is_quick() && alone() {
             self.until.set(Some(at + MOMENT));
             if !self.looking.replace(true) {
+                tracing::trace!("waiting awake for the next request");
                 actix_web::rt::spawn(self.clone().look());
             }
         }

@@ -2,7 +2,8 @@
 //!
 //! `start` what it says when it cannot start · `durability` ends of every kind · `races` many at one moment · `walks`
 //! lists that change underfoot · `bad_input` what no client should send · `wire` what is not even HTTP · `types` every
-//! attribute with every wrong value · `large` what takes much · `copy` a store moved · `one_file` one server on it · `ground` where it stores ·
+//! attribute with every wrong value · `large` what takes much · `linger` one client alone · `copy` a store moved ·
+//! `one_file` one server on it · `ground` where it stores ·
 //! `upgrade` a store of an older release · `tenants`, `credentials`, `secrets`, `injection`, `load`, `protected` the threats by name.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on must fail")]
 #![expect(clippy::print_stdout, reason = "what stands beside a failure: the seed of chance, the end of the log")]
@@ -14,6 +15,7 @@ mod durability;
 mod ground;
 mod injection;
 mod large;
+mod linger;
 mod load;
 mod one_file;
 mod protected;
