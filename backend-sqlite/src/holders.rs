@@ -20,6 +20,10 @@ use crate::writing::Writing;
 /// as those of a page do.
 const MANY: usize = 8;
 
+/// Links of others that one pass goes over for each target, at most: to go over one takes a twentieth of what it takes to
+/// look a target up. Mostly they are of those who report to somebody on the page, and people have one manager each.
+const STRANGERS: usize = 8;
+
 /// Link attributes whose holders are remembered.
 const RELATIONS: usize = 16;
 
@@ -273,7 +277,7 @@ impl Found<'_> {
                 Some((place, _)) => self.keep(*place, integer(row, 1)?)?,
                 None => strangers += 1,
             }
-            if strangers > numbers.len() {
+            if strangers > STRANGERS * numbers.len() {
                 return Ok(false);
             }
         }
